@@ -1,0 +1,770 @@
+//! Programs to a WebAssembly module and its manifest.
+//!
+//! ```text
+//! memory 0   the window, imported; only loaded from
+//! memory 1   own:
+//!            literal ids   u32 per literal                      written by the host
+//!            sets          {address u32, bits u32} per set      written by the host
+//!            enabled       u8 per rule                          written by the host
+//!            matching      u32                                  written by the host
+//!            cells         u8 per shared part: 0 unknown, 1 false, 2 true; cleared per row
+//!            bits          per process ordinal: row u32, known u64, then a bit per process
+//!                           part, in words computed when first asked for; cleared per call
+//!            hits          8 bytes each
+//!            data          needles, patterns
+//!            heap          free: the host places the sets' bitmaps here
+//!
+//! functions  evaluate → event… (one per event type and 128 rules) → part…
+//!                             → learn → word… (64 bits each) → part…
+//! ```
+//!
+//! Which instructions a node becomes is left to `node`, how texts are searched to `text`.
+
+mod node;
+mod own;
+mod text;
+
+use crate::Options;
+use crate::ir::{Graph, Id, Node, is_string};
+use crate::share::{self, Costs};
+use crate::split::{EventProgram, Programs, WORDS_MAX, bits_below};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use node::{Body, Layout, Scope, Slots};
+use own::{Addresses, KNOWN_AT, Pool, ROW_AT, WORDS_AT};
+use saker_rules_schema::abi;
+use saker_rules_schema::field::FieldRef;
+use saker_rules_schema::manifest::{EventLayout, Manifest, Rule, Slot};
+use saker_rules_schema::row;
+use wasm_encoder::{
+    BlockType, CodeSection, ConstExpr, CustomSection, DataSection, EntityType, ExportKind,
+    ExportSection, Function, FunctionSection, ImportSection, InstructionSink, MemArg,
+    MemorySection, MemoryType, Module, TypeSection, ValType,
+};
+
+/// The imported memory.
+const WINDOW: u32 = 0;
+/// The module's memory.
+const OWN: u32 = 1;
+const PAGE: u32 = 64 * 1024;
+/// The own memory never grows beyond 16 MiB.
+const OWN_PAGES_MAX: u64 = 256;
+/// Hits that fit; the host counts those beyond.
+const HITS_MAX: u32 = 8192;
+/// Process parts.
+const BITS_MAX: usize = WORDS_MAX * 64;
+/// Fields of an event type.
+const SLOTS_MAX: usize = 1024;
+/// Bytes of needles and patterns.
+const DATA_BYTES_MAX: usize = 4 << 20;
+/// Literals, and members of all sets together.
+const LITERALS_MAX: usize = 200_000;
+/// Bytes of code: what Cranelift compiles in seconds.
+const CODE_BYTES_MAX: usize = 6 << 20;
+/// Rules in one function.
+const RULES_PER_FUNCTION: usize = 128;
+
+/// Why no module came of it.
+type Emitted<T> = Result<T, String>;
+
+/// Functions that every module has, by index.
+#[derive(Clone, Copy)]
+pub(crate) struct Functions {
+    evaluate: u32,
+    hit: u32,
+    find: u32,
+    find_folded: u32,
+    same: u32,
+    glob: u32,
+    /// The first of the others.
+    first: u32,
+}
+
+const FUNCTIONS: Functions = Functions {
+    evaluate: 0,
+    hit: 1,
+    find: 2,
+    find_folded: 3,
+    same: 4,
+    glob: 5,
+    first: 6,
+};
+
+/// Types of functions.
+#[derive(Clone, Copy)]
+enum Signature {
+    /// `(i32, i32) -> i32`
+    Two,
+    /// `(i32, i32, i32) -> i32`
+    Three,
+    /// `(row i32) -> i64`
+    Word,
+    /// `(entry i32, words i64)`
+    Learn,
+}
+
+/// Compiles programs.
+pub(crate) fn emit(
+    graph: &Graph,
+    programs: &Programs,
+    rules: Vec<Rule>,
+    options: &Options,
+) -> Emitted<(Vec<u8>, Manifest)> {
+    if programs.bits.len() > BITS_MAX {
+        return Err(format!(
+            "the rules ask more than {BITS_MAX} different things of processes"
+        ));
+    }
+    let none = HashMap::default();
+    let process = layout(graph, &programs.bits, &none, options)?;
+    let mut events = Vec::new();
+    for program in &programs.events {
+        let roots: Vec<Id> = program
+            .rules
+            .iter()
+            .map(|(_, condition)| *condition)
+            .collect();
+        events.push(layout(graph, &roots, &programs.bit_of, options)?);
+    }
+
+    // Code names addresses, and addresses depend on what the code refers to. So it is made
+    // twice: once to fill the pool, once with the addresses.
+    let mut pool = Pool::default();
+    let mut emitter = Emitter {
+        graph,
+        programs,
+        process: &process,
+        events: &events,
+        pool: &mut pool,
+        addresses: Addresses::default(),
+        bodies: Vec::new(),
+        cells: 0,
+        bytes: 0,
+    };
+    emitter.functions()?;
+    let cells = emitter.cells;
+    let addresses = Addresses::new(&pool, rules.len(), cells, programs.bits.len());
+    if pool.data.len() > DATA_BYTES_MAX {
+        return Err("the texts that rules search for are too long together".into());
+    }
+    if pool.literals.len() > LITERALS_MAX || pool.members > LITERALS_MAX {
+        return Err(format!(
+            "the rules compare with more than {LITERALS_MAX} values"
+        ));
+    }
+    // Bitmaps over ids follow on the heap; leave them at least half of the memory.
+    if u64::from(addresses.heap) > OWN_PAGES_MAX * u64::from(PAGE) / 2 {
+        return Err("the module needs too much memory".into());
+    }
+    let mut emitter = Emitter {
+        graph,
+        programs,
+        process: &process,
+        events: &events,
+        pool: &mut pool,
+        addresses,
+        bodies: Vec::new(),
+        cells: 0,
+        bytes: 0,
+    };
+    emitter.functions()?;
+    let bodies = emitter.bodies;
+
+    let manifest = Manifest {
+        rules,
+        literals: pool.literals.clone(),
+        sets: pool.sets.clone(),
+        process: process.slots,
+        events: programs
+            .events
+            .iter()
+            .zip(events)
+            .map(|(program, layout)| EventLayout {
+                event: program.event,
+                slots: layout.slots,
+            })
+            .collect(),
+        hits_at: addresses.hits,
+        hits_max: HITS_MAX,
+        literal_ids_at: addresses.literal_ids,
+        sets_at: addresses.sets,
+        enabled_at: addresses.enabled,
+        matching_at: addresses.matching,
+        heap_at: addresses.heap,
+    };
+    Ok((assemble(&bodies, &pool, addresses, &manifest), manifest))
+}
+
+/// The slots that conditions ask for, bits not entered.
+fn layout(
+    graph: &Graph,
+    roots: &[Id],
+    bits: &HashMap<Id, u32, FixedState>,
+    options: &Options,
+) -> Emitted<Layout> {
+    let mut seen = vec![false; graph.len()];
+    let mut slots: Vec<Slot> = Vec::new();
+    let mut slot_of: HashMap<FieldRef, u16, FixedState> = HashMap::default();
+    let mut stack: Vec<Id> = roots.iter().rev().copied().collect();
+    while let Some(id) = stack.pop() {
+        if std::mem::replace(&mut seen[id.index()], true) || bits.contains_key(&id) {
+            continue;
+        }
+        match graph.node(id) {
+            Node::False | Node::True => {}
+            Node::Not(part) => stack.push(*part),
+            Node::And(parts) | Node::Or(parts) => stack.extend(parts.iter().rev()),
+            Node::Test(test) => {
+                let string = is_string(test.field.field.kind());
+                let bytes = test.op.needs_bytes() || (options.keep_bytes && string);
+                match slot_of.get(&test.field) {
+                    Some(known) => slots[usize::from(*known)].bytes |= bytes,
+                    None => {
+                        slot_of.insert(test.field.clone(), slots.len() as u16);
+                        slots.push(Slot {
+                            field: test.field.clone(),
+                            bytes,
+                        });
+                    }
+                }
+                if slots.len() > SLOTS_MAX {
+                    return Err(format!("the rules name more than {SLOTS_MAX} fields"));
+                }
+            }
+        }
+    }
+    Ok(Layout {
+        shape: row::Shape {
+            slots: slots.len() as u16,
+        },
+        slots,
+        slot_of,
+    })
+}
+
+struct Emitter<'a> {
+    graph: &'a Graph,
+    programs: &'a Programs,
+    process: &'a Layout,
+    events: &'a [Layout],
+    pool: &'a mut Pool,
+    addresses: Addresses,
+    bodies: Vec<(Signature, Function)>,
+    cells: usize,
+    bytes: usize,
+}
+
+impl Emitter<'_> {
+    fn functions(&mut self) -> Emitted<()> {
+        // The fixed functions come first; `evaluate` needs to know the others.
+        let learn = self.process_functions()?;
+        let mut events = Vec::new();
+        for at in 0..self.programs.events.len() {
+            events.push(self.event_functions(at, learn)?);
+        }
+        let others = std::mem::take(&mut self.bodies);
+        let evaluate = self.evaluate(&events);
+        self.bodies = vec![
+            (Signature::Two, evaluate),
+            (Signature::Three, self.hit()),
+            (Signature::Three, text::find(false)),
+            (Signature::Three, text::find(true)),
+            (Signature::Three, text::same()),
+            (Signature::Three, text::glob(self.addresses.data)),
+        ];
+        self.bodies.extend(others);
+        Ok(())
+    }
+
+    fn next_index(&self) -> u32 {
+        FUNCTIONS.first + self.bodies.len() as u32
+    }
+
+    fn push(&mut self, signature: Signature, function: Function) -> Emitted<u32> {
+        let index = self.next_index();
+        self.bytes += function.byte_len();
+        if self.bytes > CODE_BYTES_MAX {
+            return Err("the rules compile to too much code".into());
+        }
+        self.bodies.push((signature, function));
+        Ok(index)
+    }
+
+    /// A function per shared part; parts come after those they use, so their indices are known.
+    fn parts(
+        &mut self,
+        shared: &[Id],
+        layout: &Layout,
+        costs: &mut Costs<'_>,
+        bits: &HashMap<Id, u32, FixedState>,
+    ) -> Emitted<HashMap<Id, u32, FixedState>> {
+        let mut parts: HashMap<Id, u32, FixedState> = HashMap::default();
+        let none = HashMap::default();
+        for (cell, id) in shared.iter().enumerate() {
+            self.cells = self.cells.max(cell + 1);
+            let cell = self.addresses.cells + cell as u32;
+            let mut body = Body::default();
+            {
+                let mut sink = body.sink();
+                // The cell says 1 or 2: known.
+                sink.i32_const(0)
+                    .i32_load8_u(own8(cell))
+                    .local_tee(node::SCRATCH);
+                sink.if_(BlockType::Empty);
+                sink.local_get(node::SCRATCH)
+                    .i32_const(1)
+                    .i32_sub()
+                    .return_()
+                    .end();
+                sink.i32_const(0);
+            }
+            let mut scope = Scope {
+                graph: self.graph,
+                layout,
+                bits,
+                parts: &parts,
+                early: &none,
+                slots: &Slots::default(),
+                costs: &mut *costs,
+                pool: &mut *self.pool,
+                addresses: self.addresses,
+                functions: FUNCTIONS,
+            };
+            scope.node_itself(&mut body, *id);
+            {
+                let mut sink = body.sink();
+                sink.i32_const(0).i32_ne().local_tee(node::SCRATCH);
+                sink.i32_const(1).i32_add().i32_store8(own8(cell));
+                sink.local_get(node::SCRATCH).end();
+            }
+            let index = self.push(Signature::Two, body.finish(2, 0))?;
+            parts.insert(*id, index);
+        }
+        Ok(parts)
+    }
+
+    fn clear_cells(&self, sink: &mut InstructionSink<'_>, count: usize) {
+        for word in 0..count.div_ceil(8) {
+            let at = self.addresses.cells + word as u32 * 8;
+            sink.i32_const(0).i64_const(0).i64_store(own64(at));
+        }
+    }
+
+    /// The functions that compute a process's bits; the index of `learn(entry, words)`, which
+    /// computes those of these words that are not known, if there are bits at all.
+    fn process_functions(&mut self) -> Emitted<Option<u32>> {
+        let bits = &self.programs.bits;
+        if bits.is_empty() {
+            return Ok(None);
+        }
+        let none = HashMap::default();
+        let mut costs = Costs::new(self.graph, &none);
+        let shared = share::shared(self.graph, bits, &mut costs);
+        let process = self.process;
+        let parts = self.parts(&shared, process, &mut costs, &none)?;
+        let mut words = Vec::new();
+        for word in bits.chunks(64) {
+            let mut body = Body::default();
+            body.sink().i64_const(0);
+            for (at, id) in word.iter().enumerate() {
+                let mut scope = Scope {
+                    graph: self.graph,
+                    layout: process,
+                    bits: &none,
+                    parts: &parts,
+                    early: &none,
+                    slots: &Slots::default(),
+                    costs: &mut costs,
+                    pool: &mut *self.pool,
+                    addresses: self.addresses,
+                    functions: FUNCTIONS,
+                };
+                scope.node(&mut body, *id);
+                let mut sink = body.sink();
+                sink.i32_const(0).i32_ne().i64_extend_i32_u();
+                sink.i64_const(at as i64).i64_shl().i64_or();
+            }
+            body.sink().end();
+            words.push(self.push(Signature::Word, body.finish(1, 0))?);
+        }
+        const ENTRY: u32 = 0;
+        const WORDS: u32 = 1;
+        const ROW: u32 = 2;
+        let mut function = Function::new([(1, ValType::I32)]);
+        let mut sink = function.instructions();
+        // A process without a row in this window has no bit set.
+        sink.local_get(ENTRY).i32_load(own32(ROW_AT)).local_tee(ROW);
+        sink.i32_eqz().if_(BlockType::Empty).return_().end();
+        sink.local_get(ROW).i32_const(1).i32_sub().local_set(ROW);
+        self.clear_cells(&mut sink, shared.len());
+        // Leaves in WORDS what is wanted and not known.
+        sink.local_get(WORDS);
+        sink.local_get(ENTRY).i64_load(own64(KNOWN_AT));
+        sink.i64_const(-1).i64_xor().i64_and().local_set(WORDS);
+        for (at, word) in words.iter().enumerate() {
+            sink.local_get(WORDS).i64_const(1 << at).i64_and();
+            sink.i64_const(0).i64_ne().if_(BlockType::Empty);
+            sink.local_get(ENTRY).local_get(ROW).call(*word);
+            sink.i64_store(own64(WORDS_AT + at as u32 * 8)).end();
+        }
+        sink.local_get(ENTRY);
+        sink.local_get(ENTRY).i64_load(own64(KNOWN_AT));
+        sink.local_get(WORDS).i64_or().i64_store(own64(KNOWN_AT));
+        sink.end();
+        Ok(Some(self.push(Signature::Learn, function)?))
+    }
+
+    /// The address of a process's bits from its ordinal on the stack.
+    fn bits_address(&self, sink: &mut InstructionSink<'_>) {
+        sink.i32_const(row::PROCESS_ROWS_MAX as i32 - 1).i32_and();
+        sink.i32_const(self.addresses.stride as i32).i32_mul();
+        sink.i32_const(self.addresses.bits as i32).i32_add();
+    }
+
+    /// The functions that judge the rows of one event type: `(row, hits) -> hits`, each over
+    /// some of the rules.
+    fn event_functions(&mut self, at: usize, learn: Option<u32>) -> Emitted<Vec<u32>> {
+        let programs = self.programs;
+        let EventProgram { rules, .. } = &programs.events[at];
+        let events = self.events;
+        let layout = &events[at];
+        let roots: Vec<Id> = rules.iter().map(|(_, condition)| *condition).collect();
+        let mut costs = Costs::new(self.graph, &programs.bit_of);
+        let shared = share::shared(self.graph, &roots, &mut costs);
+        let parts = self.parts(&shared, layout, &mut costs, &programs.bit_of)?;
+        let wanted = bits_below(self.graph, roots.iter().copied(), &programs.bit_of)
+            .into_iter()
+            .filter_map(|id| programs.bit_of.get(&id))
+            .fold(0u64, |words, bit| words | 1 << (bit / 64));
+        let mut functions = Vec::new();
+        for (chunk, rules) in rules.chunks(RULES_PER_FUNCTION).enumerate() {
+            // Parameters row and hits; bits as the first local, as in parts it is the second
+            // parameter.
+            let mut body = Body::default();
+            {
+                let mut sink = body.sink();
+                // The count of hits makes room for the bits' address, which parts and nodes
+                // expect as second local.
+                sink.local_get(1).local_set(node::HITS);
+                sink.local_get(node::ROW)
+                    .i32_load(window32(row::PROCESS_AT));
+                self.bits_address(&mut sink);
+                sink.local_set(node::BITS);
+                if let (0, Some(learn), 1..) = (chunk, learn, wanted) {
+                    sink.local_get(node::BITS).i64_load(own64(KNOWN_AT));
+                    sink.i64_const(wanted.cast_signed()).i64_and();
+                    sink.i64_const(wanted.cast_signed()).i64_ne();
+                    sink.if_(BlockType::Empty);
+                    sink.local_get(node::BITS);
+                    sink.i64_const(wanted.cast_signed()).call(learn).end();
+                }
+                if chunk == 0 {
+                    // After learning, which uses cells of its own there.
+                    self.clear_cells(&mut sink, shared.len());
+                }
+            }
+            let roots: Vec<Id> = rules.iter().map(|(_, condition)| *condition).collect();
+            let tests = share::early(self.graph, &roots, &mut costs);
+            let mut early: HashMap<Id, u32, FixedState> = HashMap::default();
+            let often = share::often(self.graph, &roots, &costs, &layout.slot_of);
+            let mut slots = Slots::default();
+            let mut next = node::EARLY;
+            for (slot, text) in often {
+                let scope = Scope {
+                    graph: self.graph,
+                    layout,
+                    bits: &programs.bit_of,
+                    parts: &parts,
+                    early: &early,
+                    slots: &slots,
+                    costs: &mut costs,
+                    pool: &mut *self.pool,
+                    addresses: self.addresses,
+                    functions: FUNCTIONS,
+                };
+                scope.read(&mut body, slot, text, next);
+                let known = match text {
+                    true => &mut slots.texts,
+                    false => &mut slots.ids,
+                };
+                known.insert(slot, next);
+                next += 1;
+            }
+            for id in tests {
+                let mut scope = Scope {
+                    graph: self.graph,
+                    layout,
+                    bits: &programs.bit_of,
+                    parts: &parts,
+                    early: &early,
+                    slots: &slots,
+                    costs: &mut costs,
+                    pool: &mut *self.pool,
+                    addresses: self.addresses,
+                    functions: FUNCTIONS,
+                };
+                scope.node(&mut body, id);
+                body.sink().local_set(next);
+                early.insert(id, next);
+                next += 1;
+            }
+            costs.set_early(&early);
+            for (rule, condition) in rules {
+                let mut scope = Scope {
+                    graph: self.graph,
+                    layout,
+                    bits: &programs.bit_of,
+                    parts: &parts,
+                    early: &early,
+                    slots: &slots,
+                    costs: &mut costs,
+                    pool: &mut *self.pool,
+                    addresses: self.addresses,
+                    functions: FUNCTIONS,
+                };
+                scope.node(&mut body, *condition);
+                let mut sink = body.sink();
+                sink.if_(BlockType::Empty);
+                sink.i32_const(0)
+                    .i32_load8_u(own8(self.addresses.enabled + rule));
+                sink.if_(BlockType::Empty);
+                sink.local_get(node::ROW).i32_const(*rule as i32);
+                sink.local_get(node::HITS).call(FUNCTIONS.hit);
+                sink.local_set(node::HITS);
+                sink.i32_const(0).i32_load(own32(self.addresses.matching));
+                sink.i32_const(abi::MATCH_FIRST as i32).i32_eq();
+                sink.if_(BlockType::Empty);
+                sink.local_get(node::HITS).return_();
+                sink.end().end().end();
+            }
+            costs.set_early(&HashMap::default());
+            body.sink().local_get(node::HITS).end();
+            functions.push(self.push(
+                Signature::Two,
+                body.finish(2, (next - node::EARLY) as usize),
+            )?);
+        }
+        Ok(functions)
+    }
+
+    /// `hit(row, rule, count) -> count`: stores a hit if there is room.
+    fn hit(&self) -> Function {
+        let mut function = Function::new([]);
+        let mut sink = function.instructions();
+        sink.local_get(2).i32_const(HITS_MAX as i32).i32_lt_u();
+        sink.if_(BlockType::Empty);
+        for (local, offset) in [(0, 0), (1, 4)] {
+            sink.local_get(2).i32_const(abi::HIT_BYTES as i32).i32_mul();
+            sink.local_get(local);
+            sink.i32_store(own32(self.addresses.hits + offset));
+        }
+        sink.end();
+        sink.local_get(2).i32_const(1).i32_add().end();
+        function
+    }
+
+    /// `evaluate(first, end) -> hits`: from row to row. A row that claims to be shorter than
+    /// its header, or longer than what is left, ends it.
+    fn evaluate(&self, events: &[Vec<u32>]) -> Function {
+        const ROW: u32 = 0;
+        const END: u32 = 1;
+        const HITS: u32 = 2;
+        const LEN: u32 = 3;
+        const CODE: u32 = 4;
+        const BEFORE: u32 = 5;
+        const ENTRY: u32 = 6;
+        let mut function = Function::new([(5, ValType::I32)]);
+        let mut sink = function.instructions();
+        let has_bits = !self.programs.bits.is_empty();
+        if has_bits {
+            // No bit of an earlier window may answer for a process of this one.
+            let bytes = self.addresses.stride * row::PROCESS_ROWS_MAX as u32;
+            sink.i32_const(self.addresses.bits as i32).i32_const(0);
+            sink.i32_const(bytes as i32).memory_fill(OWN);
+        }
+        sink.block(BlockType::Empty);
+        sink.loop_(BlockType::Empty);
+        // At least a header must be left.
+        sink.local_get(ROW).local_get(END).i32_ge_u().br_if(1);
+        sink.local_get(END).local_get(ROW).i32_sub();
+        sink.i32_const(row::ROW_HEADER_BYTES as i32)
+            .i32_lt_u()
+            .br_if(1);
+        sink.local_get(ROW)
+            .i32_load(window32(row::LEN_AT))
+            .local_tee(LEN);
+        sink.i32_const(row::ROW_HEADER_BYTES as i32)
+            .i32_lt_u()
+            .br_if(1);
+        sink.local_get(LEN);
+        sink.local_get(END)
+            .local_get(ROW)
+            .i32_sub()
+            .i32_gt_u()
+            .br_if(1);
+        sink.local_get(ROW)
+            .i32_load16_u(MemArg {
+                offset: row::CODE_AT.into(),
+                align: 1,
+                memory_index: WINDOW,
+            })
+            .local_set(CODE);
+
+        // One block per event type, so that a branch out of the n-th lands before the n-th
+        // call; the outermost is for codes of no interest.
+        sink.block(BlockType::Empty);
+        if has_bits {
+            sink.local_get(CODE)
+                .i32_const(row::PROCESS_ROW.into())
+                .i32_eq();
+            sink.if_(BlockType::Empty);
+            // What is asked of it is computed when an event's row asks.
+            sink.local_get(ROW).i32_load(window32(row::PROCESS_AT));
+            self.bits_address(&mut sink);
+            sink.local_tee(ENTRY).local_get(ROW).i32_const(1).i32_add();
+            sink.i32_store(own32(ROW_AT));
+            sink.local_get(ENTRY).i64_const(0);
+            sink.i64_store(own64(KNOWN_AT)).br(1);
+            sink.end();
+        }
+        for _ in events {
+            sink.block(BlockType::Empty);
+        }
+        let none = events.len() as u32;
+        let last = self
+            .programs
+            .events
+            .last()
+            .map_or(0, |program| program.event.code() + 1);
+        let mut targets = vec![none; usize::from(last)];
+        for (at, program) in self.programs.events.iter().enumerate() {
+            targets[usize::from(program.event.code())] = at as u32;
+        }
+        sink.local_get(CODE).br_table(targets, none);
+        for (at, functions) in events.iter().enumerate() {
+            sink.end();
+            sink.local_get(HITS).local_set(BEFORE);
+            for (chunk, function) in functions.iter().enumerate() {
+                if chunk > 0 {
+                    // In the first-match mode, a hit ends the event.
+                    sink.i32_const(0).i32_load(own32(self.addresses.matching));
+                    sink.i32_const(abi::MATCH_FIRST as i32).i32_eq();
+                    sink.local_get(HITS).local_get(BEFORE).i32_ne().i32_and();
+                    sink.br_if(none - 1 - at as u32);
+                }
+                sink.local_get(ROW).local_get(HITS).call(*function);
+                sink.local_set(HITS);
+            }
+            sink.br(none - 1 - at as u32);
+        }
+        sink.end();
+        sink.local_get(ROW).local_get(LEN).i32_add().local_set(ROW);
+        sink.br(0).end().end();
+        sink.local_get(HITS).end();
+        function
+    }
+}
+
+fn window32(offset: u32) -> MemArg {
+    MemArg {
+        offset: offset.into(),
+        align: 2,
+        memory_index: WINDOW,
+    }
+}
+
+fn own8(offset: u32) -> MemArg {
+    MemArg {
+        offset: offset.into(),
+        align: 0,
+        memory_index: OWN,
+    }
+}
+
+fn own32(offset: u32) -> MemArg {
+    MemArg {
+        offset: offset.into(),
+        align: 2,
+        memory_index: OWN,
+    }
+}
+
+fn own64(offset: u32) -> MemArg {
+    MemArg {
+        offset: offset.into(),
+        align: 3,
+        memory_index: OWN,
+    }
+}
+
+fn assemble(
+    bodies: &[(Signature, Function)],
+    pool: &Pool,
+    addresses: Addresses,
+    manifest: &Manifest,
+) -> Vec<u8> {
+    let mut module = Module::new();
+    let mut types = TypeSection::new();
+    types.ty().function([ValType::I32; 2], [ValType::I32]);
+    types.ty().function([ValType::I32; 3], [ValType::I32]);
+    types.ty().function([ValType::I32], [ValType::I64]);
+    types.ty().function([ValType::I32, ValType::I64], []);
+    module.section(&types);
+
+    let mut imports = ImportSection::new();
+    let memory = |minimum: u64, maximum: Option<u64>| MemoryType {
+        minimum,
+        maximum,
+        memory64: false,
+        shared: false,
+        page_size_log2: None,
+    };
+    imports.import(
+        abi::IMPORT_MODULE,
+        abi::IMPORT_WINDOW,
+        EntityType::Memory(memory(1, None)),
+    );
+    module.section(&imports);
+
+    let mut functions = FunctionSection::new();
+    for (signature, _) in bodies {
+        functions.function(match signature {
+            Signature::Two => 0,
+            Signature::Three => 1,
+            Signature::Word => 2,
+            Signature::Learn => 3,
+        });
+    }
+    module.section(&functions);
+
+    let mut memories = MemorySection::new();
+    let pages = addresses.heap.div_ceil(PAGE);
+    memories.memory(memory(pages.into(), Some(OWN_PAGES_MAX)));
+    module.section(&memories);
+
+    let mut exports = ExportSection::new();
+    exports.export(abi::EXPORT_MEMORY, ExportKind::Memory, OWN);
+    exports.export(abi::EXPORT_EVALUATE, ExportKind::Func, FUNCTIONS.evaluate);
+    module.section(&exports);
+
+    let mut code = CodeSection::new();
+    for (_, function) in bodies {
+        code.function(function);
+    }
+    module.section(&code);
+
+    if !pool.data.is_empty() {
+        let mut data = DataSection::new();
+        data.active(
+            OWN,
+            &ConstExpr::i32_const(addresses.data as i32),
+            pool.data.iter().copied(),
+        );
+        module.section(&data);
+    }
+    module.section(&CustomSection {
+        name: abi::MANIFEST_SECTION.into(),
+        data: manifest.encode().into(),
+    });
+    module.finish()
+}

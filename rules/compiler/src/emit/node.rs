@@ -1,0 +1,547 @@
+//! Nodes and tests to instructions. Every node leaves an `i32` on the stack: 0 for false,
+//! anything else for true.
+
+use super::own::WORDS_AT;
+use super::text;
+use super::{Addresses, Functions, OWN, Pool, WINDOW, own32};
+use crate::ir::{Graph, Id, Node, Op, Test, is_string};
+use crate::share::Costs;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use saker_rules_schema::field::{FieldRef, Type};
+use saker_rules_schema::manifest::Slot;
+use saker_rules_schema::row::Shape;
+use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, ValType};
+
+/// The row's address: always the first parameter.
+pub(crate) const ROW: u32 = 0;
+/// The address of the process's bits: second parameter of a part.
+pub(crate) const BITS: u32 = 1;
+/// Hits so far.
+pub(crate) const HITS: u32 = 2;
+/// Anything short-lived.
+pub(crate) const SCRATCH: u32 = 3;
+/// A literal id, or a text's address.
+const TEXT: u32 = 4;
+/// A list's next element.
+const CURSOR: u32 = 5;
+/// A list's elements left.
+const LEFT: u32 = 6;
+/// A number.
+const NUMBER: u32 = 7;
+/// The first of the tests that are made early.
+pub(crate) const EARLY: u32 = 8;
+
+/// A set of so many is compared one by one; beyond, its bitmap is asked.
+const COMPARED_MAX: usize = 4;
+/// Texts of so many bytes are compared with constants in the code.
+const INLINE_MAX: usize = 64;
+
+/// The slots of a row.
+pub(crate) struct Layout {
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) slot_of: HashMap<FieldRef, u16, FixedState>,
+    pub(crate) shape: Shape,
+}
+
+/// Locals that hold what was read of a slot: 0 if the field is absent.
+#[derive(Default)]
+pub(crate) struct Slots {
+    /// Literal ids.
+    pub(crate) ids: HashMap<u16, u32, FixedState>,
+    /// Addresses of texts.
+    pub(crate) texts: HashMap<u16, u32, FixedState>,
+}
+
+/// The instructions of a function in the making.
+#[derive(Default)]
+pub(crate) struct Body(Vec<u8>);
+
+impl Body {
+    pub(crate) fn sink(&mut self) -> InstructionSink<'_> {
+        InstructionSink::new(&mut self.0)
+    }
+
+    /// The function, which has so many parameters and tests that are made early. Locals have
+    /// fixed places.
+    pub(crate) fn finish(self, params: u32, early: usize) -> Function {
+        let mut function = Function::new([
+            (NUMBER - params, ValType::I32),
+            (1, ValType::I64),
+            (early as u32, ValType::I32),
+        ]);
+        function.raw(self.0);
+        function
+    }
+}
+
+/// What the nodes of a function refer to.
+pub(crate) struct Scope<'a, 'c> {
+    pub(crate) graph: &'a Graph,
+    pub(crate) layout: &'a Layout,
+    pub(crate) bits: &'a HashMap<Id, u32, FixedState>,
+    pub(crate) parts: &'a HashMap<Id, u32, FixedState>,
+    /// Locals of the tests that are made early.
+    pub(crate) early: &'a HashMap<Id, u32, FixedState>,
+    /// Locals of what is read of often used slots before the rules.
+    pub(crate) slots: &'a Slots,
+    pub(crate) costs: &'a mut Costs<'c>,
+    pub(crate) pool: &'a mut Pool,
+    pub(crate) addresses: Addresses,
+    pub(crate) functions: Functions,
+}
+
+/// Where a slot lies: at an offset from the address in a local.
+#[derive(Clone, Copy)]
+struct Place {
+    base: u32,
+    offset: u32,
+    /// The local that holds the literal id, if one does.
+    id: Option<u32>,
+    /// The local that holds the text's address, if one does.
+    text: Option<u32>,
+}
+
+impl Place {
+    /// The literal id, or a list's count.
+    fn first(self) -> MemArg {
+        self.at(0)
+    }
+
+    /// The tail's offset.
+    fn second(self) -> MemArg {
+        self.at(4)
+    }
+
+    fn at(self, more: u32) -> MemArg {
+        MemArg {
+            offset: (self.offset + more).into(),
+            align: 2,
+            memory_index: WINDOW,
+        }
+    }
+
+    fn number(self) -> MemArg {
+        MemArg {
+            offset: self.offset.into(),
+            align: 3,
+            memory_index: WINDOW,
+        }
+    }
+}
+
+impl Scope<'_, '_> {
+    /// Reads a slot's literal id, or its text's address, into a local; 0 if it is absent.
+    pub(crate) fn read(&self, body: &mut Body, slot: u16, text: bool, local: u32) {
+        let shape = self.layout.shape;
+        let (word, mask) = shape.presence(slot);
+        let bit = mask.trailing_zeros();
+        let place = MemArg {
+            offset: (shape.slot(slot) + if text { 4 } else { 0 }).into(),
+            align: 2,
+            memory_index: WINDOW,
+        };
+        let mut sink = body.sink();
+        sink.block(BlockType::Result(ValType::I32)).i32_const(0);
+        sink.local_get(ROW).i32_load8_u(MemArg {
+            offset: (word + bit / 8).into(),
+            align: 0,
+            memory_index: WINDOW,
+        });
+        sink.i32_const(1 << (bit % 8)).i32_and().i32_eqz().br_if(0);
+        sink.local_get(ROW).i32_load(place);
+        if text {
+            sink.local_tee(TEXT).i32_eqz().br_if(0);
+            sink.local_get(TEXT).local_get(ROW).i32_add();
+        }
+        // The 0 below.
+        sink.i32_or().end().local_set(local);
+    }
+
+    /// Recursion is bounded by the graph's depth.
+    pub(crate) fn node(&mut self, body: &mut Body, id: Id) {
+        if let Some(local) = self.early.get(&id) {
+            body.sink().local_get(*local);
+            return;
+        }
+        if let Some(bit) = self.bits.get(&id) {
+            let mut sink = body.sink();
+            sink.local_get(BITS).i32_load8_u(MemArg {
+                offset: (WORDS_AT + bit / 8).into(),
+                align: 0,
+                memory_index: OWN,
+            });
+            sink.i32_const(1 << (bit % 8)).i32_and();
+            return;
+        }
+        if let Some(part) = self.parts.get(&id) {
+            body.sink().local_get(ROW).local_get(BITS).call(*part);
+            return;
+        }
+        self.node_itself(body, id);
+    }
+
+    /// The node, even if it is a part with a function of its own.
+    pub(crate) fn node_itself(&mut self, body: &mut Body, id: Id) {
+        let graph = self.graph;
+        match graph.node(id) {
+            Node::False => {
+                body.sink().i32_const(0);
+            }
+            Node::True => {
+                body.sink().i32_const(1);
+            }
+            Node::Not(part) => {
+                self.node(body, *part);
+                body.sink().i32_eqz();
+            }
+            Node::And(parts) => self.chain(body, parts, true),
+            Node::Or(parts) => self.chain(body, parts, false),
+            Node::Test(test) => self.test(body, test),
+        }
+    }
+
+    /// Parts one after the other, until one decides.
+    fn chain(&mut self, body: &mut Body, parts: &[Id], and: bool) {
+        let parts = self.costs.sorted(parts);
+        body.sink()
+            .block(BlockType::Result(ValType::I32))
+            .i32_const(i32::from(!and));
+        for (at, part) in parts.iter().enumerate() {
+            let last = at + 1 == parts.len();
+            if last {
+                body.sink().drop();
+            }
+            self.node(body, *part);
+            if !last {
+                if and {
+                    body.sink().i32_eqz();
+                }
+                body.sink().br_if(0);
+            }
+        }
+        body.sink().end();
+    }
+
+    fn test(&mut self, body: &mut Body, test: &Test) {
+        let Some(&slot) = self.layout.slot_of.get(&test.field) else {
+            // A layout holds every field of its conditions; were it not so, the field would be
+            // absent.
+            body.sink().i32_const(0);
+            return;
+        };
+        let shape = self.layout.shape;
+        let (word, mask) = shape.presence(slot);
+        let byte = mask.trailing_zeros() / 8;
+        let place = Place {
+            base: ROW,
+            offset: shape.slot(slot),
+            id: self.slots.ids.get(&slot).copied(),
+            text: self.slots.texts.get(&slot).copied(),
+        };
+        let present = |body: &mut Body| {
+            let mut sink = body.sink();
+            sink.local_get(ROW).i32_load8_u(MemArg {
+                offset: (word + byte).into(),
+                align: 0,
+                memory_index: WINDOW,
+            });
+            sink.i32_const(1 << (mask.trailing_zeros() % 8)).i32_and();
+        };
+        if test.op == Op::Exists {
+            present(body);
+            return;
+        }
+        let read = match test.op {
+            Op::In(_) => place.id,
+            _ if test.op.needs_bytes() => place.text,
+            _ => None,
+        };
+        if read.is_some() && !test.field.is_list() {
+            // Absence was found out when the slot was read.
+            self.element(body, test.field.field.kind(), &test.op, place);
+            return;
+        }
+        body.sink()
+            .block(BlockType::Result(ValType::I32))
+            .i32_const(0);
+        present(body);
+        body.sink().i32_eqz().br_if(0).drop();
+        if test.field.is_list() {
+            self.list(body, test, place);
+        } else {
+            self.element(body, test.field.field.kind(), &test.op, place);
+        }
+        body.sink().end();
+    }
+
+    /// Whether one element of a list satisfies the test.
+    fn list(&mut self, body: &mut Body, test: &Test, place: Place) {
+        let mut sink = body.sink();
+        sink.local_get(place.base)
+            .i32_load(place.first())
+            .local_set(LEFT);
+        sink.local_get(ROW);
+        sink.local_get(place.base).i32_load(place.second());
+        sink.i32_add().local_set(CURSOR);
+        sink.block(BlockType::Result(ValType::I32));
+        sink.loop_(BlockType::Empty);
+        sink.i32_const(0);
+        sink.local_get(LEFT).i32_eqz().br_if(1).drop();
+        sink.i32_const(1);
+        let element = Place {
+            base: CURSOR,
+            offset: 0,
+            id: None,
+            text: None,
+        };
+        self.element(body, test.field.field.kind(), &test.op, element);
+        let mut sink = body.sink();
+        sink.br_if(1).drop();
+        sink.local_get(CURSOR)
+            .i32_const(8)
+            .i32_add()
+            .local_set(CURSOR);
+        sink.local_get(LEFT).i32_const(1).i32_sub().local_set(LEFT);
+        sink.br(0).end();
+        sink.unreachable().end();
+    }
+
+    /// The question to a value that is there.
+    fn element(&mut self, body: &mut Body, kind: Type, op: &Op, place: Place) {
+        match op {
+            Op::Exists => {
+                body.sink().i32_const(1);
+            }
+            Op::In(values) => self.member(body, values, place),
+            Op::Differs(value) => {
+                let cell = self.addresses.literal_ids + self.pool.literal(value) * 4;
+                let mut sink = body.sink();
+                sink.local_get(place.base).i32_load(place.first());
+                sink.i32_const(0).i32_load(own32(cell)).i32_ne();
+            }
+            Op::Numbers(values) => numbers(&mut body.sink(), values, place),
+            Op::Range(min, max) => range(&mut body.sink(), kind, *min, *max, place),
+            Op::StartsWith(part) => self.end(body, part, place, false),
+            Op::EndsWith(part) => self.end(body, part, place, true),
+            Op::Contains(part) => {
+                let needle = self.addresses.data + self.pool.data(part);
+                call(
+                    &mut body.sink(),
+                    place,
+                    needle,
+                    part.len(),
+                    self.functions.find,
+                );
+            }
+            Op::IContains(part) => {
+                let needle = self.addresses.data + self.pool.data(part);
+                call(
+                    &mut body.sink(),
+                    place,
+                    needle,
+                    part.len(),
+                    self.functions.find_folded,
+                );
+            }
+            Op::Glob(pattern) => {
+                let pieces = text::pieces(pattern, |class| self.pool.data(class));
+                let at = self.addresses.data + self.pool.data(&pieces);
+                call(
+                    &mut body.sink(),
+                    place,
+                    at,
+                    pattern.0.len(),
+                    self.functions.glob,
+                );
+            }
+        }
+        debug_assert!(
+            is_string(kind) || !op.needs_bytes(),
+            "lowering holds operators against types"
+        );
+    }
+
+    /// Whether the literal id is that of one of these.
+    fn member(&mut self, body: &mut Body, values: &[Vec<u8>], place: Place) {
+        let mut sink = body.sink();
+        sink.block(BlockType::Result(ValType::I32)).i32_const(0);
+        let id = place.id.unwrap_or(TEXT);
+        if place.id.is_none() {
+            sink.local_get(place.base)
+                .i32_load(place.first())
+                .local_set(TEXT);
+        }
+        sink.local_get(id).i32_eqz().br_if(0);
+        if values.len() <= COMPARED_MAX {
+            for (at, value) in values.iter().enumerate() {
+                let cell = self.addresses.literal_ids + self.pool.literal(value) * 4;
+                let mut sink = body.sink();
+                sink.local_get(id)
+                    .i32_const(0)
+                    .i32_load(own32(cell))
+                    .i32_eq();
+                if at > 0 {
+                    sink.i32_or();
+                }
+            }
+            // The 0 below the answer.
+            body.sink().i32_or().end();
+            return;
+        }
+        let set = self.addresses.sets + self.pool.set(values) * 8;
+        let mut sink = body.sink();
+        sink.local_get(id);
+        sink.i32_const(0).i32_load(own32(set + 4));
+        sink.i32_ge_u().br_if(0).drop();
+        sink.i32_const(0).i32_load(own32(set));
+        sink.local_get(id).i32_const(3).i32_shr_u().i32_add();
+        sink.i32_load8_u(super::own8(0));
+        sink.local_get(id).i32_const(7).i32_and().i32_shr_u();
+        sink.i32_const(1).i32_and().end();
+    }
+
+    /// Whether the text begins or ends with this.
+    fn end(&mut self, body: &mut Body, part: &[u8], place: Place, last: bool) {
+        let mut sink = body.sink();
+        sink.block(BlockType::Result(ValType::I32)).i32_const(0);
+        text_address(&mut sink, place);
+        sink.local_get(TEXT)
+            .i32_load(super::window32(0))
+            .local_tee(SCRATCH);
+        sink.i32_const(part.len() as i32).i32_lt_u().br_if(0).drop();
+        if last {
+            sink.local_get(TEXT).local_get(SCRATCH).i32_add();
+            sink.i32_const(part.len() as i32).i32_sub().local_set(TEXT);
+        }
+        // TEXT is now 4 below the first byte to compare.
+        if part.len() <= INLINE_MAX {
+            inline_equal(&mut sink, part);
+        } else {
+            let needle = self.addresses.data + self.pool.data(part);
+            let mut sink = body.sink();
+            sink.local_get(TEXT).i32_const(4).i32_add();
+            sink.i32_const(needle as i32).i32_const(part.len() as i32);
+            sink.call(self.functions.same);
+        }
+        body.sink().end();
+    }
+}
+
+/// Sets `TEXT` to the address of the text's length; leaves the block if there are no bytes.
+fn text_address(sink: &mut InstructionSink<'_>, place: Place) {
+    if let Some(local) = place.text {
+        sink.local_get(local).local_tee(TEXT).i32_eqz().br_if(0);
+        return;
+    }
+    sink.local_get(place.base)
+        .i32_load(place.second())
+        .local_tee(TEXT)
+        .i32_eqz()
+        .br_if(0);
+    sink.local_get(TEXT)
+        .local_get(ROW)
+        .i32_add()
+        .local_set(TEXT);
+}
+
+/// Calls one of the functions over texts: `(text, data, count) -> i32`.
+fn call(sink: &mut InstructionSink<'_>, place: Place, data: u32, count: usize, function: u32) {
+    sink.block(BlockType::Result(ValType::I32)).i32_const(0);
+    text_address(sink, place);
+    sink.drop().local_get(TEXT);
+    sink.i32_const(data as i32).i32_const(count as i32);
+    sink.call(function).end();
+}
+
+/// Compares the bytes 4 behind `TEXT` with a constant, in words that stay within the text.
+fn inline_equal(sink: &mut InstructionSink<'_>, part: &[u8]) {
+    let mut at = 0;
+    let mut first = true;
+    while at < part.len() {
+        let place = MemArg {
+            offset: 4 + at as u64,
+            align: 0,
+            memory_index: WINDOW,
+        };
+        let rest = &part[at..];
+        sink.local_get(TEXT);
+        if let Some(word) = rest.first_chunk::<8>() {
+            sink.i64_load(place)
+                .i64_const(i64::from_le_bytes(*word))
+                .i64_eq();
+            at += 8;
+        } else if let Some(word) = rest.first_chunk::<4>() {
+            sink.i32_load(place)
+                .i32_const(i32::from_le_bytes(*word))
+                .i32_eq();
+            at += 4;
+        } else if let Some(word) = rest.first_chunk::<2>() {
+            sink.i32_load16_u(place);
+            sink.i32_const(u16::from_le_bytes(*word).into()).i32_eq();
+            at += 2;
+        } else {
+            sink.i32_load8_u(place).i32_const(rest[0].into()).i32_eq();
+            at += 1;
+        }
+        if !first {
+            sink.i32_and();
+        }
+        first = false;
+    }
+    if first {
+        sink.i32_const(1);
+    }
+}
+
+fn numbers(sink: &mut InstructionSink<'_>, values: &[i128], place: Place) {
+    sink.block(BlockType::Result(ValType::I32)).i32_const(1);
+    sink.local_get(place.base)
+        .i64_load(place.number())
+        .local_set(NUMBER);
+    for value in values {
+        // Both signed and unsigned numbers are compared by their bits.
+        sink.local_get(NUMBER)
+            .i64_const(*value as i64)
+            .i64_eq()
+            .br_if(0);
+    }
+    sink.drop().i32_const(0).end();
+}
+
+fn range(sink: &mut InstructionSink<'_>, kind: Type, min: i128, max: i128, place: Place) {
+    let signed = match kind {
+        Type::Int => true,
+        Type::Uint
+        | Type::Port
+        | Type::AbsTime
+        | Type::RelTime
+        | Type::Bool
+        | Type::Text
+        | Type::IpAddr => false,
+    };
+    let (least, greatest) = match signed {
+        true => (i64::MIN.into(), i64::MAX.into()),
+        false => (0, i128::from(u64::MAX)),
+    };
+    sink.local_get(place.base)
+        .i64_load(place.number())
+        .local_set(NUMBER);
+    sink.i32_const(1);
+    if min > least {
+        sink.local_get(NUMBER).i64_const(min as i64);
+        match signed {
+            true => sink.i64_ge_s(),
+            false => sink.i64_ge_u(),
+        };
+        sink.i32_and();
+    }
+    if max < greatest {
+        sink.local_get(NUMBER).i64_const(max as i64);
+        match signed {
+            true => sink.i64_le_s(),
+            false => sink.i64_le_u(),
+        };
+        sink.i32_and();
+    }
+}

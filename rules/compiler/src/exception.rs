@@ -1,0 +1,214 @@
+//! A rule's exceptions into its condition: `(condition) and not (…) and not (…)`.
+//!
+//! Done on text, as Falco does it, since lists and macros may stand in exceptions too; each
+//! byte still points at the field, operator or value it came from.
+
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::read::{Entry, Exception};
+use crate::text::{Span, Text};
+
+const LIST_OPERATORS: [&str; 3] = ["in", "pmatch", "intersects"];
+
+/// The condition with all exceptions in it.
+pub(crate) fn apply(
+    condition: &Text,
+    exceptions: &[Exception],
+    rule: &Text,
+    diagnostics: &mut Diagnostics,
+) -> Text {
+    let mut clauses = Vec::new();
+    for exception in exceptions {
+        match clause(exception) {
+            Ok(Some(clause)) => clauses.push(clause),
+            Ok(None) => {}
+            Err(diagnostic) => diagnostics.push(diagnostic.rule(rule.as_str())),
+        }
+    }
+    if clauses.is_empty() {
+        return condition.clone();
+    }
+    let place = condition.whole();
+    let mut out = Text::default();
+    out.push_made("(", place);
+    out.push_part(condition, 0..condition.len());
+    out.push_made(")", place);
+    for clause in clauses {
+        let place = clause.whole();
+        out.push_made(" and not (", place);
+        out.push_part(&clause, 0..clause.len());
+        out.push_made(")", place);
+    }
+    out
+}
+
+fn clause(exception: &Exception) -> Result<Option<Text>, Box<Diagnostic>> {
+    let name = exception.name.as_str();
+    let wrong =
+        |span: Span, message: String| Box::new(Diagnostic::new(Code::Exception, span, message));
+    let Some(fields) = &exception.fields else {
+        return Err(wrong(
+            exception.span,
+            format!("exception `{name}` has no `fields`"),
+        ));
+    };
+    let values = exception.values.as_deref().unwrap_or_default();
+    match fields {
+        Entry::One(field) => {
+            let comp = match &exception.comps {
+                None => None,
+                Some(Entry::One(comp)) => Some(comp),
+                Some(Entry::Many(_)) => {
+                    return Err(wrong(
+                        exception.span,
+                        format!("`comps` of exception `{name}` must be a text, as `fields` is"),
+                    ));
+                }
+            };
+            if let Some(comp) = comp.filter(|comp| !LIST_OPERATORS.contains(&comp.as_str())) {
+                return Err(wrong(
+                    comp.whole(),
+                    format!(
+                        "`comps` of exception `{name}` must be one of `in`, `pmatch`, `intersects`"
+                    ),
+                ));
+            }
+            let mut out = Text::default();
+            for value in values {
+                let Entry::One(value) = value else {
+                    return Err(wrong(
+                        exception.span,
+                        format!("`values` of exception `{name}` must be texts, as `fields` is"),
+                    ));
+                };
+                if out.is_empty() {
+                    push(&mut out, field);
+                    push_comp(&mut out, comp, "in", exception.span);
+                    out.push_made("(", value.whole());
+                } else {
+                    out.push_made(", ", value.whole());
+                }
+                push_quoted(&mut out, value);
+            }
+            if out.is_empty() {
+                return Ok(None);
+            }
+            out.push_made(")", exception.span);
+            Ok(Some(out))
+        }
+        Entry::Many(fields) => {
+            let comps = match &exception.comps {
+                None => None,
+                Some(Entry::Many(comps)) if comps.len() == fields.len() => Some(comps),
+                Some(Entry::Many(_) | Entry::One(_)) => {
+                    return Err(wrong(
+                        exception.span,
+                        format!(
+                            "`fields` and `comps` of exception `{name}` must have equal length"
+                        ),
+                    ));
+                }
+            };
+            let mut out = Text::default();
+            for value in values {
+                let row = match value {
+                    Entry::Many(row) if row.len() == fields.len() => row,
+                    Entry::Many(_) | Entry::One(_) => {
+                        return Err(wrong(
+                            exception.span,
+                            format!(
+                                "`fields` and each of the `values` of exception `{name}` must have equal length"
+                            ),
+                        ));
+                    }
+                };
+                out.push_made(if out.is_empty() { "(" } else { " or (" }, exception.span);
+                for (at, (field, value)) in fields.iter().zip(row).enumerate() {
+                    let Entry::One(field) = field else {
+                        return Err(wrong(
+                            exception.span,
+                            format!("`fields` of exception `{name}` must be texts"),
+                        ));
+                    };
+                    if at > 0 {
+                        out.push_made(" and ", exception.span);
+                    }
+                    push(&mut out, field);
+                    let comp = match comps.map(|comps| &comps[at]) {
+                        None => None,
+                        Some(Entry::One(comp)) => Some(comp),
+                        Some(Entry::Many(_)) => {
+                            return Err(wrong(
+                                exception.span,
+                                format!("`comps` of exception `{name}` must be texts"),
+                            ));
+                        }
+                    };
+                    push_comp(&mut out, comp, "=", exception.span);
+                    push_value(&mut out, value, comp).ok_or_else(|| {
+                        wrong(
+                            exception.span,
+                            format!("`values` of exception `{name}` are nested too deeply"),
+                        )
+                    })?;
+                }
+                out.push_made(")", exception.span);
+            }
+            Ok((!out.is_empty()).then_some(out))
+        }
+    }
+}
+
+fn push(out: &mut Text, text: &Text) {
+    out.push_part(text, 0..text.len());
+}
+
+fn push_comp(out: &mut Text, comp: Option<&Text>, default: &str, place: Span) {
+    out.push_made(" ", place);
+    match comp {
+        None => out.push_made(default, place),
+        Some(comp) => push(out, comp),
+    }
+    out.push_made(" ", place);
+}
+
+fn push_value(out: &mut Text, value: &Entry, comp: Option<&Text>) -> Option<()> {
+    let takes_list = comp.is_some_and(|comp| {
+        let last = comp.as_str().split_whitespace().last().unwrap_or_default();
+        LIST_OPERATORS.contains(&last) || matches!(last, "oneof" | "anyof" | "allof")
+    });
+    match value {
+        Entry::One(text) if takes_list && !text.as_str().starts_with('(') => {
+            out.push_made("(", text.whole());
+            push_quoted(out, text);
+            out.push_made(")", text.whole());
+        }
+        Entry::One(text) => push_quoted(out, text),
+        Entry::Many(values) => {
+            out.push_made("(", out.whole());
+            for (at, value) in values.iter().enumerate() {
+                let Entry::One(value) = value else {
+                    return None;
+                };
+                if at > 0 {
+                    out.push_made(", ", value.whole());
+                }
+                push_quoted(out, value);
+            }
+            out.push_made(")", out.whole());
+        }
+    }
+    Some(())
+}
+
+/// Values with blanks are one value, unless quoted or put in parentheses by the author.
+pub(crate) fn push_quoted(out: &mut Text, value: &Text) {
+    let text = value.as_str();
+    let quote = text.contains([' ', '\t', '\n', '\r']) && !text.starts_with(['"', '\'', '(']);
+    if quote {
+        out.push_made("\"", value.whole());
+    }
+    push(out, value);
+    if quote {
+        out.push_made("\"", value.whole());
+    }
+}

@@ -1,0 +1,116 @@
+//! Glob patterns, as `fnmatch` without flags reads them: `*`, `?`, `[a-z]`, `[!a]`, `\`.
+
+use crate::ir::{Pattern, Piece};
+
+/// No pattern has more pieces: matching costs text times pieces at worst.
+const PIECES_MAX: usize = 1024;
+
+/// Takes a pattern apart; `None` if it has too many pieces. An unclosed `[` stands for itself.
+pub(crate) fn pattern(text: &[u8]) -> Option<Pattern> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        at += 1;
+        let piece = match byte {
+            b'*' if pieces.last() == Some(&Piece::Star) => continue,
+            b'*' => Piece::Star,
+            b'?' => Piece::Any,
+            b'\\' => match text.get(at) {
+                Some(&next) => {
+                    at += 1;
+                    Piece::Byte(next)
+                }
+                None => Piece::Byte(b'\\'),
+            },
+            b'[' => match class(&text[at..]) {
+                Some((piece, len)) => {
+                    at += len;
+                    piece
+                }
+                None => Piece::Byte(b'['),
+            },
+            other => Piece::Byte(other),
+        };
+        pieces.push(piece);
+        if pieces.len() > PIECES_MAX {
+            return None;
+        }
+    }
+    Some(Pattern(pieces))
+}
+
+/// What follows a `[`, and how long it is.
+fn class(text: &[u8]) -> Option<(Piece, usize)> {
+    let negated = matches!(text.first(), Some(b'!' | b'^'));
+    let start = usize::from(negated);
+    let mut at = start;
+    let mut ranges = Vec::new();
+    loop {
+        let mut first = *text.get(at)?;
+        if first == b']' && at > start {
+            return Some((Piece::Class { negated, ranges }, at + 1));
+        }
+        at += 1;
+        if first == b'\\' {
+            first = *text.get(at)?;
+            at += 1;
+        }
+        let mut last = first;
+        if text.get(at) == Some(&b'-') && text.get(at + 1).is_some_and(|next| *next != b']') {
+            last = text[at + 1];
+            at += 2;
+            if last == b'\\' {
+                last = *text.get(at)?;
+                at += 1;
+            }
+        }
+        ranges.push((first, last));
+    }
+}
+
+impl Piece {
+    /// Whether it, standing for one byte, stands for this one.
+    pub(crate) fn takes(&self, byte: u8) -> bool {
+        match self {
+            Piece::Byte(own) => *own == byte,
+            Piece::Any => true,
+            Piece::Star => false,
+            Piece::Class { negated, ranges } => {
+                ranges
+                    .iter()
+                    .any(|(first, last)| (*first..=*last).contains(&byte))
+                    != *negated
+            }
+        }
+    }
+}
+
+impl Pattern {
+    /// Whether the whole text matches. Only the last star met is ever retried.
+    pub(crate) fn matches(&self, text: &[u8]) -> bool {
+        let pieces = &self.0;
+        let (mut piece, mut at) = (0, 0);
+        let mut retry: Option<(usize, usize)> = None;
+        while at < text.len() {
+            match pieces.get(piece) {
+                Some(Piece::Star) => {
+                    piece += 1;
+                    retry = Some((piece, at));
+                }
+                Some(other) if other.takes(text[at]) => {
+                    piece += 1;
+                    at += 1;
+                }
+                Some(_) | None => match retry {
+                    Some((star, from)) => {
+                        piece = star;
+                        at = from + 1;
+                        retry = Some((star, at));
+                    }
+                    None => return false,
+                },
+            }
+        }
+        pieces[piece..].iter().all(|piece| *piece == Piece::Star)
+    }
+}

@@ -1,0 +1,232 @@
+//! Falco-language YAML to WebAssembly: text in, bytes and diagnostics out. No file, no clock,
+//! no socket, no Wasm engine.
+//!
+//! The stages, in the order in which a rule passes them; each file is named by its stage:
+//!
+//! ```text
+//! read → collect (exception) → resolve (parse → ast) → lower (value, glob, output → ir)
+//!      → specialise → split → share → emit
+//! ```
+//!
+//! `oracle` evaluates the same `ir` by walking it: the judge of what `emit` produces.
+
+mod ast;
+mod collect;
+pub mod diagnostic;
+mod emit;
+mod exception;
+mod falco_events;
+mod glob;
+#[cfg(test)]
+mod golden;
+pub mod ir;
+mod lower;
+pub mod oracle;
+mod output;
+mod parse;
+mod read;
+mod resolve;
+mod share;
+mod similar;
+mod specialise;
+mod split;
+mod text;
+mod value;
+
+pub use diagnostic::{Code, Diagnostic, Severity, render};
+pub use text::Span;
+
+use diagnostic::Diagnostics;
+use ir::{Graph, Id};
+use saker_rules_schema::event::EventType;
+use saker_rules_schema::manifest::Manifest;
+use specialise::Specialiser;
+use std::sync::Arc;
+
+/// All sources together are no longer.
+const SOURCES_BYTES_MAX: usize = 32 << 20;
+/// No ruleset has more rules, macros or lists.
+const ITEMS_MAX: usize = 10_000;
+
+/// A rule file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Its name in diagnostics.
+    pub name: String,
+    /// Its content.
+    pub text: String,
+}
+
+/// What the caller wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Every string slot carries its bytes, not only those that a rule searches: for
+    /// [`oracle`].
+    pub keep_bytes: bool,
+}
+
+/// What comes of rule files.
+#[derive(Debug)]
+pub struct Compilation {
+    /// All that is wrong or worth a look, in the order of files and places.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The ruleset; none if a diagnostic is an error.
+    pub ruleset: Option<Ruleset>,
+}
+
+/// A compiled ruleset.
+#[derive(Clone, Debug)]
+pub struct Ruleset {
+    /// The module; its manifest is in it too.
+    pub wasm: Vec<u8>,
+    /// Rules, literals, layouts, addresses.
+    pub manifest: Manifest,
+    /// Per rule, its condition before specialisation.
+    pub conditions: Vec<ir::Expr>,
+}
+
+/// Compiles rule files, in load order, to one ruleset.
+pub fn compile(sources: &[Source], options: &Options) -> Compilation {
+    let mut diagnostics = Diagnostics::default();
+    let ruleset = stages(sources, options, &mut diagnostics);
+    let ruleset = ruleset.filter(|_| !diagnostics.has_errors());
+    Compilation {
+        diagnostics: diagnostics.finish(),
+        ruleset,
+    }
+}
+
+fn stages(sources: &[Source], options: &Options, diagnostics: &mut Diagnostics) -> Option<Ruleset> {
+    let lowered = front(sources, diagnostics)?;
+    let mut graph = lowered.graph;
+    let roots: Vec<Id> = lowered.rules.iter().map(|rule| rule.root).collect();
+    let conditions = Arc::new(graph.clone());
+    let specialised = specialise_all(&mut graph, &roots);
+    if graph.take_exceeded() {
+        diagnostics.push(too_large(
+            "the conditions, taken apart by event type, are too large",
+        ));
+        return None;
+    }
+    // What an error left out of a condition would only be reported twice.
+    if diagnostics.has_errors() {
+        return None;
+    }
+    warn_of_events(&lowered.rules, &specialised, diagnostics);
+    let programs = split::split(&mut graph, &specialised);
+    if graph.take_exceeded() {
+        diagnostics.push(too_large(
+            "the conditions, split by what they ask, are too large",
+        ));
+        return None;
+    }
+    let rules = lowered.rules.into_iter().map(|rule| rule.rule).collect();
+    match emit::emit(&graph, &programs, rules, options) {
+        Ok((wasm, manifest)) => Some(Ruleset {
+            wasm,
+            manifest,
+            conditions: roots
+                .into_iter()
+                .map(|root| ir::Expr {
+                    graph: conditions.clone(),
+                    root,
+                })
+                .collect(),
+        }),
+        Err(what) => {
+            diagnostics.push(too_large(&what));
+            None
+        }
+    }
+}
+
+fn too_large(what: &str) -> Diagnostic {
+    Diagnostic {
+        code: Code::RulesetTooLarge,
+        message: what.to_string(),
+        span: None,
+        label: String::new(),
+        context: Vec::new(),
+        help: Some("take rules out, or split them over several rulesets".into()),
+        rules: Vec::new(),
+    }
+}
+
+/// The stages up to lowered conditions.
+fn front(sources: &[Source], diagnostics: &mut Diagnostics) -> Option<lower::Lowered> {
+    let bytes: usize = sources.iter().map(|source| source.text.len()).sum();
+    if bytes > SOURCES_BYTES_MAX {
+        diagnostics.push(too_large(&format!(
+            "the rule files are longer than {} MiB",
+            SOURCES_BYTES_MAX >> 20
+        )));
+        return None;
+    }
+    let mut items = Vec::new();
+    for (index, source) in sources.iter().enumerate() {
+        items.extend(read::read(source, index as u32, diagnostics));
+    }
+    let collected = collect::collect(items, diagnostics);
+    for (what, count) in [
+        ("rules", collected.rules.len()),
+        ("macros", collected.macros.len()),
+        ("lists", collected.lists.len()),
+    ] {
+        if count > ITEMS_MAX {
+            diagnostics.push(too_large(&format!(
+                "there are more than {ITEMS_MAX} {what}"
+            )));
+            return None;
+        }
+    }
+    let resolved = resolve::resolve(&collected, diagnostics);
+    Some(lower::lower(&collected, &resolved, diagnostics))
+}
+
+/// Per event type, each rule's condition.
+fn specialise_all(graph: &mut Graph, roots: &[Id]) -> Vec<(EventType, Vec<Id>)> {
+    EventType::ALL
+        .iter()
+        .map(|&event| {
+            let mut specialiser = Specialiser::new(event);
+            let conditions = roots
+                .iter()
+                .map(|&root| specialiser.fold(graph, root))
+                .collect();
+            (event, conditions)
+        })
+        .collect()
+}
+
+fn warn_of_events(
+    rules: &[lower::Rule],
+    specialised: &[(EventType, Vec<Id>)],
+    diagnostics: &mut Diagnostics,
+) {
+    for (at, rule) in rules.iter().enumerate() {
+        let asked = specialised
+            .iter()
+            .filter(|(_, conditions)| conditions[at] != Id::FALSE)
+            .count();
+        let name = &rule.rule.name;
+        if asked == 0 {
+            diagnostics.push(
+                Diagnostic::new(
+                    Code::NeverTrue,
+                    rule.span,
+                    format!("rule `{name}` is true for no event"),
+                )
+                .label("the comparisons of its event type contradict each other, or name ones not seen"),
+            );
+        } else if asked == EventType::COUNT && rule.warn_evttypes {
+            diagnostics.push(
+                Diagnostic::new(
+                    Code::NoEventType,
+                    rule.span,
+                    format!("rule `{name}` matches every event type"),
+                )
+                .help("name the event types it is about: `evt.type in (…) and …`"),
+            );
+        }
+    }
+}

@@ -1,0 +1,572 @@
+//! Syntax trees to [`ir`](crate::ir): fields looked up, operators and values held against
+//! types, Falco's quirks (absent fields, both ends, ancestors) spelled out.
+//!
+//! Each macro is lowered once. Values are left to `value`, output formats to `output`.
+
+use crate::ast::{self, Expr, Kind, Operand, Operator, Right, Value};
+use crate::collect::Collected;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::glob;
+use crate::ir::{Graph, Id, Op, is_string};
+use crate::output;
+use crate::resolve::Resolved;
+use crate::similar::did_you_mean;
+use crate::text::Span;
+use crate::value;
+use saker_rules_schema::event::EventType;
+use saker_rules_schema::field::{Arg, Field, FieldError, FieldRef, Type};
+use saker_rules_schema::manifest;
+
+/// A rule whose condition is lowered.
+pub(crate) struct Rule {
+    pub(crate) rule: manifest::Rule,
+    pub(crate) root: Id,
+    /// Where its name stands.
+    pub(crate) span: Span,
+    pub(crate) warn_evttypes: bool,
+}
+
+pub(crate) struct Lowered {
+    pub(crate) graph: Graph,
+    pub(crate) rules: Vec<Rule>,
+}
+
+pub(crate) fn lower(
+    collected: &Collected,
+    resolved: &Resolved,
+    diagnostics: &mut Diagnostics,
+) -> Lowered {
+    let mut graph = Graph::default();
+    // What is wrong with a macro is reported where a rule uses it; an unused one may name
+    // fields that do not exist.
+    let mut macros: Vec<(Id, Vec<Diagnostic>)> = Vec::new();
+    macros.resize_with(collected.macros.len(), || (Id::FALSE, Vec::new()));
+    for &at in &resolved.order {
+        let mut lowering = Lowering {
+            graph: &mut graph,
+            collected,
+            macros: &macros,
+            found: Vec::new(),
+        };
+        let id = lowering.whole(&resolved.macros[at]);
+        let found = lowering.found;
+        macros[at] = (id, found);
+    }
+    let mut visited = vec![usize::MAX; collected.macros.len()];
+    let mut rules = Vec::new();
+    for (at, rule) in collected.rules.iter().enumerate() {
+        let mut lowering = Lowering {
+            graph: &mut graph,
+            collected,
+            macros: &macros,
+            found: Vec::new(),
+        };
+        let root = lowering.whole(&resolved.rules[at]);
+        let mut found: Vec<(Diagnostic, bool)> = lowering
+            .found
+            .into_iter()
+            .map(|diagnostic| (diagnostic, false))
+            .collect();
+        let mut stack = resolved.rule_uses[at].clone();
+        while let Some(used) = stack.pop() {
+            if std::mem::replace(&mut visited[used], at) != at {
+                found.extend(
+                    macros[used]
+                        .1
+                        .iter()
+                        .map(|diagnostic| (diagnostic.clone(), true)),
+                );
+                stack.extend(&resolved.macro_uses[used]);
+            }
+        }
+        let mut output_found = Vec::new();
+        let output = output::parse(&rule.output, &mut output_found);
+        let unknown = found
+            .iter()
+            .map(|(diagnostic, _)| diagnostic)
+            .chain(&output_found)
+            .find(|diagnostic| {
+                diagnostic.code == Code::UnknownField || diagnostic.code == Code::Output
+            });
+        if let Some(unknown) = unknown.filter(|_| rule.skip_if_unknown_filter) {
+            let mut skipped = Diagnostic::new(
+                Code::UnknownFilter,
+                rule.name.whole(),
+                format!(
+                    "rule `{}` is left out: {}",
+                    rule.name.as_str(),
+                    unknown.message
+                ),
+            );
+            if let Some(span) = unknown.span {
+                skipped = skipped.context(span, "here");
+            }
+            diagnostics.push(skipped);
+            continue;
+        }
+        for (diagnostic, in_macro) in found {
+            diagnostics.push(match in_macro {
+                true => diagnostic.rule(rule.name.as_str()),
+                false => diagnostic,
+            });
+        }
+        for diagnostic in output_found {
+            diagnostics.push(diagnostic);
+        }
+        rules.push(Rule {
+            rule: manifest::Rule {
+                name: rule.name.as_str().to_string(),
+                description: rule.desc.as_str().to_string(),
+                priority: rule.priority,
+                output,
+                tags: rule.tags.clone(),
+                source: rule.source.clone(),
+                enabled: rule.enabled,
+            },
+            root,
+            span: rule.name.whole(),
+            warn_evttypes: rule.warn_evttypes,
+        });
+    }
+    Lowered { graph, rules }
+}
+
+struct Lowering<'a> {
+    graph: &'a mut Graph,
+    collected: &'a Collected,
+    macros: &'a [(Id, Vec<Diagnostic>)],
+    found: Vec<Diagnostic>,
+}
+
+/// A diagnostic is large, and rare.
+type Lower<T> = Result<T, Box<Diagnostic>>;
+
+fn fault(code: Code, span: Span, message: impl Into<String>) -> Box<Diagnostic> {
+    Box::new(Diagnostic::new(code, span, message))
+}
+
+impl Lowering<'_> {
+    fn whole(&mut self, expr: &Expr) -> Id {
+        self.graph.take_exceeded();
+        let id = self.expr(expr);
+        if self.graph.take_exceeded() {
+            self.found.push(Diagnostic::new(
+                Code::ConditionTooLarge,
+                expr.span,
+                "the condition is too large, or nested too deeply, with its macros filled in",
+            ));
+        }
+        id
+    }
+
+    /// Recursion is bounded by the parser's bound on groups.
+    fn expr(&mut self, expr: &Expr) -> Id {
+        match &expr.kind {
+            Kind::And(parts) => {
+                let parts = parts.iter().map(|part| self.expr(part)).collect();
+                self.graph.and(parts)
+            }
+            Kind::Or(parts) => {
+                let parts = parts.iter().map(|part| self.expr(part)).collect();
+                self.graph.or(parts)
+            }
+            Kind::Not(part) => {
+                let part = self.expr(part);
+                self.graph.not(part)
+            }
+            // Unknown ones have been reported.
+            Kind::Macro(name) => self
+                .collected
+                .macro_named(name)
+                .map_or(Id::FALSE, |at| self.macros[at].0),
+            Kind::Test(test) => match self.test(test) {
+                Ok(id) => id,
+                Err(diagnostic) => {
+                    self.found.push(*diagnostic);
+                    Id::FALSE
+                }
+            },
+            Kind::Invalid => Id::FALSE,
+        }
+    }
+
+    fn test(&mut self, test: &ast::Test) -> Lower<Id> {
+        let field = match &test.left {
+            Operand::Field(field) => field,
+            Operand::Transform { transformer, span } => {
+                return Err(not_supported(
+                    *span,
+                    format!("transformer `{}`", transformer.name()),
+                ));
+            }
+        };
+        let name_span = field.span;
+        let field = field_ref(field)?;
+        self.check_field(&field, name_span);
+        check_type(test.operator, &field, test.operator_span)?;
+        if let Some((modifier, span)) = test.modifier {
+            return Err(not_supported(
+                span,
+                format!("modifier `{}`", modifier.name()),
+            ));
+        }
+        let values: &[Value] = match &test.right {
+            Right::None => &[],
+            Right::Value(value) => std::slice::from_ref(value),
+            Right::List(values) => values,
+            Right::Operand(operand) => {
+                return Err(not_supported(
+                    operand.span(),
+                    "a field on the right side".to_string(),
+                ));
+            }
+        };
+        if matches!(field.field, Field::EvtType | Field::SyscallType) {
+            self.check_event_types(test.operator, values)?;
+        }
+        let negative = test.operator == Operator::NotEqual;
+        if matches!(
+            test.operator,
+            Operator::Equal | Operator::Equal2 | Operator::NotEqual
+        ) {
+            for value in values.iter().filter(|value| value.text == "<NA>") {
+                self.found.push(
+                    Diagnostic::new(
+                        Code::UnsafeNaCheck,
+                        value.span,
+                        "comparing with `<NA>` is unsafe",
+                    )
+                    .help(format!(
+                        "an absent field equals nothing: write `not {field} exists`"
+                    )),
+                );
+            }
+        }
+        match field.field.both_ends() {
+            // Falco answers from the descriptor's existence, not from its addresses.
+            Some(_) if test.operator == Operator::Exists => {
+                Ok(self.graph.test(plain(Field::FdNum), Op::Exists))
+            }
+            Some((client, server)) => {
+                let ends = [plain(client), plain(server)];
+                let mut parts = Vec::new();
+                for end in &ends {
+                    parts.push(self.compare(end, test.operator, values, false)?);
+                }
+                let either = self.graph.or(parts);
+                if !negative {
+                    return Ok(either);
+                }
+                let exist = ends
+                    .into_iter()
+                    .map(|end| self.graph.test(end, Op::Exists))
+                    .collect();
+                let exist = self.graph.or(exist);
+                let neither = self.graph.not(either);
+                Ok(self.graph.and(vec![exist, neither]))
+            }
+            None => self.compare(&field, test.operator, values, negative),
+        }
+    }
+
+    /// Warns of fields and parameters that are never there.
+    fn check_field(&mut self, field: &FieldRef, span: Span) {
+        if field.field == Field::EvtDir {
+            self.found.push(
+                Diagnostic::new(Code::Deprecated, span, "field `evt.dir` is deprecated")
+                    .help("every event is an exit event now: remove the comparison"),
+            );
+        }
+        if let (Field::EvtArg, Arg::Key(key)) = (field.field, &field.arg) {
+            let params = || EventType::ALL.iter().flat_map(|event| event.params());
+            let by_number = key.bytes().all(|byte| byte.is_ascii_digit());
+            if !by_number && !params().any(|param| param.name == key) {
+                let mut diagnostic = Diagnostic::new(
+                    Code::UnknownParameter,
+                    span,
+                    format!("no event type that Saker sees has a parameter `{key}`"),
+                )
+                .label("always absent");
+                diagnostic.help = did_you_mean(key, params().map(|param| param.name));
+                self.found.push(diagnostic);
+            }
+        }
+    }
+
+    fn check_event_types(&mut self, operator: Operator, values: &[Value]) -> Lower<()> {
+        if !matches!(
+            operator,
+            Operator::Equal | Operator::Equal2 | Operator::NotEqual | Operator::In
+        ) {
+            return Ok(());
+        }
+        for value in values {
+            let name = value.text.as_str();
+            if EventType::by_name(name).next().is_some() {
+                continue;
+            }
+            if value::is_known_event(name) {
+                self.found.push(
+                    Diagnostic::new(
+                        Code::EventTypeNotSeen,
+                        value.span,
+                        format!("event type `{name}` is not seen yet"),
+                    )
+                    .label("this is never true"),
+                );
+                continue;
+            }
+            let mut diagnostic = Diagnostic::new(
+                Code::UnknownEventType,
+                value.span,
+                format!("unknown event type `{name}`"),
+            );
+            let names = EventType::ALL.iter().map(|event| event.name());
+            diagnostic.help = did_you_mean(name, names);
+            return Err(Box::new(diagnostic));
+        }
+        Ok(())
+    }
+
+    /// A comparison with one field. `!=` comes as `=` and `negative`, unless the field stands
+    /// for both ends of a connection.
+    fn compare(
+        &mut self,
+        field: &FieldRef,
+        operator: Operator,
+        values: &[Value],
+        negative: bool,
+    ) -> Lower<Id> {
+        if operator == Operator::Exists {
+            return Ok(self.graph.test(field.clone(), Op::Exists));
+        }
+        if is_string(field.field.kind()) {
+            return self.compare_text(field, operator, values, negative);
+        }
+        let mut numbers = Vec::new();
+        for value in values {
+            numbers.push(value::number(field, value)?);
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        let first = numbers.first().copied().unwrap_or_default();
+        let (min, max) = value::limits(field.field.kind());
+        let id = match operator {
+            Operator::Less => self.graph.test(field.clone(), Op::Range(min, first - 1)),
+            Operator::LessEqual => self.graph.test(field.clone(), Op::Range(min, first)),
+            Operator::Greater => self.graph.test(field.clone(), Op::Range(first + 1, max)),
+            Operator::GreaterEqual => self.graph.test(field.clone(), Op::Range(first, max)),
+            Operator::NotEqual if negative && field.is_list() => {
+                let below = self.graph.test(field.clone(), Op::Range(min, first - 1));
+                let above = self.graph.test(field.clone(), Op::Range(first + 1, max));
+                self.graph.or(vec![below, above])
+            }
+            Operator::Equal | Operator::Equal2 | Operator::NotEqual | Operator::In => {
+                let equal = self.graph.test(field.clone(), Op::Numbers(numbers));
+                self.unless(field, equal, negative)
+            }
+            Operator::Exists
+            | Operator::Contains
+            | Operator::IContains
+            | Operator::BContains
+            | Operator::StartsWith
+            | Operator::BStartsWith
+            | Operator::EndsWith
+            | Operator::Glob
+            | Operator::IGlob
+            | Operator::Regex
+            | Operator::Intersects
+            | Operator::PMatch => Id::FALSE,
+        };
+        Ok(id)
+    }
+
+    fn compare_text(
+        &mut self,
+        field: &FieldRef,
+        operator: Operator,
+        values: &[Value],
+        negative: bool,
+    ) -> Lower<Id> {
+        let mut texts = Vec::new();
+        for value in values {
+            texts.push(value::text(field, value)?);
+        }
+        let span = values.first().map(|value| value.span);
+        let first = || texts.first().cloned().unwrap_or_default();
+        let op = match operator {
+            Operator::NotEqual if negative && field.is_list() => Op::Differs(first()),
+            Operator::Equal | Operator::Equal2 | Operator::NotEqual | Operator::In => {
+                texts.sort_unstable();
+                texts.dedup();
+                Op::In(texts)
+            }
+            Operator::Contains => Op::Contains(first()),
+            Operator::IContains => Op::IContains(first().to_ascii_lowercase()),
+            Operator::StartsWith => Op::StartsWith(first()),
+            Operator::EndsWith => Op::EndsWith(first()),
+            Operator::Glob => match (glob::pattern(&first()), span) {
+                (Some(pattern), _) => Op::Glob(pattern),
+                (None, Some(span)) => {
+                    return Err(fault(Code::Value, span, "the pattern is too long"));
+                }
+                (None, None) => return Ok(Id::FALSE),
+            },
+            Operator::Exists
+            | Operator::BContains
+            | Operator::BStartsWith
+            | Operator::IGlob
+            | Operator::Regex
+            | Operator::Intersects
+            | Operator::PMatch
+            | Operator::Less
+            | Operator::LessEqual
+            | Operator::Greater
+            | Operator::GreaterEqual => return Ok(Id::FALSE),
+        };
+        let negative = negative && !matches!(op, Op::Differs(_));
+        let id = self.graph.test(field.clone(), op);
+        Ok(self.unless(field, id, negative))
+    }
+
+    /// The contrary of a test, but false for an absent field.
+    fn unless(&mut self, field: &FieldRef, test: Id, negative: bool) -> Id {
+        if !negative {
+            return test;
+        }
+        let exists = self.graph.test(field.clone(), Op::Exists);
+        let not = self.graph.not(test);
+        self.graph.and(vec![exists, not])
+    }
+}
+
+fn plain(field: Field) -> FieldRef {
+    FieldRef {
+        field,
+        arg: Arg::None,
+    }
+}
+
+fn not_supported(span: Span, what: String) -> Box<Diagnostic> {
+    fault(
+        Code::NotSupported,
+        span,
+        format!("{what} is not supported yet"),
+    )
+}
+
+/// Looks a field up.
+fn field_ref(field: &ast::Field) -> Lower<FieldRef> {
+    let written = match &field.arg {
+        Some(arg) => format!("{}[{arg}]", field.name),
+        None => field.name.clone(),
+    };
+    FieldRef::parse(&written).map_err(|error| match error {
+        FieldError::Unknown => {
+            let mut diagnostic = fault(
+                Code::UnknownField,
+                field.span,
+                format!("unknown field `{}`", field.name),
+            );
+            let names = Field::ALL.iter().map(|field| field.name());
+            diagnostic.help = did_you_mean(&field.name, names)
+                .or_else(|| Some("`saker list fields` shows all fields".into()));
+            diagnostic
+        }
+        FieldError::Argument => fault(
+            Code::FieldArgument,
+            field.arg_span,
+            format!(
+                "field `{}` does not take the argument `{}`",
+                field.name,
+                field.arg.as_deref().unwrap_or_default()
+            ),
+        ),
+        FieldError::ArgumentMissing => {
+            let mut diagnostic = fault(
+                Code::FieldArgument,
+                field.span,
+                format!("field `{}` needs an argument", field.name),
+            );
+            diagnostic.help = Some(format!("write `{}.NAME`", field.name));
+            diagnostic
+        }
+    })
+}
+
+/// Whether the operator works on values of the field's type, and is supported.
+fn check_type(operator: Operator, field: &FieldRef, span: Span) -> Lower<()> {
+    let kind = field.field.kind();
+    let number = !is_string(kind) && kind != Type::Bool;
+    let fits = match operator {
+        Operator::Exists
+        | Operator::Equal
+        | Operator::Equal2
+        | Operator::NotEqual
+        | Operator::In
+        | Operator::Intersects => true,
+        Operator::Less | Operator::LessEqual | Operator::Greater | Operator::GreaterEqual => {
+            number || kind == Type::Text
+        }
+        Operator::Contains
+        | Operator::IContains
+        | Operator::StartsWith
+        | Operator::EndsWith
+        | Operator::Glob
+        | Operator::IGlob
+        | Operator::Regex
+        | Operator::PMatch => kind == Type::Text,
+        // For fields that are byte buffers; no field is one yet.
+        Operator::BContains | Operator::BStartsWith => false,
+    };
+    if !fits {
+        let what = match kind {
+            Type::Text => "a text",
+            Type::Bool => "true or false",
+            Type::Int | Type::Uint => "a number",
+            Type::Port => "a port number",
+            Type::IpAddr => "an address",
+            Type::AbsTime | Type::RelTime => "a time in nanoseconds",
+        };
+        return Err(fault(
+            Code::OperatorType,
+            span,
+            format!(
+                "operator `{}` does not work on `{field}`, which is {what}",
+                operator.name()
+            ),
+        ));
+    }
+    let supported = match operator {
+        Operator::Exists
+        | Operator::Equal
+        | Operator::Equal2
+        | Operator::NotEqual
+        | Operator::In
+        | Operator::Contains
+        | Operator::IContains
+        | Operator::StartsWith
+        | Operator::EndsWith
+        | Operator::Glob => true,
+        Operator::Less | Operator::LessEqual | Operator::Greater | Operator::GreaterEqual => number,
+        Operator::BContains
+        | Operator::BStartsWith
+        | Operator::IGlob
+        | Operator::Regex
+        | Operator::Intersects
+        | Operator::PMatch => false,
+    };
+    if !supported && kind == Type::Text && operator.takes() == ast::Takes::Number {
+        return Err(not_supported(
+            span,
+            format!("operator `{}` on texts", operator.name()),
+        ));
+    }
+    if !supported {
+        return Err(not_supported(
+            span,
+            format!("operator `{}`", operator.name()),
+        ));
+    }
+    Ok(())
+}

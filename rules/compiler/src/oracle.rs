@@ -1,0 +1,204 @@
+//! The plain evaluator: walks a condition over values, without bits, ids or sharing. What the
+//! compiled module answers is held against it, and `why` explains with it.
+
+use crate::ir::{Expr, Graph, Id, Node, Op, Test, is_string};
+use saker_rules_schema::event::EventType;
+use saker_rules_schema::field::{Arg, Field, FieldRef, Type};
+use saker_rules_schema::manifest::{Manifest, Slot};
+use saker_rules_schema::row::{self, Shape};
+use std::borrow::Cow;
+
+/// A field's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// A text.
+    Text(Cow<'a, [u8]>),
+    /// A number, port or time.
+    Number(i128),
+    /// True or false.
+    Bool(bool),
+    /// An address of 4 or 16 bytes.
+    Ip(Cow<'a, [u8]>),
+    /// Several values, of which one must satisfy a test.
+    List(Vec<Value<'a>>),
+}
+
+/// Where values come from.
+pub trait Values {
+    /// The field's value; none if it is absent.
+    fn value(&self, field: &FieldRef) -> Option<Value<'_>>;
+}
+
+/// Whether the condition holds for an event of that type with these values. What the type
+/// alone decides (`evt.type` and its like) is not asked of `values`.
+pub fn holds(condition: &Expr, values: &impl Values, event: EventType) -> bool {
+    node(&condition.graph, condition.root, values, event)
+}
+
+/// Recursion is bounded by the graph's depth.
+fn node(graph: &Graph, id: Id, values: &impl Values, event: EventType) -> bool {
+    match graph.node(id) {
+        Node::False => false,
+        Node::True => true,
+        Node::Not(part) => !node(graph, *part, values, event),
+        Node::And(parts) => parts.iter().all(|part| node(graph, *part, values, event)),
+        Node::Or(parts) => parts.iter().any(|part| node(graph, *part, values, event)),
+        Node::Test(test) => test_holds(test, values, event),
+    }
+}
+
+/// Whether one test holds: what `why` shows per line.
+pub fn test_holds(test: &Test, values: &impl Values, event: EventType) -> bool {
+    let text = |text: &'static str| Some(Value::Text(Cow::Borrowed(text.as_bytes())));
+    let value = match test.field.field {
+        Field::EvtType => text(event.name()),
+        Field::SyscallType if event == EventType::Procexit => None,
+        Field::SyscallType => text(event.name()),
+        Field::EvtCategory => text(event.category().name()),
+        Field::EvtSource => text("syscall"),
+        Field::EvtDir if event == EventType::Procexit => text(">"),
+        Field::EvtDir => text("<"),
+        _ => values.value(&test.field),
+    };
+    match value {
+        None => false,
+        Some(_) if test.op == Op::Exists => true,
+        Some(Value::List(values)) => values.iter().any(|value| answer(&test.op, value)),
+        Some(value) => answer(&test.op, &value),
+    }
+}
+
+fn answer(op: &Op, value: &Value<'_>) -> bool {
+    match value {
+        Value::Text(text) | Value::Ip(text) => match op {
+            Op::Exists => true,
+            Op::In(values) => values.iter().any(|value| value.as_slice() == text.as_ref()),
+            Op::Differs(value) => value.as_slice() != text.as_ref(),
+            Op::Contains(part) => contains(text, part),
+            Op::IContains(part) => contains(&text.to_ascii_lowercase(), part),
+            Op::StartsWith(part) => text.starts_with(part),
+            Op::EndsWith(part) => text.ends_with(part),
+            Op::Glob(pattern) => pattern.matches(text),
+            Op::Numbers(_) | Op::Range(..) => false,
+        },
+        Value::Number(_) | Value::Bool(_) => {
+            let number = match value {
+                Value::Number(number) => *number,
+                Value::Bool(true) => 1,
+                Value::Bool(false) | Value::Text(_) | Value::Ip(_) | Value::List(_) => 0,
+            };
+            match op {
+                Op::Exists => true,
+                Op::Numbers(values) => values.contains(&number),
+                Op::Range(min, max) => (*min..=*max).contains(&number),
+                Op::In(_)
+                | Op::Differs(_)
+                | Op::Contains(_)
+                | Op::IContains(_)
+                | Op::StartsWith(_)
+                | Op::EndsWith(_)
+                | Op::Glob(_) => false,
+            }
+        }
+        // A list in a list does not occur.
+        Value::List(_) => false,
+    }
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    memchr::memmem::find(text, part).is_some()
+}
+
+/// The values in an event's row and its process's row. The ruleset must have been compiled
+/// with [`crate::Options::keep_bytes`], else most texts are missing.
+pub struct RowValues<'a> {
+    event: &'a [u8],
+    event_slots: &'a [Slot],
+    process: &'a [u8],
+    process_slots: &'a [Slot],
+}
+
+impl<'a> RowValues<'a> {
+    /// Reads an event's row and its process's; `None` if the manifest has no layout for the
+    /// event type.
+    pub fn new(
+        manifest: &'a Manifest,
+        event_type: EventType,
+        event: &'a [u8],
+        process: &'a [u8],
+    ) -> Option<RowValues<'a>> {
+        Some(RowValues {
+            event,
+            event_slots: &manifest.layout(event_type)?.slots,
+            process,
+            process_slots: &manifest.process,
+        })
+    }
+}
+
+impl Values for RowValues<'_> {
+    fn value(&self, field: &FieldRef) -> Option<Value<'_>> {
+        // Every row's header has it, whether or not a slot does.
+        if field.field == Field::EvtNum {
+            let number = self.event.get(row::NUMBER_AT as usize..)?;
+            return Some(Value::Number(
+                u64::from_le_bytes(*number.first_chunk()?).into(),
+            ));
+        }
+        // Which row holds a field is the layouts' business: ask both.
+        slot_value(self.event, self.event_slots, field)
+            .or_else(|| slot_value(self.process, self.process_slots, field))
+    }
+}
+
+fn u32_at(row: &[u8], at: usize) -> Option<u32> {
+    let bytes = row.get(at..)?.first_chunk::<4>()?;
+    Some(u32::from_le_bytes(*bytes))
+}
+
+fn slot_value<'a>(row: &'a [u8], slots: &[Slot], field: &FieldRef) -> Option<Value<'a>> {
+    let position = slots.iter().position(|slot| slot.field == *field)? as u16;
+    let shape = Shape {
+        slots: slots.len() as u16,
+    };
+    let (word, mask) = shape.presence(position);
+    let presence = row.get(word as usize..)?.first_chunk::<8>()?;
+    if u64::from_le_bytes(*presence) & mask == 0 {
+        return None;
+    }
+    let at = shape.slot(position) as usize;
+    if field.arg == Arg::None && field.is_list() {
+        let count = u32_at(row, at)? as usize;
+        let tail = u32_at(row, at + 4)? as usize;
+        let values = (0..count.min(row::LIST_LEN_MAX))
+            .filter_map(|element| element_value(row, tail + element * 8, field.field.kind()))
+            .collect();
+        return Some(Value::List(values));
+    }
+    element_value(row, at, field.field.kind())
+}
+
+fn element_value(row: &[u8], at: usize, kind: Type) -> Option<Value<'_>> {
+    if !is_string(kind) {
+        let number = u64::from_le_bytes(*row.get(at..)?.first_chunk::<8>()?);
+        return Some(match kind {
+            Type::Bool => Value::Bool(number != 0),
+            Type::Int => Value::Number((number as i64).into()),
+            Type::Uint | Type::Port | Type::AbsTime | Type::RelTime | Type::Text | Type::IpAddr => {
+                Value::Number(number.into())
+            }
+        });
+    }
+    let tail = u32_at(row, at + 4)? as usize;
+    let text = match tail {
+        0 => &[],
+        tail => {
+            let len = u32_at(row, tail)? as usize;
+            row.get(tail + 4..)?.get(..len)?
+        }
+    };
+    Some(match kind {
+        Type::IpAddr => Value::Ip(Cow::Borrowed(text)),
+        _ => Value::Text(Cow::Borrowed(text)),
+    })
+}

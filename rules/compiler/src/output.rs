@@ -1,0 +1,119 @@
+//! Output formats: text with `%field` and `%field[argument]` in it.
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::similar::did_you_mean;
+use crate::text::Text;
+use saker_rules_schema::field::{Field, FieldError, FieldRef};
+use saker_rules_schema::manifest::OutputPart;
+
+/// Takes an output format apart; what is wrong with it is added to `found`.
+pub(crate) fn parse(output: &Text, found: &mut Vec<Diagnostic>) -> Vec<OutputPart> {
+    let text = output.as_str();
+    // A leading `*` asks for the line even if fields are missing, which always happens.
+    let mut at = usize::from(text.starts_with('*'));
+    let mut parts = Vec::new();
+    let mut plain = String::new();
+    while let Some(offset) = text[at..].find('%') {
+        plain.push_str(&text[at..at + offset]);
+        let start = at + offset;
+        at = start + 1;
+        let rest = &text[at..];
+        let word = rest
+            .bytes()
+            .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
+            .count();
+        let mut name = rest[..word].trim_end_matches('.');
+        let transformer = rest[word..].starts_with('(');
+        if name.is_empty() || transformer {
+            let message = match transformer {
+                true => format!("transformer `{name}` in an output is not supported yet"),
+                false => "a `%` must be followed by a field".to_string(),
+            };
+            let code = match transformer {
+                true => Code::NotSupported,
+                false => Code::Output,
+            };
+            let end = (at + word).max(start + 1);
+            found.push(Diagnostic::new(code, output.span(start..end), message));
+            continue;
+        }
+        if name == "container.info" {
+            found.push(
+                Diagnostic::new(
+                    Code::Deprecated,
+                    output.span(start..at + name.len()),
+                    "`%container.info` is deprecated",
+                )
+                .label("this gives nothing")
+                .help("name the container fields wanted"),
+            );
+            at += name.len();
+            continue;
+        }
+        // What follows a field's name with a dot may be the sentence's text.
+        let field = loop {
+            let mut written = name.to_string();
+            if name.len() == word
+                && rest[word..].starts_with('[')
+                && let Some(end) = rest[word..].find(']')
+            {
+                written.push_str(&rest[word..word + end + 1]);
+            }
+            match FieldRef::parse(&written) {
+                Ok(field) => break Ok((field, written)),
+                Err(FieldError::Unknown) => {}
+                Err(error @ (FieldError::Argument | FieldError::ArgumentMissing)) => {
+                    break Err(error);
+                }
+            }
+            match name.rsplit_once('.') {
+                Some((shorter, _)) => name = shorter,
+                None => break Err(FieldError::Unknown),
+            }
+        };
+        match field {
+            Ok((field, written)) => {
+                if field.field == Field::EvtDir {
+                    found.push(Diagnostic::new(
+                        Code::Deprecated,
+                        output.span(start..at + written.len()),
+                        "field `evt.dir` is deprecated",
+                    ));
+                }
+                at += written.len();
+                if !plain.is_empty() {
+                    parts.push(OutputPart::Text(std::mem::take(&mut plain)));
+                }
+                parts.push(OutputPart::Field {
+                    name: written,
+                    field,
+                });
+            }
+            Err(error) => {
+                let name = rest[..word].trim_end_matches('.');
+                let message = match error {
+                    FieldError::Unknown => format!("unknown field `{name}` in the output"),
+                    FieldError::Argument => {
+                        format!("field `{name}` in the output does not take this argument")
+                    }
+                    FieldError::ArgumentMissing => {
+                        format!("field `{name}` in the output needs an argument")
+                    }
+                };
+                let mut diagnostic =
+                    Diagnostic::new(Code::Output, output.span(start..at + name.len()), message);
+                if error == FieldError::Unknown {
+                    let names = Field::ALL.iter().map(|field| field.name());
+                    diagnostic.help = did_you_mean(name, names);
+                }
+                found.push(diagnostic);
+                at += name.len();
+            }
+        }
+    }
+    plain.push_str(&text[at..]);
+    if !plain.is_empty() {
+        parts.push(OutputPart::Text(plain));
+    }
+    parts
+}

@@ -1,0 +1,679 @@
+//! Condition text to [`ast`]. Reports what is wrong and goes on behind it.
+//!
+//! Groups are kept on a stack of our own, so that nesting costs no call stack. Which fields
+//! and macros exist is left to `resolve` and `lower`.
+
+mod token;
+
+use crate::ast::{Expr, Kind, Modifier, Operand, Operator, Right, Takes, Test, Transformer, Value};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::text::{Span, Text};
+use std::ops::Range;
+
+/// Parentheses within parentheses.
+const GROUPS_MAX: usize = 250;
+/// Transformers within transformers.
+const TRANSFORMERS_MAX: usize = 32;
+/// Errors reported in one condition.
+const ERRORS_MAX: usize = 20;
+
+/// Parses a condition.
+pub(crate) fn parse(text: &Text, diagnostics: &mut Diagnostics) -> Expr {
+    let mut parser = Parser {
+        text,
+        at: 0,
+        errors: 0,
+        diagnostics,
+    };
+    parser.condition()
+}
+
+struct Parser<'a> {
+    text: &'a Text,
+    at: usize,
+    errors: usize,
+    diagnostics: &'a mut Diagnostics,
+}
+
+/// A pair of parentheses, or the whole condition.
+struct Group {
+    start: usize,
+    /// The `not`s in front of the operand awaited.
+    nots: Vec<usize>,
+    ands: Vec<Expr>,
+    ors: Vec<Expr>,
+}
+
+impl Group {
+    fn new(start: usize) -> Group {
+        Group {
+            start,
+            nots: Vec::new(),
+            ands: Vec::new(),
+            ors: Vec::new(),
+        }
+    }
+}
+
+/// What went wrong, and where.
+struct Failure {
+    code: Code,
+    range: Range<usize>,
+    message: String,
+    help: Option<String>,
+}
+
+impl Failure {
+    fn at(range: Range<usize>, message: impl Into<String>) -> Failure {
+        Failure {
+            code: Code::Syntax,
+            range,
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    fn help(mut self, help: impl Into<String>) -> Failure {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+type Parsed<T> = Result<T, Failure>;
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 8)
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// Bytes of an unquoted value.
+fn is_bare(byte: u8) -> bool {
+    !is_blank(byte) && !matches!(byte, b'(' | b')' | b',' | b'=' | b'"' | b'\'')
+}
+
+impl<'a> Parser<'a> {
+    fn rest(&self) -> &'a [u8] {
+        &self.text.as_str().as_bytes()[self.at..]
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.rest().first().copied()
+    }
+
+    /// Skips blanks and tells whether there were any.
+    fn blank(&mut self) -> bool {
+        let count = self
+            .rest()
+            .iter()
+            .take_while(|byte| is_blank(**byte))
+            .count();
+        self.at += count;
+        count > 0
+    }
+
+    fn eat(&mut self, text: &str) -> bool {
+        let found = self.rest().starts_with(text.as_bytes());
+        if found {
+            self.at += text.len();
+        }
+        found
+    }
+
+    /// A keyword, ended by a blank, a parenthesis or the end.
+    fn keyword(&mut self, word: &str) -> bool {
+        let rest = self.rest();
+        let found = rest.starts_with(word.as_bytes())
+            && rest
+                .get(word.len())
+                .is_none_or(|byte| is_blank(*byte) || matches!(*byte, b'(' | b')'));
+        if found {
+            self.at += word.len();
+        }
+        found
+    }
+
+    fn span(&self, range: Range<usize>) -> Span {
+        self.text.span(range)
+    }
+
+    /// The word at the cursor, for error messages.
+    fn word_here(&self) -> Range<usize> {
+        let rest = self.rest();
+        let count = rest
+            .iter()
+            .take_while(|byte| is_bare(**byte))
+            .count()
+            .max(1);
+        let mut end = (self.at + count).min(self.text.len());
+        while !self.text.as_str().is_char_boundary(end) {
+            end += 1;
+        }
+        self.at..end
+    }
+
+    fn report(&mut self, failure: Failure) {
+        self.errors += 1;
+        if self.errors > ERRORS_MAX {
+            return;
+        }
+        let span = self.span(failure.range);
+        let mut diagnostic = Diagnostic::new(failure.code, span, failure.message);
+        diagnostic.help = failure.help;
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Goes to the next `and`, `or` or parenthesis outside of quotes.
+    fn recover(&mut self) {
+        let bytes = self.text.as_str().as_bytes();
+        let mut quote = None;
+        let mut word_start = true;
+        while let Some(&byte) = bytes.get(self.at) {
+            match quote {
+                Some(open) if byte == open => quote = None,
+                Some(_) => {}
+                // An unclosed quote hides nothing.
+                None if matches!(byte, b'"' | b'\'') && bytes[self.at + 1..].contains(&byte) => {
+                    quote = Some(byte);
+                }
+                None if byte == b')' => return,
+                None if word_start => {
+                    let here = self.at;
+                    let found = self.keyword("and") || self.keyword("or");
+                    self.at = here;
+                    if found {
+                        return;
+                    }
+                }
+                None => {}
+            }
+            word_start = is_blank(byte) || byte == b')';
+            self.at += 1;
+        }
+    }
+
+    fn condition(&mut self) -> Expr {
+        let mut groups = vec![Group::new(0)];
+        loop {
+            // An operand is awaited.
+            self.blank();
+            let start = self.at;
+            let Some(group) = groups.last_mut() else {
+                unreachable!("the outermost group is only taken at the end")
+            };
+            if self.rest().starts_with(b"not")
+                && self
+                    .rest()
+                    .get(3)
+                    .is_some_and(|byte| is_blank(*byte) || *byte == b'(')
+            {
+                group.nots.push(start);
+                self.at += 3;
+                continue;
+            }
+            if self.peek() == Some(b'(') {
+                self.at += 1;
+                if groups.len() >= GROUPS_MAX {
+                    let mut failure = Failure::at(
+                        start..start + 1,
+                        format!("the condition is nested more than {GROUPS_MAX} levels deep"),
+                    );
+                    failure.code = Code::TooDeep;
+                    self.report(failure);
+                    return self.invalid();
+                }
+                groups.push(Group::new(start));
+                continue;
+            }
+            let mut operand = match self.check() {
+                Ok(operand) => operand,
+                Err(failure) => {
+                    self.report(failure);
+                    self.recover();
+                    self.invalid()
+                }
+            };
+            // Behind an operand: close groups, until an operator asks for another one.
+            loop {
+                let Some(group) = groups.last_mut() else {
+                    unreachable!("the outermost group is only taken at the end")
+                };
+                for not in group.nots.drain(..).rev() {
+                    let span = self.text.span(not..self.at);
+                    operand = match operand.kind {
+                        Kind::Not(inner) => *inner,
+                        Kind::And(_)
+                        | Kind::Or(_)
+                        | Kind::Macro(_)
+                        | Kind::Test(_)
+                        | Kind::Invalid => Expr {
+                            kind: Kind::Not(Box::new(operand)),
+                            span,
+                        },
+                    };
+                }
+                group.ands.push(operand);
+                self.blank();
+                if self.at == self.text.len() {
+                    let unclosed: Vec<usize> =
+                        groups[1..].iter().map(|group| group.start).collect();
+                    for start in unclosed.iter().take(1) {
+                        self.report(
+                            Failure::at(*start..*start + 1, "a parenthesis is never closed")
+                                .help("add a `)`"),
+                        );
+                    }
+                    let mut expr = None;
+                    while let Some(mut group) = groups.pop() {
+                        group.ands.extend(expr.take());
+                        expr = Some(self.close(group));
+                    }
+                    return expr.unwrap_or_else(|| self.invalid());
+                }
+                if self.keyword("and") {
+                    break;
+                }
+                if self.keyword("or") {
+                    let span = self.text.span(group.start..self.at);
+                    let ands = std::mem::take(&mut group.ands);
+                    group.ors.push(join(ands, Kind::And, span));
+                    break;
+                }
+                if self.peek() == Some(b')') && groups.len() > 1 {
+                    self.at += 1;
+                    let Some(group) = groups.pop() else {
+                        unreachable!("there are two groups at least")
+                    };
+                    operand = self.close(group);
+                    continue;
+                }
+                let range = self.word_here();
+                let word = &self.text.as_str()[range.clone()];
+                self.report(
+                    Failure::at(range.clone(), format!("unexpected `{word}`"))
+                        .help("expected `and`, `or`, `)` or the end of the condition"),
+                );
+                self.at = range.end;
+                self.recover();
+                // A parenthesis too many would be met for ever.
+                if self.peek() == Some(b')') && groups.len() == 1 {
+                    self.at += 1;
+                }
+                operand = self.invalid();
+            }
+        }
+    }
+
+    fn close(&self, mut group: Group) -> Expr {
+        let span = self.text.span(group.start..self.at);
+        let last = join(group.ands, Kind::And, span);
+        if group.ors.is_empty() {
+            return last;
+        }
+        group.ors.push(last);
+        join(group.ors, Kind::Or, span)
+    }
+
+    fn invalid(&self) -> Expr {
+        Expr {
+            kind: Kind::Invalid,
+            span: self.span(self.at..self.at),
+        }
+    }
+
+    /// A comparison or a macro's name.
+    fn check(&mut self) -> Parsed<Expr> {
+        let start = self.at;
+        if let Some(left) = self.operand(0)? {
+            return self.comparison(start, left);
+        }
+        if let Some(name) = self.identifier() {
+            let range = start..self.at;
+            return Ok(Expr {
+                kind: Kind::Macro(name),
+                span: self.span(range),
+            });
+        }
+        let range = self.word_here();
+        let message = match self
+            .text
+            .as_str()
+            .get(range.clone())
+            .filter(|word| !word.is_empty())
+        {
+            Some(word) => format!("expected a comparison or a macro, found `{word}`"),
+            None => "expected a comparison or a macro, found the end of the condition".into(),
+        };
+        Err(Failure::at(range, message))
+    }
+
+    /// A transformed or a plain field; `None` if neither begins here.
+    fn operand(&mut self, depth: usize) -> Parsed<Option<Operand>> {
+        let start = self.at;
+        for transformer in Transformer::ALL {
+            if self.rest().starts_with(transformer.name().as_bytes())
+                && self.rest().get(transformer.name().len()) == Some(&b'(')
+            {
+                self.at += transformer.name().len() + 1;
+                self.transformer(*transformer, depth)?;
+                return Ok(Some(Operand::Transform {
+                    transformer: *transformer,
+                    span: self.span(start..self.at),
+                }));
+            }
+        }
+        Ok(self.field()?.map(Operand::Field))
+    }
+
+    /// The arguments of a transformer. They are checked and not kept: `lower` supports none
+    /// of the transformers yet, and says so.
+    fn transformer(&mut self, transformer: Transformer, depth: usize) -> Parsed<()> {
+        if depth >= TRANSFORMERS_MAX {
+            let mut failure = Failure::at(
+                self.word_here(),
+                format!("transformers are nested more than {TRANSFORMERS_MAX} levels deep"),
+            );
+            failure.code = Code::TooDeep;
+            return Err(failure);
+        }
+        self.blank();
+        match transformer {
+            Transformer::Val => {
+                if self.field()?.is_none() {
+                    return Err(Failure::at(self.word_here(), "`val` takes a field"));
+                }
+            }
+            Transformer::ToLower
+            | Transformer::ToUpper
+            | Transformer::B64
+            | Transformer::Basename
+            | Transformer::Len => self.inner_operand(depth)?,
+            Transformer::Join => {
+                if !self.literal()? {
+                    self.inner_operand(depth)?;
+                }
+                self.expect(",")?;
+                self.list_argument(depth)?;
+            }
+            Transformer::Concat => {
+                self.element(depth)?;
+                self.blank();
+                while self.eat(",") {
+                    self.element(depth)?;
+                    self.blank();
+                }
+            }
+            Transformer::GetOpt => {
+                self.list_argument(depth)?;
+                self.expect(",")?;
+                self.blank();
+                if !self.literal()? {
+                    return Err(Failure::at(
+                        self.word_here(),
+                        "expected the options in quotes",
+                    ));
+                }
+            }
+        }
+        self.expect(")")?;
+        if transformer == Transformer::GetOpt {
+            self.argument()?;
+        }
+        Ok(())
+    }
+
+    fn inner_operand(&mut self, depth: usize) -> Parsed<()> {
+        let here = self.word_here();
+        match self.operand(depth + 1)? {
+            Some(Operand::Transform {
+                transformer: Transformer::Val,
+                ..
+            }) => Err(Failure::at(here, "`val` cannot stand inside a transformer")),
+            Some(_) => Ok(()),
+            None => Err(Failure::at(here, "expected a field or a transformer")),
+        }
+    }
+
+    /// `(a, b)` or a field or transformer that gives a list.
+    fn list_argument(&mut self, depth: usize) -> Parsed<()> {
+        self.blank();
+        if !self.eat("(") {
+            return self.inner_operand(depth);
+        }
+        self.blank();
+        if self.eat(")") {
+            return Ok(());
+        }
+        loop {
+            self.element(depth)?;
+            self.blank();
+            if !self.eat(",") {
+                return self.expect(")");
+            }
+        }
+    }
+
+    fn element(&mut self, depth: usize) -> Parsed<()> {
+        self.blank();
+        if self.literal()? {
+            return Ok(());
+        }
+        self.inner_operand(depth)
+    }
+
+    /// A quoted text or a number.
+    fn literal(&mut self) -> Parsed<bool> {
+        Ok(self.quoted()?.is_some() || self.number().is_some())
+    }
+
+    fn expect(&mut self, token: &str) -> Parsed<()> {
+        self.blank();
+        if self.eat(token) {
+            return Ok(());
+        }
+        Err(Failure::at(
+            self.word_here(),
+            format!("expected a `{token}`"),
+        ))
+    }
+
+    fn comparison(&mut self, start: usize, left: Operand) -> Parsed<Expr> {
+        self.blank();
+        let operator_start = self.at;
+        let operator = Operator::ALL.iter().copied().find(|operator| {
+            let rest = self.rest();
+            rest.starts_with(operator.name().as_bytes())
+                && (!operator.needs_blank()
+                    || rest
+                        .get(operator.name().len())
+                        .is_some_and(|byte| is_blank(*byte)))
+        });
+        let Some(operator) = operator else {
+            let range = self.word_here();
+            let word = self.text.as_str().get(range.clone()).unwrap_or_default();
+            let failure = if word.is_empty() {
+                Failure::at(
+                    range,
+                    "expected an operator, found the end of the condition",
+                )
+            } else {
+                Failure::at(range, format!("`{word}` is no operator"))
+            };
+            let names: Vec<&str> = Operator::ALL
+                .iter()
+                .map(|operator| operator.name())
+                .collect();
+            return Err(failure.help(format!("operators are {}", names.join(" "))));
+        };
+        self.at += operator.name().len();
+        let operator_span = self.span(operator_start..self.at);
+        let mut modifier = None;
+        let right = match operator.takes() {
+            Takes::Nothing => Right::None,
+            Takes::Number | Takes::Text | Takes::List => {
+                let blank = self.blank();
+                if operator.takes() == Takes::Text && blank {
+                    modifier = self.modifier();
+                }
+                self.right(operator, modifier.is_some())?
+            }
+        };
+        let test = Test {
+            left,
+            operator,
+            operator_span,
+            modifier,
+            right,
+        };
+        Ok(Expr {
+            kind: Kind::Test(Box::new(test)),
+            span: self.span(start..self.at),
+        })
+    }
+
+    /// `oneof`, `anyof`, `allof` before a list; before anything else they are plain values.
+    fn modifier(&mut self) -> Option<(Modifier, Span)> {
+        let start = self.at;
+        for modifier in Modifier::ALL {
+            if !self.eat(modifier.name()) {
+                continue;
+            }
+            let end = self.at;
+            if self.blank() {
+                let here = self.at;
+                let other = self.keyword("and") || self.keyword("or");
+                self.at = here;
+                let list = self
+                    .peek()
+                    .is_some_and(|byte| byte == b'(' || byte.is_ascii_alphabetic());
+                if list && !other {
+                    return Some((*modifier, self.span(start..end)));
+                }
+            }
+            self.at = start;
+        }
+        None
+    }
+
+    fn right(&mut self, operator: Operator, modified: bool) -> Parsed<Right> {
+        let here = self.word_here();
+        if !modified && let Some(operand) = self.right_operand()? {
+            return Ok(Right::Operand(operand));
+        }
+        let takes = if modified {
+            Takes::List
+        } else {
+            operator.takes()
+        };
+        match takes {
+            Takes::List => {
+                if self.peek() == Some(b'(') {
+                    return self.list().map(Right::List).inspect_err(|_| {
+                        // What is left of the list is no part of the condition around it.
+                        let rest = self.rest();
+                        if let Some(close) =
+                            rest.iter().position(|byte| matches!(*byte, b'(' | b')'))
+                            && rest[close] == b')'
+                        {
+                            self.at += close + 1;
+                        }
+                    });
+                }
+                let start = self.at;
+                match self.identifier() {
+                    Some(text) => Ok(Right::List(vec![Value {
+                        text,
+                        span: self.span(start..self.at),
+                    }])),
+                    None => Err(Failure::at(
+                        here,
+                        format!("`{}` takes a list of values", operator.name()),
+                    )
+                    .help("write them as `(a, b, c)`")),
+                }
+            }
+            Takes::Number => {
+                let start = self.at;
+                match self.number() {
+                    Some(text) => Ok(Right::Value(Value {
+                        text,
+                        span: self.span(start..self.at),
+                    })),
+                    None => Err(Failure::at(
+                        here,
+                        format!("`{}` takes a number", operator.name()),
+                    )),
+                }
+            }
+            Takes::Text => match self.value()? {
+                Some(value) => Ok(Right::Value(value)),
+                None => Err(Failure::at(
+                    here,
+                    format!("`{}` takes a value", operator.name()),
+                )),
+            },
+            Takes::Nothing => Ok(Right::None),
+        }
+    }
+
+    /// A transformer on the right side. A plain field name there is a value, as in Falco.
+    fn right_operand(&mut self) -> Parsed<Option<Operand>> {
+        let transformer = Transformer::ALL.iter().any(|transformer| {
+            self.rest().starts_with(transformer.name().as_bytes())
+                && self.rest().get(transformer.name().len()) == Some(&b'(')
+        });
+        if !transformer {
+            return Ok(None);
+        }
+        self.operand(0)
+    }
+
+    fn list(&mut self) -> Parsed<Vec<Value>> {
+        let start = self.at;
+        self.at += 1;
+        let mut values = Vec::new();
+        self.blank();
+        if self.eat(")") {
+            return Ok(values);
+        }
+        loop {
+            self.blank();
+            match self.value()? {
+                Some(value) => values.push(value),
+                None => {
+                    return Err(
+                        Failure::at(self.word_here(), "expected a value in the list")
+                            .help("remove a comma too many, or quote the value"),
+                    );
+                }
+            }
+            self.blank();
+            if self.eat(")") {
+                return Ok(values);
+            }
+            if !self.eat(",") {
+                let range = self.word_here();
+                if range.is_empty() || self.at >= self.text.len() {
+                    return Err(Failure::at(start..start + 1, "this list is never closed")
+                        .help("add a `)`"));
+                }
+                return Err(Failure::at(range, "expected `,` or `)` in the list")
+                    .help("values with blanks need quotes"));
+            }
+        }
+    }
+}
+
+fn join(mut parts: Vec<Expr>, kind: fn(Vec<Expr>) -> Kind, span: Span) -> Expr {
+    if parts.len() == 1
+        && let Some(only) = parts.pop()
+    {
+        return only;
+    }
+    Expr {
+        kind: kind(parts),
+        span,
+    }
+}

@@ -1,0 +1,679 @@
+//! YAML into items with positions. The only place that knows YAML.
+//!
+//! Bounded throughout: bytes of a source, nesting, and what aliases expand to. Whether items
+//! make sense together is left to `collect`.
+
+use crate::Source;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::text::{Span, Text};
+use saphyr_parser::{Event, Parser, ScalarStyle};
+use std::rc::Rc;
+
+/// No source is longer.
+pub(crate) const SOURCE_BYTES_MAX: usize = 8 << 20;
+/// YAML nesting; Falco's files need five levels.
+const DEPTH_MAX: usize = 64;
+/// Nodes and bytes of scalars, aliases expanded, of one source.
+const EXPANDED_MAX: usize = 16 << 20;
+
+/// An item of a rule file.
+pub(crate) enum Item {
+    EngineVersion(Text),
+    List(List),
+    Macro(Macro),
+    Rule(Box<Rule>),
+}
+
+/// What an item does to an earlier one of its name.
+#[derive(Default)]
+pub(crate) struct Change {
+    /// `append: true` and where.
+    pub(crate) append: Option<Span>,
+    /// The entries of `override`: key, `append` or `replace`.
+    pub(crate) entries: Vec<(Text, Text)>,
+    /// Where `override` stands.
+    pub(crate) span: Option<Span>,
+}
+
+pub(crate) struct List {
+    pub(crate) name: Text,
+    pub(crate) items: Option<Vec<Text>>,
+    pub(crate) change: Change,
+}
+
+pub(crate) struct Macro {
+    pub(crate) name: Text,
+    pub(crate) condition: Option<Text>,
+    pub(crate) change: Change,
+}
+
+#[derive(Default)]
+pub(crate) struct Rule {
+    pub(crate) name: Text,
+    pub(crate) condition: Option<Text>,
+    pub(crate) output: Option<Text>,
+    pub(crate) desc: Option<Text>,
+    pub(crate) priority: Option<Text>,
+    pub(crate) source: Option<Text>,
+    pub(crate) enabled: Option<bool>,
+    pub(crate) skip_if_unknown_filter: Option<bool>,
+    pub(crate) warn_evttypes: Option<bool>,
+    pub(crate) tags: Option<Vec<Text>>,
+    pub(crate) exceptions: Option<Vec<Exception>>,
+    /// Every key but `rule`, `append` and `override`, with its place.
+    pub(crate) keys: Vec<Text>,
+    pub(crate) change: Change,
+}
+
+#[derive(Clone)]
+pub(crate) struct Exception {
+    pub(crate) name: Text,
+    pub(crate) fields: Option<Entry>,
+    pub(crate) comps: Option<Entry>,
+    pub(crate) values: Option<Vec<Entry>>,
+    pub(crate) span: Span,
+}
+
+/// A scalar or a list of such.
+#[derive(Clone)]
+pub(crate) enum Entry {
+    One(Text),
+    Many(Vec<Entry>),
+}
+
+struct Node {
+    span: Span,
+    kind: Kind,
+}
+
+enum Kind {
+    Scalar { text: Text, plain: bool },
+    Sequence(Vec<Rc<Node>>),
+    Mapping(Vec<(Rc<Node>, Rc<Node>)>),
+}
+
+/// Reads one source. What cannot be read is reported; the rest is returned.
+pub(crate) fn read(source: &Source, index: u32, diagnostics: &mut Diagnostics) -> Vec<Item> {
+    let mut items = Vec::new();
+    if source.text.len() > SOURCE_BYTES_MAX {
+        let span = Span {
+            source: index,
+            start: 0,
+            end: 0,
+        };
+        diagnostics.push(Diagnostic::new(
+            Code::SourceTooLarge,
+            span,
+            format!("the file is longer than {} MiB", SOURCE_BYTES_MAX >> 20),
+        ));
+        return items;
+    }
+    let documents = match Tree::new(source, index).documents() {
+        Ok(documents) => documents,
+        Err((diagnostic, documents)) => {
+            diagnostics.push(*diagnostic);
+            documents
+        }
+    };
+    for document in documents {
+        match &document.kind {
+            Kind::Scalar { text, plain: true } if text.is_empty() || is_null(text.as_str()) => {}
+            Kind::Scalar { .. } | Kind::Mapping(_) => diagnostics.push(
+                Diagnostic::new(
+                    Code::Shape,
+                    document.span,
+                    "a rule file must be a sequence of items",
+                )
+                .help("begin each item with `- rule:`, `- macro:` or `- list:`"),
+            ),
+            Kind::Sequence(nodes) => {
+                for node in nodes {
+                    items.extend(read_item(node, diagnostics));
+                }
+            }
+        }
+    }
+    items
+}
+
+fn is_null(text: &str) -> bool {
+    matches!(text, "" | "~" | "null" | "Null" | "NULL")
+}
+
+/// Parser events into nodes.
+struct Tree<'a> {
+    source: &'a str,
+    index: u32,
+    /// Byte offset of each character; empty if all are ASCII.
+    offsets: Vec<u32>,
+    anchors: hashbrown::HashMap<usize, (Rc<Node>, usize), foldhash::fast::FixedState>,
+    expanded: usize,
+}
+
+/// A sequence or mapping being read.
+struct Open {
+    start: u32,
+    anchor: usize,
+    /// What was expanded before it.
+    expanded: usize,
+    mapping: bool,
+    children: Vec<Rc<Node>>,
+}
+
+type Failure = (Box<Diagnostic>, Vec<Rc<Node>>);
+
+impl<'a> Tree<'a> {
+    fn new(source: &'a Source, index: u32) -> Tree<'a> {
+        let text = source.text.as_str();
+        let offsets = if text.is_ascii() {
+            Vec::new()
+        } else {
+            text.char_indices()
+                .map(|(offset, _)| offset as u32)
+                .chain([text.len() as u32])
+                .collect()
+        };
+        Tree {
+            source: text,
+            index,
+            offsets,
+            anchors: hashbrown::HashMap::default(),
+            expanded: 0,
+        }
+    }
+
+    /// Byte offset of a character index.
+    fn offset(&self, char_index: usize) -> u32 {
+        let offset = match self.offsets.is_empty() {
+            true => char_index as u32,
+            false => *self
+                .offsets
+                .get(char_index)
+                .unwrap_or(&(self.source.len() as u32)),
+        };
+        offset.min(self.source.len() as u32)
+    }
+
+    fn span(&self, span: saphyr_parser::Span) -> Span {
+        let start = self.offset(span.start.index());
+        Span {
+            source: self.index,
+            start,
+            end: self.offset(span.end.index()).max(start),
+        }
+    }
+
+    fn documents(mut self) -> Result<Vec<Rc<Node>>, Failure> {
+        let mut documents = Vec::new();
+        let mut stack: Vec<Open> = Vec::new();
+        for event in Parser::new_from_str(self.source) {
+            let (event, place) = match event {
+                Ok(event) => event,
+                Err(error) => {
+                    let start = self.offset(error.marker().index());
+                    let span = Span {
+                        source: self.index,
+                        start,
+                        end: start,
+                    };
+                    let message = format!("the file is no valid YAML: {}", error.info());
+                    let diagnostic = Diagnostic::new(Code::YamlSyntax, span, message)
+                        .help("check the indentation and the quotes around here");
+                    return Err((Box::new(diagnostic), documents));
+                }
+            };
+            let span = self.span(place);
+            let too_large = |what: String| {
+                Box::new(
+                    Diagnostic::new(Code::SourceTooLarge, span, what).label("this is too much"),
+                )
+            };
+            let (node, anchor, expanded) = match event {
+                Event::Nothing
+                | Event::StreamStart
+                | Event::StreamEnd
+                | Event::DocumentStart(_)
+                | Event::DocumentEnd => continue,
+                Event::Alias(anchor) => match self.anchors.get(&anchor) {
+                    Some((node, weight)) => {
+                        self.expanded += weight;
+                        (node.clone(), 0, 0)
+                    }
+                    // Inside of the node it names, or unknown.
+                    None => {
+                        let diagnostic = Diagnostic::new(
+                            Code::YamlSyntax,
+                            span,
+                            "an alias refers to itself or to nothing",
+                        );
+                        return Err((Box::new(diagnostic), documents));
+                    }
+                },
+                Event::Scalar(value, style, anchor, _) => {
+                    let before = self.expanded;
+                    self.expanded += 1 + value.len();
+                    let text = self.align(&value, style, span);
+                    let plain = style == ScalarStyle::Plain;
+                    let kind = Kind::Scalar { text, plain };
+                    (Rc::new(Node { span, kind }), anchor, self.expanded - before)
+                }
+                Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) => {
+                    if stack.len() >= DEPTH_MAX {
+                        let what = format!("the file is nested more than {DEPTH_MAX} levels deep");
+                        return Err((too_large(what), documents));
+                    }
+                    let expanded = self.expanded;
+                    self.expanded += 1;
+                    stack.push(Open {
+                        start: span.start,
+                        anchor,
+                        expanded,
+                        mapping: matches!(event, Event::MappingStart(..)),
+                        children: Vec::new(),
+                    });
+                    continue;
+                }
+                Event::SequenceEnd | Event::MappingEnd => {
+                    let Some(open) = stack.pop() else { continue };
+                    let kind = if open.mapping {
+                        let mut pairs = Vec::new();
+                        let mut children = open.children.into_iter();
+                        while let (Some(key), Some(value)) = (children.next(), children.next()) {
+                            pairs.push((key, value));
+                        }
+                        Kind::Mapping(pairs)
+                    } else {
+                        Kind::Sequence(open.children)
+                    };
+                    let span = Span {
+                        source: self.index,
+                        start: open.start,
+                        end: span.start.max(open.start),
+                    };
+                    let expanded = self.expanded - open.expanded;
+                    (Rc::new(Node { span, kind }), open.anchor, expanded)
+                }
+            };
+            if self.expanded > EXPANDED_MAX {
+                let what = "the file's aliases expand beyond all bounds".to_string();
+                return Err((too_large(what), documents));
+            }
+            if anchor > 0 {
+                self.anchors.insert(anchor, (node.clone(), expanded));
+            }
+            match stack.last_mut() {
+                Some(open) => open.children.push(node),
+                None => documents.push(node),
+            }
+        }
+        Ok(documents)
+    }
+
+    /// The text of a scalar with the place of each character: value and source are walked side
+    /// by side, since the parser tells only where the scalar begins and ends.
+    fn align(&self, value: &str, style: ScalarStyle, span: Span) -> Text {
+        let raw = &self.source.as_bytes()[..span.end as usize];
+        let mut at = span.start as usize;
+        match style {
+            ScalarStyle::Plain => {}
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => at += 1,
+            ScalarStyle::Literal | ScalarStyle::Folded => {
+                if matches!(raw.get(at), Some(b'|' | b'>')) {
+                    while at < raw.len() && raw[at] != b'\n' {
+                        at += 1;
+                    }
+                }
+            }
+        }
+        let blank = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+        let mut text = Text::default();
+        for char in value.chars() {
+            let is_blank = char.is_ascii() && blank(char as u8);
+            if !is_blank {
+                while at < raw.len() && blank(raw[at]) {
+                    at += 1;
+                }
+            }
+            let mut end = at;
+            if raw.get(at).is_some_and(|byte| *byte == b'\\') && style == ScalarStyle::DoubleQuoted
+            {
+                end += match raw.get(at + 1) {
+                    Some(b'x') => 4,
+                    Some(b'u') => 6,
+                    Some(b'U') => 10,
+                    _ => 2,
+                };
+            } else if raw[at.min(raw.len())..].starts_with(b"''")
+                && style == ScalarStyle::SingleQuoted
+            {
+                end += 2;
+            } else if is_blank {
+                end += usize::from(raw.get(at).is_some_and(|byte| blank(*byte)));
+            } else {
+                end += char.len_utf8();
+            }
+            let last = (span.end as usize).saturating_sub(1);
+            text.push(char, self.index, at.min(last) as u32);
+            at = end.min(raw.len());
+        }
+        text
+    }
+}
+
+/// The keys of an item.
+struct Keys<'a> {
+    what: &'static str,
+    pairs: Vec<(Text, &'a Rc<Node>, bool)>,
+}
+
+impl<'a> Keys<'a> {
+    fn new(
+        what: &'static str,
+        pairs: &'a [(Rc<Node>, Rc<Node>)],
+        diagnostics: &mut Diagnostics,
+    ) -> Keys<'a> {
+        let mut keys = Keys {
+            what,
+            pairs: Vec::new(),
+        };
+        for (key, value) in pairs {
+            let Kind::Scalar { text, .. } = &key.kind else {
+                diagnostics.push(Diagnostic::new(
+                    Code::Shape,
+                    key.span,
+                    "a key must be a word",
+                ));
+                continue;
+            };
+            let known = keys
+                .pairs
+                .iter()
+                .find(|(known, _, _)| known.as_str() == text.as_str());
+            if let Some((first, _, _)) = known {
+                diagnostics.push(
+                    Diagnostic::new(
+                        Code::RepeatedKey,
+                        key.span,
+                        format!("the key `{}` occurs twice", text.as_str()),
+                    )
+                    .label("this one is ignored")
+                    .context(first.whole(), "this one counts"),
+                );
+                continue;
+            }
+            keys.pairs.push((text.clone(), value, false));
+        }
+        keys
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.pairs.iter().any(|(known, _, _)| known.as_str() == key)
+    }
+
+    fn take(&mut self, key: &str) -> Option<&'a Rc<Node>> {
+        let entry = self
+            .pairs
+            .iter_mut()
+            .find(|(known, _, _)| known.as_str() == key)?;
+        entry.2 = true;
+        Some(entry.1)
+    }
+
+    /// A scalar; an empty one (`key:`) counts as text of no bytes.
+    fn text(&mut self, key: &str, diagnostics: &mut Diagnostics) -> Option<Text> {
+        let node = self.take(key)?;
+        match &node.kind {
+            Kind::Scalar { text, .. } => Some(text.trimmed()),
+            Kind::Sequence(_) | Kind::Mapping(_) => {
+                diagnostics.push(shape(node, format!("`{key}` must be a text")));
+                None
+            }
+        }
+    }
+
+    fn bool(&mut self, key: &str, diagnostics: &mut Diagnostics) -> Option<bool> {
+        let node = self.take(key)?;
+        let value = match &node.kind {
+            Kind::Scalar { text, .. } => match text.as_str().to_ascii_lowercase().as_str() {
+                "true" | "yes" | "on" | "y" => Some(true),
+                "false" | "no" | "off" | "n" => Some(false),
+                _ => None,
+            },
+            Kind::Sequence(_) | Kind::Mapping(_) => None,
+        };
+        if value.is_none() {
+            diagnostics.push(shape(node, format!("`{key}` must be `true` or `false`")));
+        }
+        value
+    }
+
+    fn texts(&mut self, key: &str, diagnostics: &mut Diagnostics) -> Option<Vec<Text>> {
+        let node = self.take(key)?;
+        match &node.kind {
+            Kind::Sequence(nodes) => {
+                let mut texts = Vec::new();
+                for node in nodes {
+                    match &node.kind {
+                        Kind::Scalar { text, .. } => texts.push(text.clone()),
+                        Kind::Sequence(_) | Kind::Mapping(_) => diagnostics
+                            .push(shape(node, format!("an element of `{key}` must be a text"))),
+                    }
+                }
+                Some(texts)
+            }
+            Kind::Scalar { text, plain: true } if is_null(text.as_str()) => Some(Vec::new()),
+            Kind::Scalar { .. } | Kind::Mapping(_) => {
+                diagnostics.push(shape(node, format!("`{key}` must be a list")));
+                None
+            }
+        }
+    }
+
+    fn change(&mut self, diagnostics: &mut Diagnostics) -> Change {
+        let mut change = Change::default();
+        let append_at = self.take("append").map(|node| node.span);
+        if self.bool("append", diagnostics) == Some(true) {
+            change.append = append_at;
+        }
+        if let Some(node) = self.take("override") {
+            change.span = Some(node.span);
+            match &node.kind {
+                Kind::Mapping(pairs) => {
+                    for (key, value) in pairs {
+                        match (&key.kind, &value.kind) {
+                            (Kind::Scalar { text: key, .. }, Kind::Scalar { text, .. }) => {
+                                change.entries.push((key.clone(), text.clone()));
+                            }
+                            (
+                                Kind::Scalar { .. } | Kind::Sequence(_) | Kind::Mapping(_),
+                                Kind::Scalar { .. } | Kind::Sequence(_) | Kind::Mapping(_),
+                            ) => diagnostics.push(shape(
+                                value,
+                                "an entry of `override` must be `append` or `replace`".into(),
+                            )),
+                        }
+                    }
+                }
+                Kind::Scalar { .. } | Kind::Sequence(_) => {
+                    diagnostics.push(shape(node, "`override` must be a mapping".into()));
+                }
+            }
+        }
+        change
+    }
+
+    /// Warns of the keys nobody took.
+    fn finish(self, diagnostics: &mut Diagnostics) {
+        for (key, _, taken) in &self.pairs {
+            if !taken {
+                diagnostics.push(
+                    Diagnostic::new(
+                        Code::UnknownKey,
+                        key.whole(),
+                        format!("unknown key `{}` in a {}", key.as_str(), self.what),
+                    )
+                    .label("this means nothing"),
+                );
+            }
+        }
+    }
+}
+
+fn shape(node: &Node, message: String) -> Diagnostic {
+    Diagnostic::new(Code::Shape, node.span, message)
+}
+
+fn read_item(node: &Node, diagnostics: &mut Diagnostics) -> Option<Item> {
+    let Kind::Mapping(pairs) = &node.kind else {
+        diagnostics.push(
+            shape(node, "an item must be a mapping".into())
+                .help("begin it with `- rule:`, `- macro:` or `- list:`"),
+        );
+        return None;
+    };
+    let mut keys = Keys::new("item", pairs, diagnostics);
+    if keys.has("required_engine_version") {
+        let version = keys.text("required_engine_version", diagnostics)?;
+        return Some(Item::EngineVersion(version));
+    }
+    if keys.has("required_plugin_versions") {
+        // What plugins give is built in; there is nothing to hold a version against.
+        return None;
+    }
+    if keys.has("list") {
+        keys.what = "list";
+        let list = List {
+            name: keys.text("list", diagnostics)?,
+            items: keys.texts("items", diagnostics),
+            change: keys.change(diagnostics),
+        };
+        keys.finish(diagnostics);
+        return Some(Item::List(list));
+    }
+    if keys.has("macro") {
+        keys.what = "macro";
+        let name = keys.text("macro", diagnostics)?;
+        let condition = keys.text("condition", diagnostics);
+        let change = keys.change(diagnostics);
+        keys.finish(diagnostics);
+        return Some(Item::Macro(Macro {
+            name,
+            condition,
+            change,
+        }));
+    }
+    if keys.has("rule") {
+        keys.what = "rule";
+        return read_rule(keys, diagnostics);
+    }
+    let mut diagnostic = Diagnostic::new(Code::UnknownItem, node.span, "unknown item")
+        .help("an item is a `rule`, a `macro`, a `list` or a requirement");
+    if let Some((key, _, _)) = keys.pairs.first() {
+        diagnostic.message = format!("unknown item `{}`", key.as_str());
+        diagnostic.span = Some(key.whole());
+    }
+    diagnostics.push(diagnostic);
+    None
+}
+
+fn read_rule(mut keys: Keys<'_>, diagnostics: &mut Diagnostics) -> Option<Item> {
+    let mut rule = Rule {
+        name: keys.text("rule", diagnostics)?,
+        change: keys.change(diagnostics),
+        ..Rule::default()
+    };
+    rule.keys = keys
+        .pairs
+        .iter()
+        .filter(|(_, _, taken)| !taken)
+        .map(|(key, _, _)| key.clone())
+        .collect();
+    rule.condition = keys.text("condition", diagnostics);
+    rule.output = keys.text("output", diagnostics);
+    rule.desc = keys.text("desc", diagnostics);
+    rule.priority = keys.text("priority", diagnostics);
+    rule.source = keys.text("source", diagnostics);
+    rule.enabled = keys.bool("enabled", diagnostics);
+    rule.skip_if_unknown_filter = keys.bool("skip-if-unknown-filter", diagnostics);
+    rule.warn_evttypes = keys.bool("warn_evttypes", diagnostics);
+    rule.tags = keys.texts("tags", diagnostics);
+    rule.exceptions = read_exceptions(&mut keys, diagnostics);
+    // Captures are not taken; Falco ignores the keys too unless captures are switched on.
+    keys.take("capture");
+    if let Some(node) = keys.take("capture_duration") {
+        let number =
+            matches!(&node.kind, Kind::Scalar { text, .. } if text.as_str().parse::<u32>().is_ok());
+        if !number {
+            diagnostics.push(shape(node, "`capture_duration` must be a number".into()));
+        }
+    }
+    keys.finish(diagnostics);
+    Some(Item::Rule(Box::new(rule)))
+}
+
+fn read_exceptions(keys: &mut Keys<'_>, diagnostics: &mut Diagnostics) -> Option<Vec<Exception>> {
+    let node = keys.take("exceptions")?;
+    let nodes = match &node.kind {
+        Kind::Sequence(nodes) => nodes,
+        Kind::Scalar { text, plain: true } if is_null(text.as_str()) => return Some(Vec::new()),
+        Kind::Scalar { .. } | Kind::Mapping(_) => {
+            diagnostics.push(shape(node, "`exceptions` must be a list".into()));
+            return None;
+        }
+    };
+    let mut exceptions = Vec::new();
+    for node in nodes {
+        let Kind::Mapping(pairs) = &node.kind else {
+            diagnostics.push(shape(node, "an exception must be a mapping".into()));
+            continue;
+        };
+        let mut keys = Keys::new("exception", pairs, diagnostics);
+        let Some(name) = keys.text("name", diagnostics) else {
+            diagnostics.push(Diagnostic::new(
+                Code::MissingKey,
+                node.span,
+                "an exception needs a `name`",
+            ));
+            continue;
+        };
+        let values = match keys.take("values") {
+            None => None,
+            Some(node) => match entry(node, diagnostics) {
+                Some(Entry::Many(values)) => Some(values),
+                Some(Entry::One(text)) if is_null(text.as_str()) => Some(Vec::new()),
+                Some(Entry::One(_)) => {
+                    diagnostics.push(shape(node, "`values` must be a list".into()));
+                    None
+                }
+                None => None,
+            },
+        };
+        exceptions.push(Exception {
+            name,
+            fields: keys
+                .take("fields")
+                .and_then(|node| entry(node, diagnostics)),
+            comps: keys.take("comps").and_then(|node| entry(node, diagnostics)),
+            values,
+            span: node.span,
+        });
+        keys.finish(diagnostics);
+    }
+    Some(exceptions)
+}
+
+fn entry(node: &Node, diagnostics: &mut Diagnostics) -> Option<Entry> {
+    match &node.kind {
+        Kind::Scalar { text, .. } => Some(Entry::One(text.clone())),
+        Kind::Sequence(nodes) => Some(Entry::Many(
+            nodes
+                .iter()
+                .filter_map(|node| entry(node, diagnostics))
+                .collect(),
+        )),
+        Kind::Mapping(_) => {
+            diagnostics.push(shape(node, "a mapping cannot stand here".into()));
+            None
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Conditions per event type: with `evt.type` known, most of a condition folds away.
+
+use crate::ir::{Graph, Id, Node, Op, Test};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use saker_rules_schema::event::EventType;
+use saker_rules_schema::field::{Arg, Field, FieldRef};
+
+/// What is known of a field before any event of a type is seen.
+enum Known {
+    Text(&'static str),
+    Absent,
+    Nothing,
+}
+
+fn known(field: &FieldRef, event: EventType) -> Known {
+    match field.field {
+        Field::EvtType => Known::Text(event.name()),
+        Field::SyscallType => match event {
+            EventType::Procexit => Known::Absent,
+            _ => Known::Text(event.name()),
+        },
+        Field::EvtCategory => Known::Text(event.category().name()),
+        Field::EvtSource => Known::Text("syscall"),
+        Field::EvtDir => match event {
+            EventType::Procexit => Known::Text(">"),
+            _ => Known::Text("<"),
+        },
+        Field::EvtArg => match &field.arg {
+            Arg::Key(key) => {
+                let by_number = key
+                    .parse::<usize>()
+                    .is_ok_and(|number| number < event.params().len());
+                match by_number || event.param(key).is_some() {
+                    true => Known::Nothing,
+                    false => Known::Absent,
+                }
+            }
+            Arg::None | Arg::Index(_) => Known::Nothing,
+        },
+        _ => Known::Nothing,
+    }
+}
+
+/// The answer of a test to a text that is known.
+fn answer(op: &Op, text: &[u8]) -> bool {
+    match op {
+        Op::Exists => true,
+        Op::In(values) => values.iter().any(|value| value == text),
+        Op::Differs(value) => value != text,
+        Op::Contains(part) => memchr::memmem::find(text, part).is_some(),
+        Op::IContains(part) => memchr::memmem::find(&text.to_ascii_lowercase(), part).is_some(),
+        Op::StartsWith(part) => text.starts_with(part),
+        Op::EndsWith(part) => text.ends_with(part),
+        Op::Glob(pattern) => pattern.matches(text),
+        Op::Numbers(_) | Op::Range(..) => false,
+    }
+}
+
+/// The answer of a test to `evt.num`, if it is the same for every number: events are counted
+/// from 1, and `evt.num = 0` is how rule files write "never".
+fn number_answer(op: &Op) -> Option<bool> {
+    match op {
+        Op::Exists => Some(true),
+        Op::Numbers(values) if values.iter().all(|value| *value < 1) => Some(false),
+        Op::Range(_, max) if *max < 1 => Some(false),
+        Op::Range(min, max) if *min <= 1 && *max >= u64::MAX.into() => Some(true),
+        Op::Numbers(_)
+        | Op::Range(..)
+        | Op::In(_)
+        | Op::Differs(_)
+        | Op::Contains(_)
+        | Op::IContains(_)
+        | Op::StartsWith(_)
+        | Op::EndsWith(_)
+        | Op::Glob(_) => None,
+    }
+}
+
+/// Conditions for one event type.
+pub(crate) struct Specialiser {
+    event: EventType,
+    done: HashMap<Id, Id, FixedState>,
+}
+
+impl Specialiser {
+    pub(crate) fn new(event: EventType) -> Specialiser {
+        Specialiser {
+            event,
+            done: HashMap::default(),
+        }
+    }
+
+    /// The condition with everything folded in that is known of the event type. Recursion is
+    /// bounded by the graph's depth.
+    pub(crate) fn fold(&mut self, graph: &mut Graph, id: Id) -> Id {
+        if let Some(done) = self.done.get(&id) {
+            return *done;
+        }
+        let folded = match graph.node(id).clone() {
+            Node::False | Node::True => id,
+            Node::Test(Test {
+                field:
+                    FieldRef {
+                        field: Field::EvtNum,
+                        ..
+                    },
+                op,
+            }) => number_answer(&op).map_or(id, |answer| match answer {
+                true => Id::TRUE,
+                false => Id::FALSE,
+            }),
+            Node::Test(Test { field, op }) => match known(&field, self.event) {
+                Known::Nothing => id,
+                Known::Absent => Id::FALSE,
+                Known::Text(text) => match answer(&op, text.as_bytes()) {
+                    true => Id::TRUE,
+                    false => Id::FALSE,
+                },
+            },
+            Node::Not(part) => {
+                let part = self.fold(graph, part);
+                graph.not(part)
+            }
+            Node::And(parts) => {
+                let parts = parts
+                    .into_iter()
+                    .map(|part| self.fold(graph, part))
+                    .collect();
+                graph.and(parts)
+            }
+            Node::Or(parts) => {
+                let parts = parts
+                    .into_iter()
+                    .map(|part| self.fold(graph, part))
+                    .collect();
+                graph.or(parts)
+            }
+        };
+        self.done.insert(id, folded);
+        folded
+    }
+}

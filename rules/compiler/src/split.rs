@@ -1,0 +1,192 @@
+//! Conditions split by binding time: what asks only for the process becomes *bits*, computed
+//! once per process row and read by the functions of the event types.
+//!
+//! Parts of an and or an or are regrouped, so that all that asks for the process is one bit.
+
+use crate::ir::{Graph, Id, Node};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use saker_rules_schema::event::EventType;
+use saker_rules_schema::field::Binding;
+
+/// What an event type's function has to decide.
+pub(crate) struct EventProgram {
+    pub(crate) event: EventType,
+    /// Rules that may be true, by number, in their order, with their conditions.
+    pub(crate) rules: Vec<(u32, Id)>,
+}
+
+/// Everything a ruleset computes.
+#[derive(Default)]
+pub(crate) struct Programs {
+    /// The process's part: what each bit says. `FALSE` where a word is filled up.
+    pub(crate) bits: Vec<Id>,
+    /// Bits by node.
+    pub(crate) bit_of: HashMap<Id, u32, FixedState>,
+    /// Only event types some rule wants.
+    pub(crate) events: Vec<EventProgram>,
+}
+
+pub(crate) fn split(graph: &mut Graph, specialised: &[(EventType, Vec<Id>)]) -> Programs {
+    let mut splitter = Splitter {
+        graph,
+        programs: Programs::default(),
+        process_only: HashMap::default(),
+        done: HashMap::default(),
+    };
+    for (event, conditions) in specialised {
+        let mut rules = Vec::new();
+        for (rule, condition) in conditions.iter().enumerate() {
+            if *condition != Id::FALSE {
+                rules.push((rule as u32, splitter.split(*condition)));
+            }
+        }
+        if !rules.is_empty() {
+            splitter.programs.events.push(EventProgram {
+                event: *event,
+                rules,
+            });
+        }
+    }
+    let mut programs = splitter.programs;
+    arrange(graph, &mut programs);
+    programs
+}
+
+/// Bits of one word are computed together, when a row first asks for one of them; so bits that
+/// the same event types ask for share words, and an open never pays for what only an exec
+/// asks. Words are filled up with bits that are never set.
+fn arrange(graph: &Graph, programs: &mut Programs) {
+    let mut asked_by: HashMap<Id, Vec<usize>, FixedState> = HashMap::default();
+    for (at, event) in programs.events.iter().enumerate() {
+        let roots = event.rules.iter().map(|(_, condition)| *condition);
+        for id in bits_below(graph, roots, &programs.bit_of) {
+            asked_by.entry(id).or_default().push(at);
+        }
+    }
+    let mut groups: Vec<(Vec<usize>, Vec<Id>)> = Vec::new();
+    let mut group_of: HashMap<Vec<usize>, usize, FixedState> = HashMap::default();
+    for id in &programs.bits {
+        let events = asked_by.remove(id).unwrap_or_default();
+        let group = *group_of.entry(events.clone()).or_insert_with(|| {
+            groups.push((events, Vec::new()));
+            groups.len() - 1
+        });
+        groups[group].1.push(*id);
+    }
+    let words: usize = groups.iter().map(|(_, bits)| bits.len().div_ceil(64)).sum();
+    if words > WORDS_MAX {
+        return;
+    }
+    programs.bits.clear();
+    programs.bit_of.clear();
+    for (_, bits) in groups {
+        let start = programs.bits.len().next_multiple_of(64);
+        programs.bits.resize(start, Id::FALSE);
+        for id in bits {
+            programs.bit_of.insert(id, programs.bits.len() as u32);
+            programs.bits.push(id);
+        }
+    }
+}
+
+/// Words of bits that a process can have: each has a bit in the mask of those that are known.
+pub(crate) const WORDS_MAX: usize = 64;
+
+/// The bits that these conditions ask for.
+pub(crate) fn bits_below(
+    graph: &Graph,
+    roots: impl Iterator<Item = Id>,
+    bit_of: &HashMap<Id, u32, FixedState>,
+) -> Vec<Id> {
+    let mut seen = vec![false; graph.len()];
+    let mut found = Vec::new();
+    let mut stack: Vec<Id> = roots.collect();
+    while let Some(id) = stack.pop() {
+        if std::mem::replace(&mut seen[id.index()], true) {
+            continue;
+        }
+        if bit_of.contains_key(&id) {
+            found.push(id);
+            continue;
+        }
+        match graph.node(id) {
+            Node::False | Node::True | Node::Test(_) => {}
+            Node::Not(part) => stack.push(*part),
+            Node::And(parts) | Node::Or(parts) => stack.extend(parts),
+        }
+    }
+    found
+}
+
+struct Splitter<'a> {
+    graph: &'a mut Graph,
+    programs: Programs,
+    process_only: HashMap<Id, bool, FixedState>,
+    done: HashMap<Id, Id, FixedState>,
+}
+
+impl Splitter<'_> {
+    /// Recursion is bounded by the graph's depth.
+    fn is_process_only(&mut self, id: Id) -> bool {
+        if let Some(known) = self.process_only.get(&id) {
+            return *known;
+        }
+        let answer = match self.graph.node(id).clone() {
+            Node::False | Node::True => false,
+            Node::Test(test) => test.field.field.binding() == Binding::Process,
+            Node::Not(part) => self.is_process_only(part),
+            Node::And(parts) | Node::Or(parts) => {
+                parts.into_iter().all(|part| self.is_process_only(part))
+            }
+        };
+        self.process_only.insert(id, answer);
+        answer
+    }
+
+    fn bit(&mut self, id: Id) -> Id {
+        let next = self.programs.bits.len() as u32;
+        self.programs.bit_of.entry(id).or_insert_with(|| {
+            self.programs.bits.push(id);
+            next
+        });
+        id
+    }
+
+    fn split(&mut self, id: Id) -> Id {
+        if let Some(done) = self.done.get(&id) {
+            return *done;
+        }
+        let out = if self.is_process_only(id) {
+            self.bit(id)
+        } else {
+            match self.graph.node(id).clone() {
+                Node::False | Node::True | Node::Test(_) => id,
+                Node::Not(part) => {
+                    let part = self.split(part);
+                    self.graph.not(part)
+                }
+                Node::And(parts) => self.split_parts(parts, true),
+                Node::Or(parts) => self.split_parts(parts, false),
+            }
+        };
+        self.done.insert(id, out);
+        out
+    }
+
+    fn split_parts(&mut self, parts: Vec<Id>, and: bool) -> Id {
+        let (process, others): (Vec<Id>, Vec<Id>) = parts
+            .into_iter()
+            .partition(|part| self.is_process_only(*part));
+        let mut out = Vec::new();
+        if !process.is_empty() {
+            let group = self.graph.grouped(process, and);
+            self.process_only.insert(group, true);
+            out.push(self.bit(group));
+        }
+        for part in others {
+            out.push(self.split(part));
+        }
+        self.graph.grouped(out, and)
+    }
+}

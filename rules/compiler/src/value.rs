@@ -1,0 +1,89 @@
+//! Values of a condition by the type of the field they are compared with.
+
+use crate::ast::Value;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::falco_events;
+use saker_rules_schema::event::EventType;
+use saker_rules_schema::field::{FieldRef, Type};
+use saker_rules_schema::row::STRING_BYTES_MAX;
+
+/// Whether Falco has an event type of that name.
+pub(crate) fn is_known_event(name: &str) -> bool {
+    EventType::by_name(name).next().is_some() || falco_events::NOT_SEEN.binary_search(&name).is_ok()
+}
+
+/// The least and the greatest value of a number type.
+pub(crate) fn limits(kind: Type) -> (i128, i128) {
+    match kind {
+        Type::Int => (i64::MIN.into(), i64::MAX.into()),
+        Type::Uint | Type::AbsTime | Type::RelTime => (0, u64::MAX.into()),
+        Type::Port => (0, u16::MAX.into()),
+        Type::Bool => (0, 1),
+        Type::Text | Type::IpAddr => (0, 0),
+    }
+}
+
+/// The value of a number, port, time or truth value.
+pub(crate) fn number(field: &FieldRef, value: &Value) -> Result<i128, Box<Diagnostic>> {
+    let kind = field.field.kind();
+    let text = value.text.as_str();
+    let wrong = |what: &str| {
+        Box::new(Diagnostic::new(
+            Code::Value,
+            value.span,
+            format!("`{text}` is not {what}, which `{field}` is"),
+        ))
+    };
+    if kind == Type::Bool {
+        return match text {
+            "true" => Ok(1),
+            "false" => Ok(0),
+            _ => Err(wrong("`true` or `false`")),
+        };
+    }
+    let what = match kind {
+        Type::Int => "a number",
+        Type::Uint => "a number of 0 or more",
+        Type::Port => "a port number",
+        Type::AbsTime | Type::RelTime => "a time in nanoseconds",
+        Type::Bool | Type::Text | Type::IpAddr => "a number",
+    };
+    let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            i128::from_str_radix(digits, 16).ok()
+        }
+        Some(_) => None,
+        None => text.parse().ok(),
+    };
+    let (min, max) = limits(kind);
+    parsed
+        .filter(|number| (min..=max).contains(number))
+        .ok_or_else(|| wrong(what))
+}
+
+/// The bytes of a text or an address.
+pub(crate) fn text(field: &FieldRef, value: &Value) -> Result<Vec<u8>, Box<Diagnostic>> {
+    let text = value.text.as_str();
+    if field.field.kind() == Type::IpAddr {
+        return match text.parse() {
+            Ok(std::net::IpAddr::V4(address)) => Ok(address.octets().to_vec()),
+            Ok(std::net::IpAddr::V6(address)) => Ok(address.octets().to_vec()),
+            Err(_) => Err(Box::new(
+                Diagnostic::new(
+                    Code::Value,
+                    value.span,
+                    format!("`{text}` is no IP address, which `{field}` is"),
+                )
+                .help("write one address, for example `10.0.0.1`; networks are not supported here"),
+            )),
+        };
+    }
+    if text.len() > STRING_BYTES_MAX {
+        return Err(Box::new(Diagnostic::new(
+            Code::Value,
+            value.span,
+            format!("a value of more than {STRING_BYTES_MAX} bytes equals nothing"),
+        )));
+    }
+    Ok(text.as_bytes().to_vec())
+}

@@ -1,0 +1,275 @@
+//! Random conditions over random rows: the module must answer as the plain evaluator does.
+
+mod support;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use saker_rules_compiler::oracle::{RowValues, holds};
+use saker_rules_schema::abi::{MATCH_ALL, MATCH_FIRST};
+use saker_rules_schema::event::EventType;
+use saker_rules_schema::field::{Binding, FieldRef};
+use support::{Facts, Judge, Known, Window, engine, facts, ruleset};
+
+const TEXT_FIELDS: [&str; 9] = [
+    "proc.name",
+    "proc.cmdline",
+    "proc.aname",
+    "proc.aname[2]",
+    "fd.name",
+    "fd.directory",
+    "evt.arg.flags",
+    "user.name",
+    "container.id",
+];
+const TEXTS: [&str; 12] = [
+    "",
+    "a",
+    "b",
+    "A",
+    "ab",
+    "aab",
+    "abcabcab",
+    "/etc/",
+    "/etc/passwd",
+    "xxxxxxxxxxxxxxxxxxxxxab",
+    "/ETC/Shadow.conf.d/very/long/name/that/goes/on",
+    "zzzzzzzaaaaaaaaaaaaaaab",
+];
+const NUMBER_FIELDS: [&str; 7] = [
+    "fd.num",
+    "evt.rawres",
+    "proc.pid",
+    "proc.apid",
+    "user.uid",
+    "evt.num",
+    "fd.port",
+];
+const EVENTS: [EventType; 4] = [
+    EventType::Openat,
+    EventType::Connect,
+    EventType::Execve,
+    EventType::Procexit,
+];
+
+fn quoted(text: &str) -> String {
+    format!("'{text}'")
+}
+
+fn test() -> impl Strategy<Value = String> {
+    let texts = || select(&TEXTS[..]).prop_map(quoted);
+    let numbers = || select(&["0", "1", "2", "0x10", "65535"][..]);
+    prop_oneof![
+        (
+            select(&TEXT_FIELDS[..]),
+            select(&["=", "!=", "contains", "icontains", "startswith", "endswith"][..]),
+            texts()
+        )
+            .prop_map(|(field, operator, text)| format!("{field} {operator} {text}")),
+        (
+            select(&TEXT_FIELDS[..]),
+            prop::collection::vec(texts(), 0..8)
+        )
+            .prop_map(|(field, texts)| format!("{field} in ({})", texts.join(", "))),
+        (
+            select(&TEXT_FIELDS[..]),
+            select(
+                &[
+                    "*", "*a*b", "a?b*", "[a-b]*", "/etc/*", "*[!a]", "x*x*ab", "\\*"
+                ][..]
+            )
+        )
+            .prop_map(|(field, pattern)| format!("{field} glob '{pattern}'")),
+        (
+            select(&NUMBER_FIELDS[..]),
+            select(&["=", "!=", "<", "<=", ">", ">="][..]),
+            numbers()
+        )
+            .prop_map(|(field, operator, number)| format!("{field} {operator} {number}")),
+        (
+            select(&NUMBER_FIELDS[..]),
+            prop::collection::vec(numbers(), 1..5)
+        )
+            .prop_map(|(field, numbers)| format!("{field} in ({})", numbers.join(", "))),
+        (
+            select(&["fd.ip", "fd.sip"][..]),
+            select(&["=", "!="][..]),
+            select(&["10.0.0.1", "10.0.0.2", "::1"][..])
+        )
+            .prop_map(|(field, operator, ip)| format!("{field} {operator} {ip}")),
+        select(&TEXT_FIELDS[..]).prop_map(|field| format!("{field} exists")),
+        select(&["true", "false"][..]).prop_map(|truth| format!("evt.is_open_write = {truth}")),
+        select(
+            &[
+                "evt.type = openat",
+                "evt.type in (execve, connect)",
+                "evt.type startswith proc",
+                "evt.type != openat",
+                "evt.category = file",
+                "syscall.type exists",
+            ][..]
+        )
+        .prop_map(str::to_string),
+    ]
+}
+
+fn condition() -> impl Strategy<Value = String> {
+    test().prop_recursive(5, 24, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 2..5)
+                .prop_map(|parts| format!("({})", parts.join(" and "))),
+            prop::collection::vec(inner.clone(), 2..5)
+                .prop_map(|parts| format!("({})", parts.join(" or "))),
+            inner.prop_map(|part| format!("not ({part})")),
+        ]
+    })
+}
+
+fn text_facts(fields: &'static [&'static str]) -> impl Strategy<Value = Facts> {
+    prop::collection::vec(
+        prop::option::of(prop::collection::vec(select(&TEXTS[..]), 1..4)),
+        fields.len(),
+    )
+    .prop_map(move |values| {
+        let mut all = Facts::new();
+        for (name, values) in fields.iter().zip(values) {
+            if let Some(values) = values {
+                let list = FieldRef::parse(name).unwrap().is_list();
+                let text = if list {
+                    values.join("|")
+                } else {
+                    values[0].to_string()
+                };
+                all.extend(facts(&[(name, &text)]));
+            }
+        }
+        all
+    })
+}
+
+fn number_facts() -> impl Strategy<Value = Facts> {
+    let number = || prop::option::of(select(&["0", "1", "2", "16", "65535"][..]));
+    let ip = || prop::option::of(select(&["10.0.0.1", "10.0.0.2", "::1"][..]));
+    (
+        (
+            number(),
+            number(),
+            number(),
+            number(),
+            number(),
+            number(),
+            number(),
+        ),
+        (ip(), ip()),
+        prop::option::of(select(&["true", "false"][..])),
+        select(&["-1", "-65535", "0"][..]),
+        any::<bool>(),
+    )
+        .prop_map(|(numbers, ips, write, negative, is_negative)| {
+            let mut all = Facts::new();
+            let pairs = [
+                ("fd.num", numbers.0),
+                (
+                    "evt.rawres",
+                    if is_negative {
+                        Some(negative)
+                    } else {
+                        numbers.1
+                    },
+                ),
+                ("proc.pid", numbers.2),
+                ("proc.apid", numbers.3),
+                ("user.uid", numbers.4),
+                ("fd.cport", numbers.5),
+                ("fd.sport", numbers.6),
+                ("fd.cip", ips.0),
+                ("fd.sip", ips.1),
+                ("evt.is_open_write", write),
+            ];
+            for (name, value) in pairs {
+                if let Some(value) = value {
+                    all.extend(facts(&[(name, value)]));
+                }
+            }
+            all
+        })
+}
+
+/// The facts that lie in the process row, or in the event row.
+fn of(all: &Facts, binding: Binding) -> Facts {
+    all.iter()
+        .filter(|(field, _)| field.field.binding() == binding)
+        .map(|(field, value)| (field.clone(), value.clone()))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(32),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn the_module_hits_exactly_where_the_oracle_says(
+        conditions in prop::collection::vec(condition(), 1..8),
+        processes in prop::collection::vec((text_facts(&TEXT_FIELDS), number_facts()), 1..4),
+        rows in prop::collection::vec(
+            (select(&EVENTS[..]), 0..3usize, text_facts(&TEXT_FIELDS), number_facts()), 1..40),
+        keep_bytes in any::<bool>(),
+    ) {
+        let yaml: String = conditions
+            .iter()
+            .enumerate()
+            .map(|(at, condition)| format!(
+                "- rule: r{at}\n  desc: d\n  condition: {}\n  output: o\n  priority: INFO\n",
+                serde_json::to_string(condition).unwrap()
+            ))
+            .collect();
+        let ruleset = ruleset(&yaml, keep_bytes);
+        let manifest = &ruleset.manifest;
+        let mut window = Window::new(manifest);
+        let mut process_rows = Vec::new();
+        for (ordinal, (texts, numbers)) in processes.iter().enumerate() {
+            let mut known = of(texts, Binding::Process);
+            known.extend(of(numbers, Binding::Process));
+            window.process(manifest, ordinal as u32, &known);
+            process_rows.push((known, window.last().to_vec()));
+        }
+        let mut expected = Vec::new();
+        let mut first = Vec::new();
+        for (number, (event, process, texts, numbers)) in rows.iter().enumerate() {
+            let process = process % process_rows.len();
+            let (of_process, process_row) = &process_rows[process];
+            let mut known = of(texts, Binding::Event);
+            known.extend(of(numbers, Binding::Event));
+            known.extend(facts(&[("evt.num", &(number + 1).to_string())]));
+            // No host gives an event a parameter that its type lacks.
+            if event.param("flags").is_none() {
+                known.remove(&FieldRef::parse("evt.arg.flags").unwrap());
+            }
+            let wanted = window.event(manifest, *event, number as u64 + 1, process as u32, &known);
+            known.extend(of_process.clone());
+            let row = window.rows.last().unwrap().0;
+            let mut found = Vec::new();
+            for (rule, condition) in ruleset.conditions.iter().enumerate() {
+                let answer = holds(condition, &Known(&known), *event);
+                // An event type the module does not want must be one it cannot hit on.
+                prop_assert!(wanted || !answer, "{condition}");
+                if wanted && keep_bytes {
+                    let values = RowValues::new(manifest, *event, window.last(), process_row)
+                        .expect("the event type is wanted");
+                    prop_assert_eq!(holds(condition, &values, *event), answer, "{}", condition);
+                }
+                if answer {
+                    found.push((row, rule as u32));
+                }
+            }
+            first.extend(found.first());
+            expected.extend(found);
+        }
+        let mut judge = Judge::new(&engine(), &ruleset, MATCH_ALL);
+        prop_assert_eq!(&judge.judge(&window.bytes), &expected);
+        judge.set_matching(MATCH_FIRST);
+        prop_assert_eq!(&judge.judge(&window.bytes), &first);
+    }
+}

@@ -1,0 +1,356 @@
+//! Compiled modules run: each test writes rows as a host would and looks at the hits.
+
+mod support;
+
+use saker_rules_schema::abi::{MATCH_ALL, MATCH_FIRST};
+use saker_rules_schema::event::EventType;
+use support::{Judge, Window, engine, facts, ruleset};
+
+/// One rule with that condition, one process, one event: whether it hits.
+fn hits(
+    condition: &str,
+    event: EventType,
+    process: &[(&str, &str)],
+    of_event: &[(&str, &str)],
+) -> bool {
+    let yaml = format!(
+        "- rule: r\n  desc: d\n  condition: {}\n  output: o\n  priority: INFO\n",
+        serde_json::to_string(condition).unwrap()
+    );
+    let ruleset = ruleset(&yaml, false);
+    let manifest = &ruleset.manifest;
+    let mut window = Window::new(manifest);
+    window.process(manifest, 0, &facts(process));
+    if !window.event(manifest, event, 1, 0, &facts(of_event)) {
+        return false;
+    }
+    let mut judge = Judge::new(&engine(), &ruleset, MATCH_ALL);
+    let hits = judge.judge(&window.bytes);
+    match hits.as_slice() {
+        [] => false,
+        [hit] => {
+            assert_eq!(*hit, (window.rows[1].0, 0));
+            true
+        }
+        more => panic!("one row and one rule give no {more:?}"),
+    }
+}
+
+#[test]
+fn a_rule_hits_the_event_it_describes_and_no_other() {
+    let condition = "evt.type in (open, openat) and fd.name startswith /etc/ and proc.name != cat";
+    let process = [("proc.name", "less")];
+    let shadow = [("fd.name", "/etc/shadow")];
+    assert!(hits(condition, EventType::Openat, &process, &shadow));
+    assert!(!hits(condition, EventType::Creat, &process, &shadow));
+    assert!(!hits(
+        condition,
+        EventType::Openat,
+        &process,
+        &[("fd.name", "/etc")]
+    ));
+    assert!(!hits(
+        condition,
+        EventType::Openat,
+        &[("proc.name", "cat")],
+        &shadow
+    ));
+}
+
+#[test]
+fn every_comparison_with_an_absent_field_is_false() {
+    let event = EventType::Openat;
+    for condition in [
+        "evt.type=openat and proc.name != cat",
+        "evt.type=openat and fd.num >= 0",
+        "evt.type=openat and proc.aname != cat",
+        "evt.type=openat and fd.sip != 1.2.3.4",
+        "evt.type=openat and fd.ip != 1.2.3.4",
+        "evt.type=openat and fd.name contains \"\"",
+        "evt.type=openat and fd.name exists",
+    ] {
+        assert!(!hits(condition, event, &[], &[]), "{condition}");
+    }
+    assert!(hits(
+        "evt.type=openat and not proc.name = cat",
+        event,
+        &[],
+        &[]
+    ));
+}
+
+#[test]
+fn both_ends_compare_either_and_differ_only_together() {
+    let ends = [
+        ("fd.cip", "10.0.0.1"),
+        ("fd.sip", "10.0.0.2"),
+        ("fd.cport", "4000"),
+        ("fd.sport", "80"),
+    ];
+    let holds = |condition: &str| {
+        hits(
+            &format!("evt.type=connect and {condition}"),
+            EventType::Connect,
+            &[],
+            &ends,
+        )
+    };
+    assert!(holds("fd.ip = 10.0.0.1"));
+    assert!(holds("fd.ip in (10.0.0.2, ::1)"));
+    assert!(!holds("fd.ip != 10.0.0.2"));
+    assert!(holds("fd.ip != 10.0.0.3"));
+    assert!(holds("fd.port = 80"));
+    assert!(holds("fd.port < 100"));
+    assert!(!holds("fd.port != 80"));
+}
+
+#[test]
+fn an_ancestor_field_holds_for_any_ancestor() {
+    let process = [
+        ("proc.aname", "bash|sshd|systemd"),
+        ("proc.apid", "30|20|1"),
+        ("proc.aname[2]", "sshd"),
+    ];
+    let holds = |condition: &str| {
+        hits(
+            &format!("evt.type=execve and {condition}"),
+            EventType::Execve,
+            &process,
+            &[],
+        )
+    };
+    assert!(holds("proc.aname = sshd"));
+    assert!(holds("proc.aname != sshd"));
+    assert!(!holds("proc.aname = cron"));
+    assert!(holds("proc.aname startswith sys"));
+    assert!(holds("proc.aname in (a, b, c, d, systemd)"));
+    assert!(holds("proc.apid = 1"));
+    assert!(!holds("proc.apid > 30"));
+    assert!(holds("proc.aname[2] = sshd"));
+}
+
+#[test]
+fn texts_are_searched_to_their_last_byte_and_not_beyond() {
+    let holds = |condition: &str, text: &str| {
+        hits(
+            &format!("evt.type=openat and fd.name {condition}"),
+            EventType::Openat,
+            &[],
+            &[("fd.name", text)],
+        )
+    };
+    let long = format!("{}needle", "x".repeat(1000));
+    assert!(holds("contains needle", &long));
+    assert!(holds("contains needle", "needle"));
+    assert!(!holds("contains needle", "needl"));
+    assert!(holds("contains n", "xxxxxxxxxxxxxxxxn"));
+    assert!(holds("icontains NeEdLe", "xxNEEDLExx"));
+    assert!(!holds("icontains 'a[b'", "a{b"));
+    assert!(holds("endswith .so", "/lib/libc.so"));
+    assert!(!holds("endswith .so", "so"));
+    let part = "a".repeat(100);
+    assert!(holds(&format!("startswith {part}"), &format!("{part}b")));
+    assert!(!holds(&format!("startswith {part}b"), &part));
+    assert!(holds("glob '/home/*/.ssh/*'", "/home/alice/.ssh/id"));
+    assert!(!holds("glob '/home/*/.ssh/?'", "/home/alice/.ssh/id"));
+    assert!(holds("glob '*[0-9][!a-c]'", "x1z"));
+    assert!(!holds("glob '*[0-9][!a-c]'", "x1b"));
+}
+
+#[test]
+fn numbers_are_compared_with_their_sign() {
+    let holds = |condition: &str, name: &str, number: &str| {
+        hits(
+            &format!("evt.type=openat and {condition}"),
+            EventType::Openat,
+            &[],
+            &[(name, number)],
+        )
+    };
+    assert!(holds("evt.rawres < 0", "evt.rawres", "-2"));
+    assert!(!holds("evt.rawres >= 0", "evt.rawres", "-2"));
+    assert!(holds("fd.num in (0x10, 2)", "fd.num", "16"));
+    assert!(holds(
+        "evt.rawtime > 0x7fffffffffffffff",
+        "evt.rawtime",
+        "18446744073709551615"
+    ));
+    assert!(holds(
+        "evt.is_open_write = true",
+        "evt.is_open_write",
+        "true"
+    ));
+    assert!(!holds(
+        "evt.is_open_write = true",
+        "evt.is_open_write",
+        "false"
+    ));
+}
+
+const TWO: &str = "
+- rule: first
+  desc: d
+  condition: evt.type=openat and fd.name startswith /etc
+  output: o
+  priority: INFO
+- rule: second
+  desc: d
+  condition: evt.type=openat and fd.name endswith shadow
+  output: o
+  priority: INFO
+";
+
+#[test]
+fn first_match_gives_one_hit_per_event_and_disabled_rules_none() {
+    let ruleset = ruleset(TWO, false);
+    let manifest = &ruleset.manifest;
+    let mut window = Window::new(manifest);
+    for number in 0..2 {
+        let name = [("fd.name", "/etc/shadow")];
+        window.event(manifest, EventType::Openat, number, 0, &facts(&name));
+    }
+    let second = window.rows[1].0;
+    let mut all = Judge::new(&engine(), &ruleset, MATCH_ALL);
+    assert_eq!(
+        all.judge(&window.bytes),
+        [(0, 0), (0, 1), (second, 0), (second, 1)]
+    );
+    let mut first = Judge::new(&engine(), &ruleset, MATCH_FIRST);
+    assert_eq!(first.judge(&window.bytes), [(0, 0), (second, 0)]);
+    first.enable(0, false);
+    assert_eq!(first.judge(&window.bytes), [(0, 1), (second, 1)]);
+}
+
+#[test]
+fn a_corrupt_row_length_ends_the_window() {
+    let ruleset = ruleset(TWO, false);
+    let manifest = &ruleset.manifest;
+    let mut window = Window::new(manifest);
+    window.event(
+        manifest,
+        EventType::Openat,
+        1,
+        0,
+        &facts(&[("fd.name", "/etc/shadow")]),
+    );
+    let mut judge = Judge::new(&engine(), &ruleset, MATCH_ALL);
+    for len in [0u32, 8, 31, u32::MAX, 0x8000_0000, 1 << 20] {
+        let mut bytes = window.bytes.clone();
+        bytes[0..4].copy_from_slice(&len.to_le_bytes());
+        assert_eq!(judge.judge(&bytes), [], "{len}");
+    }
+    assert_eq!(judge.judge(&window.bytes).len(), 2);
+}
+
+#[test]
+fn hits_beyond_the_room_are_counted_and_not_stored() {
+    let ruleset = ruleset(TWO, false);
+    let manifest = &ruleset.manifest;
+    let mut window = Window::new(manifest);
+    while window.bytes.len() < 300_000 {
+        window.event(
+            manifest,
+            EventType::Openat,
+            1,
+            0,
+            &facts(&[("fd.name", "/etc/shadow")]),
+        );
+    }
+    let mut judge = Judge::new(&engine(), &ruleset, MATCH_ALL);
+    judge.load(&window.bytes);
+    let count = judge.evaluate(0, window.bytes.len() as u32);
+    assert_eq!(count as usize, 2 * window.rows.len());
+    assert!(count as u32 > manifest.hits_max);
+}
+
+#[test]
+fn bits_of_an_earlier_window_do_not_answer_for_a_later_one() {
+    let yaml = TWO.replace("fd.name startswith /etc", "proc.name=cat");
+    let ruleset = ruleset(&yaml, false);
+    let manifest = &ruleset.manifest;
+    let mut judge = Judge::new(&engine(), &ruleset, MATCH_ALL);
+    let mut window = Window::new(manifest);
+    window.process(manifest, 7, &facts(&[("proc.name", "cat")]));
+    window.event(manifest, EventType::Openat, 1, 7, &facts(&[]));
+    assert_eq!(judge.judge(&window.bytes).len(), 1);
+    let mut window = Window::new(manifest);
+    window.event(manifest, EventType::Openat, 2, 7, &facts(&[]));
+    assert_eq!(judge.judge(&window.bytes), []);
+}
+
+#[test]
+fn a_search_finds_what_is_there_at_every_place_and_length() {
+    use saker_rules_compiler::oracle::holds;
+    let needles = ["a", "B", "ab", "aba", "abaab", "bbbbbbbb", "abaabaaba"];
+    let mut conditions = Vec::new();
+    for needle in needles {
+        for operator in ["contains", "icontains", "startswith", "endswith"] {
+            conditions.push(format!("fd.name {operator} {needle}"));
+        }
+        conditions.push(format!("fd.name glob '*{needle}?*'"));
+    }
+    let yaml: String = conditions
+        .iter()
+        .enumerate()
+        .map(|(at, condition)| {
+            format!("- rule: r{at}\n  desc: d\n  condition: \"evt.type=open and {condition}\"\n  output: o\n  priority: INFO\n")
+        })
+        .collect();
+    let ruleset = ruleset(&yaml, false);
+    let manifest = &ruleset.manifest;
+    let mut window = Window::new(manifest);
+    let mut expected = Vec::new();
+    // A generator of its own suffices: the texts only have to be many and alike.
+    let mut state = 1u32;
+    for row in 0..1500usize {
+        let mut text = String::new();
+        for _ in 0..row % 45 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            text.push(['a', 'b', 'a', 'B'][(state >> 24) as usize % 4]);
+        }
+        let known = facts(&[("fd.name", &text)]);
+        window.event(manifest, EventType::Open, 1, 0, &known);
+        let at = window.rows.last().unwrap().0;
+        for (rule, condition) in ruleset.conditions.iter().enumerate() {
+            if holds(condition, &support::Known(&known), EventType::Open) {
+                expected.push((at, rule as u32));
+            }
+        }
+    }
+    // More hits than there is room for: judge in parts.
+    let mut judge = Judge::new(&engine(), &ruleset, MATCH_ALL);
+    judge.load(&window.bytes);
+    let mut found = Vec::new();
+    for rows in window.rows.chunks(100) {
+        found.extend(judge.hits(rows[0].0, rows[rows.len() - 1].1));
+    }
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn first_match_stops_at_the_first_of_hundreds_of_rules() {
+    let yaml: String = (0..400)
+        .map(|at| {
+            format!("- rule: r{at}\n  desc: d\n  condition: evt.type=open and fd.num >= {at}\n  output: o\n  priority: INFO\n")
+        })
+        .collect();
+    let ruleset = ruleset(&yaml, false);
+    let manifest = &ruleset.manifest;
+    let mut window = Window::new(manifest);
+    window.event(
+        manifest,
+        EventType::Open,
+        1,
+        0,
+        &facts(&[("fd.num", "300")]),
+    );
+    let mut judge = Judge::new(&engine(), &ruleset, MATCH_ALL);
+    assert_eq!(judge.judge(&window.bytes).len(), 301);
+    judge.set_matching(MATCH_FIRST);
+    for first in [0, 1, 127, 128, 129, 256, 300] {
+        for rule in 0..400 {
+            judge.enable(rule, rule >= first);
+        }
+        assert_eq!(judge.judge(&window.bytes), [(0, first as u32)]);
+    }
+}
