@@ -1,0 +1,151 @@
+//! What has to be asked of the system: processes that ran before the probe, those whose birth it
+//! missed, names of users. It is asked by a thread of its own; the event thread only exchanges
+//! questions and answers with it and never waits.
+//!
+//! [`procfs`] reads processes, [`users`] names. What answers are worth is the state's to decide.
+
+pub mod procfs;
+pub mod users;
+
+use crate::event::Clock;
+use crate::state::facts::ProcessFacts;
+use crate::state::{Lookup, State};
+use std::io;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
+
+/// Questions, and answers, that may wait. More are dropped and counted: an unknown process
+/// comes up again with its next event.
+const QUEUE: usize = 1024;
+/// How often user tables and clocks are looked at.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+enum Answer {
+    Process(Lookup, Option<Box<ProcessFacts>>),
+    Users(crate::state::users::Users),
+    Clock(Clock),
+}
+
+/// The asking thread.
+pub struct Enrichment {
+    questions: SyncSender<Lookup>,
+    answers: Receiver<Answer>,
+    /// Questions that found the queue full.
+    pub dropped: u64,
+}
+
+impl Enrichment {
+    /// Tells the state of what is there now (in a cgroup if only that is watched), then starts
+    /// the thread.
+    pub fn start(state: &mut State, scope: Option<&Path>) -> io::Result<Enrichment> {
+        let mut user_files = users::Files::default();
+        if let Some(users) = user_files.read_if_changed() {
+            state.set_users(users);
+        }
+        let reader = procfs::Reader::new();
+        match scope {
+            Some(cgroup) => state.seed(reader.processes_in(cgroup)),
+            None => state.seed(reader.processes()),
+        }
+        let (questions, asked) = sync_channel(QUEUE);
+        let (answer, answers) = sync_channel(QUEUE);
+        std::thread::Builder::new()
+            .name("saker-enrich".into())
+            .spawn(move || answer_all(&asked, &answer, &mut user_files))?;
+        Ok(Enrichment {
+            questions,
+            answers,
+            dropped: 0,
+        })
+    }
+
+    /// Hands the state's open questions over, and the answers there are to the state.
+    pub fn exchange(&mut self, state: &mut State) {
+        for lookup in state.take_lookups() {
+            match self.questions.try_send(lookup) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.dropped += 1,
+            }
+        }
+        for answer in self.answers.try_iter() {
+            match answer {
+                Answer::Process(lookup, facts) => state.answer(lookup, facts.map(|facts| *facts)),
+                Answer::Users(users) => state.set_users(users),
+                Answer::Clock(clock) => state.set_clock(clock),
+            }
+        }
+    }
+}
+
+/// Runs until the event thread is gone.
+fn answer_all(
+    asked: &Receiver<Lookup>,
+    answer: &SyncSender<Answer>,
+    user_files: &mut users::Files,
+) {
+    let reader = procfs::Reader::new();
+    let mut looked = Instant::now();
+    let mut clock = clock_now();
+    loop {
+        match asked.recv_timeout(LOOK_AGAIN_AFTER) {
+            Ok(lookup) => {
+                let facts = reader.process(lookup.pid).map(Box::new);
+                if answer.send(Answer::Process(lookup, facts)).is_err() {
+                    return;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if looked.elapsed() < LOOK_AGAIN_AFTER {
+            continue;
+        }
+        looked = Instant::now();
+        if let Some(users) = user_files.read_if_changed()
+            && answer.send(Answer::Users(users)).is_err()
+        {
+            return;
+        }
+        let now = clock_now();
+        if now.boot_to_epoch_ns.abs_diff(clock.boot_to_epoch_ns) > CLOCK_STEP_NS {
+            clock = now;
+            if answer.send(Answer::Clock(now)).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Less is the time between two readings; more means that the calendar's clock was set.
+const CLOCK_STEP_NS: u64 = 1_000_000;
+
+/// How the kernel's time since boot relates to the calendar now.
+pub fn clock_now() -> Clock {
+    use rustix::time::{ClockId, Timespec, clock_gettime};
+    let ns = |time: Timespec| time.tv_sec * 1_000_000_000 + time.tv_nsec;
+    // Boot time on both sides of real time, so that being interrupted between them shows: the
+    // closest of some tries is taken.
+    let tries = (0..5).map(|_| {
+        let before = ns(clock_gettime(ClockId::Boottime));
+        let real = ns(clock_gettime(ClockId::Realtime));
+        let after = ns(clock_gettime(ClockId::Boottime));
+        (after - before, real - (before + (after - before) / 2))
+    });
+    let closest = tries.min_by_key(|(distance, _)| *distance);
+    Clock {
+        boot_to_epoch_ns: closest.map_or(0, |(_, offset)| offset),
+    }
+}
+
+/// Where the host's root directory is seen: `HOST_ROOT` if set, as for Falco, else `/`.
+fn host_path(path: &str) -> std::path::PathBuf {
+    match std::env::var_os("HOST_ROOT") {
+        Some(root) if !root.is_empty() => {
+            let mut place = std::path::PathBuf::from(root);
+            place.push(path.trim_start_matches('/'));
+            place
+        }
+        Some(_) | None => path.into(),
+    }
+}

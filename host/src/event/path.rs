@@ -1,0 +1,193 @@
+//! Paths as the kernel names them: components from leaf to root, or text relative to a
+//! directory. Lexical work only; nothing here asks the file system.
+
+/// No path built here is longer; what goes beyond is cut.
+pub const PATH_BYTES_MAX: usize = 16 * 1024;
+
+/// Appends the absolute path that components (leaf first, each ended by NUL) stand for. Of a
+/// path that is too long the end is kept.
+pub fn write_components(components: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    // Every NUL becomes a slash, so the text is as long as the components, and is filled from
+    // its end in one walk: this is on the path of every open.
+    let bytes = components.len() + usize::from(components.last().is_some_and(|last| *last != 0));
+    out.resize(start + bytes.min(PATH_BYTES_MAX), 0);
+    let text = &mut out[start..];
+    let mut free = text.len();
+    for name in components.split(|byte| *byte == 0) {
+        if name.is_empty() {
+            continue;
+        }
+        let Some(at) = free.checked_sub(name.len() + 1) else {
+            break;
+        };
+        text[at] = b'/';
+        text[at + 1..free].copy_from_slice(name);
+        free = at;
+    }
+    // Empty components, and one that did not fit, leave room at the beginning.
+    if free > 0 {
+        out.drain(start..start + free);
+    }
+    if out.len() == start {
+        out.push(b'/');
+    }
+}
+
+/// The leaf of a path given as components.
+pub fn leaf(components: &[u8]) -> &[u8] {
+    let end = memchr::memchr(0, components).unwrap_or(components.len());
+    &components[..end]
+}
+
+/// Where a relative path starts.
+#[derive(Clone, Copy, Debug)]
+pub enum Base<'a> {
+    /// Components from leaf to root.
+    Components(&'a [u8]),
+    /// An absolute path.
+    Path(&'a [u8]),
+    /// Nobody knows.
+    Unknown,
+}
+
+/// Appends `raw` made absolute against `base` and freed of `.`, `..`, doubled and trailing
+/// slashes. Symbolic links are not followed: the text is what the caller meant, not what the
+/// kernel found. A relative path without a base gets Falco's `<UNKNOWN>` in front.
+pub fn resolve(base: Base<'_>, raw: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    if raw.first() != Some(&b'/') {
+        match base {
+            Base::Components(components) => write_components(components, out),
+            Base::Path(path) => push_segments(path, start, out),
+            Base::Unknown => {
+                out.extend_from_slice(b"<UNKNOWN>");
+                out.extend_from_slice(&raw[..raw.len().min(PATH_BYTES_MAX)]);
+                return;
+            }
+        }
+        if out.len() - start == 1 {
+            out.truncate(start);
+        }
+    }
+    push_segments(raw, start, out);
+    if out.len() == start {
+        out.push(b'/');
+    }
+}
+
+fn push_segments(path: &[u8], start: usize, out: &mut Vec<u8>) {
+    for segment in path.split(|byte| *byte == b'/') {
+        match segment {
+            b"" | b"." => {}
+            b".." => {
+                let parent = memchr::memrchr(b'/', &out[start..]).unwrap_or(0);
+                out.truncate(start + parent);
+            }
+            name => {
+                if out.len() - start + name.len() >= PATH_BYTES_MAX {
+                    return;
+                }
+                out.push(b'/');
+                out.extend_from_slice(name);
+            }
+        }
+    }
+}
+
+/// The directory part of a path: up to the last slash, `/` when there is nothing before it.
+pub fn directory(path: &[u8]) -> &[u8] {
+    match memchr::memrchr(b'/', path) {
+        None | Some(0) => b"/",
+        Some(at) => &path[..at],
+    }
+}
+
+/// The part behind the last slash.
+pub fn file_name(path: &[u8]) -> &[u8] {
+    match memchr::memrchr(b'/', path) {
+        None => path,
+        Some(at) => &path[at + 1..],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(base: Base<'_>, raw: &[u8]) -> String {
+        let mut out = b"kept:".to_vec();
+        resolve(base, raw, &mut out);
+        String::from_utf8(out).expect("the tests' paths are text")
+    }
+
+    #[test]
+    fn components_are_turned_round() {
+        let mut out = Vec::new();
+        write_components(b"shadow\0etc\0", &mut out);
+        assert_eq!(out, b"/etc/shadow");
+        out.clear();
+        write_components(b"", &mut out);
+        assert_eq!(out, b"/");
+        assert_eq!(leaf(b"shadow\0etc\0"), b"shadow");
+        for (odd, expected) in [
+            (&b"shadow\0etc"[..], &b"/etc/shadow"[..]),
+            (b"\0\0shadow\0\0etc\0\0", b"/etc/shadow"),
+            (b"\0", b"/"),
+        ] {
+            let mut out = b"kept".to_vec();
+            write_components(odd, &mut out);
+            assert_eq!(out[4..], *expected);
+        }
+        let long = [b'x'; PATH_BYTES_MAX];
+        let mut out = Vec::new();
+        write_components(&[b"leaf\0", &long[..], b"\0"].concat(), &mut out);
+        assert_eq!(out, b"/leaf");
+    }
+
+    #[test]
+    fn a_relative_path_is_joined_and_normalised() {
+        let dir = Base::Components(b"t1\0task\0tmp\0");
+        for (raw, expected) in [
+            (&b"a.txt"[..], "kept:/tmp/task/t1/a.txt"),
+            (b"../../etc/passwd", "kept:/tmp/etc/passwd"),
+            (b".", "kept:/tmp/task/t1"),
+            (b"./", "kept:/tmp/task/t1"),
+            (b"", "kept:/tmp/task/t1"),
+            (b"../../../../../x", "kept:/x"),
+            (b"..//..//..", "kept:/"),
+            (b"/etc/./shadow/", "kept:/etc/shadow"),
+            (b"/", "kept:/"),
+        ] {
+            assert_eq!(resolved(dir, raw), expected);
+        }
+        assert_eq!(
+            resolved(Base::Path(b"/home/app/"), b"x"),
+            "kept:/home/app/x"
+        );
+        assert_eq!(resolved(Base::Path(b"/"), b"x"), "kept:/x");
+        assert_eq!(resolved(Base::Components(b""), b"x"), "kept:/x");
+        assert_eq!(resolved(Base::Unknown, b"../x"), "kept:<UNKNOWN>../x");
+    }
+
+    #[test]
+    fn a_path_has_a_directory_and_a_name() {
+        assert_eq!(directory(b"/etc/shadow"), b"/etc");
+        assert_eq!(directory(b"/x"), b"/");
+        assert_eq!(directory(b""), b"/");
+        assert_eq!(file_name(b"/etc/shadow"), b"shadow");
+        assert_eq!(file_name(b"x"), b"x");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_a_path_that_is_not_absolute(
+            dir in proptest::collection::vec(0u8..=255, 0..60),
+            raw in proptest::collection::vec(0u8..=255, 0..60),
+        ) {
+            let mut out = Vec::new();
+            resolve(Base::Components(&dir), &raw, &mut out);
+            assert_eq!(out[0], b'/');
+        }
+    }
+}

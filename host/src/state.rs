@@ -1,0 +1,520 @@
+//! What is remembered between events: processes and threads, descriptors and sockets, users,
+//! containers.
+//!
+//! No I/O and no clock: time and number come with the event. What the state does not know it
+//! puts into a queue of [`Lookup`]s for `enrich` to answer. What an event saw stays readable
+//! ([`Seen`]) until [`State::release`] says that no event in flight is older. Everything has
+//! a bound, and what goes beyond is counted in [`Counters`].
+
+mod call;
+mod change;
+pub mod container;
+pub mod descriptor;
+pub mod facts;
+mod lifecycle;
+mod lineage;
+mod seed;
+mod slab;
+mod table;
+pub mod users;
+pub mod version;
+
+use crate::event::{Clock, Event};
+use container::Cgroup;
+use descriptor::{FdIndex, FdInfo, Role};
+use facts::{Image, KeptImage};
+pub use lineage::Lineage;
+use saker_ebpf::record::{Kind, Tag};
+use slab::{IdTable, NONE, Slab};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use table::{Descriptors, TableIndex};
+use users::Users;
+use version::{ProcessRef, ProcessVersion, RowCache, VersionIndex};
+
+/// Bounds of what is kept.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Threads.
+    pub threads_max: usize,
+    /// Processes, those included that only events in flight refer to.
+    pub processes_max: usize,
+    /// Process versions.
+    pub versions_max: usize,
+    /// Descriptors of all processes.
+    pub descriptors_max: usize,
+    /// Descriptors of one process.
+    pub descriptors_per_process_max: u32,
+    /// Bytes of arguments, environments and paths of executables.
+    pub image_bytes_max: usize,
+    /// Sockets whose role is remembered, and control groups.
+    pub entries_max: usize,
+    /// Lookups waiting to be taken.
+    pub lookups_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            threads_max: 262_144,
+            processes_max: 131_072,
+            versions_max: 262_144,
+            descriptors_max: 524_288,
+            descriptors_per_process_max: 16_384,
+            image_bytes_max: 256 << 20,
+            entries_max: 65_536,
+            lookups_max: 4_096,
+        }
+    }
+}
+
+/// What was met and what was lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Events applied.
+    pub events: u64,
+    /// Events of threads nobody had told of.
+    pub unknown_threads: u64,
+    /// Ids that no kernel gives out.
+    pub bad_ids: u64,
+    /// Processes forgotten to make room.
+    pub processes_evicted: u64,
+    /// Processes and threads not kept for want of room.
+    pub processes_refused: u64,
+    /// Versions changed in place for want of room: an event in flight may see a later state.
+    pub versions_overwritten: u64,
+    /// Descriptors not kept.
+    pub descriptors_refused: u64,
+    /// Images kept without arguments and environment.
+    pub images_cut: u64,
+    /// Lookups not asked.
+    pub lookups_dropped: u64,
+    /// Answers about a process that is no longer that one.
+    pub answers_rejected: u64,
+    /// Times the memory of socket roles or control groups was emptied.
+    pub memory_emptied: u64,
+}
+
+/// The system calls (64-bit numbers) that change what the state says of a process, beside exec,
+/// fork and exit, which are always recorded. All of them are rare.
+pub fn calls() -> impl Iterator<Item = u16> {
+    [
+        libc::SYS_chdir,
+        libc::SYS_fchdir,
+        libc::SYS_chroot,
+        libc::SYS_setsid,
+        libc::SYS_setpgid,
+        libc::SYS_setuid,
+        libc::SYS_setgid,
+        libc::SYS_setreuid,
+        libc::SYS_setregid,
+        libc::SYS_setresuid,
+        libc::SYS_setresgid,
+        libc::SYS_setfsuid,
+        libc::SYS_setfsgid,
+        libc::SYS_capset,
+        libc::SYS_setns,
+        libc::SYS_unshare,
+    ]
+    .into_iter()
+    .map(|number| number as u16)
+}
+
+/// What is not known and should be asked of `/proc`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// Process id.
+    pub pid: u32,
+    /// When it started, ns since boot; 0 where only the id is known.
+    pub start_time: u64,
+}
+
+/// What an event saw. Valid, with the event's record, until the event's number is released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The process.
+    pub version: VersionIndex,
+    /// The descriptor the event is about.
+    pub fd: FdIndex,
+    /// Descriptors 0, 1 and 2.
+    pub standard: [FdIndex; 3],
+    /// Thread id in its own pid namespace.
+    pub vtid: u32,
+    /// Which end of a connection the process is, where the record has a socket and the
+    /// state no descriptor for it.
+    pub role: Role,
+}
+
+impl Seen {
+    /// Nothing.
+    pub const NONE: Seen = Seen {
+        version: VersionIndex::NONE,
+        fd: FdIndex::NONE,
+        standard: [FdIndex::NONE; 3],
+        vtid: 0,
+        role: Role::None,
+    };
+}
+
+#[derive(Debug)]
+struct Thread {
+    tid: u32,
+    start_time: u64,
+    /// `start_time` is exact, not rounded down to a clock tick.
+    is_exact: bool,
+    process: u32,
+    /// Its own version, where its credentials are not the process's.
+    own: VersionIndex,
+    vtid: u32,
+    next: u32,
+    previous: u32,
+}
+
+#[derive(Debug)]
+struct Process {
+    pid: u32,
+    start_time: u64,
+    is_exact: bool,
+    latest: VersionIndex,
+    /// Number of the first event that may see it.
+    born: u64,
+    /// Number of its last event; `u64::MAX` while it lives.
+    ended: u64,
+    /// The process that had this id before, while events in flight may refer to it.
+    predecessor: ProcessRef,
+    parent: u32,
+    first_child: u32,
+    next_sibling: u32,
+    previous_sibling: u32,
+    first_thread: u32,
+    /// Threads with a version of their own.
+    diverged: u32,
+    table: TableIndex,
+    asked: bool,
+    used: bool,
+}
+
+impl Process {
+    fn is_alive(&self) -> bool {
+        self.ended == u64::MAX
+    }
+}
+
+/// Something that is freed once no event up to a number is in flight.
+#[derive(Clone, Copy, Debug)]
+enum Retired {
+    Version(VersionIndex),
+    Process(ProcessRef),
+    Fd(FdIndex),
+}
+
+type Map<K, V> = hashbrown::HashMap<K, V, foldhash::fast::RandomState>;
+
+/// The state. See the module's description.
+#[derive(Debug)]
+pub struct State {
+    limits: Limits,
+    clock: Clock,
+    number: u64,
+    threads: Slab<Thread>,
+    tids: IdTable,
+    processes: Slab<Process>,
+    pids: IdTable,
+    versions: Slab<ProcessVersion>,
+    serial: u64,
+    generation: u64,
+    /// Changes with users and clock.
+    names_generation: u64,
+    descriptors: Descriptors,
+    /// By inode of the socket.
+    roles: Map<u64, Role>,
+    listening: Map<u16, ()>,
+    cgroups: Map<Box<[u8]>, Arc<Cgroup>>,
+    image_bytes: Arc<AtomicUsize>,
+    retired: VecDeque<(u64, Retired)>,
+    lookups: Vec<Lookup>,
+    eviction_hand: u32,
+    users: Users,
+    hostname: Box<[u8]>,
+    no_image: Arc<KeptImage>,
+    no_cgroup: Arc<Cgroup>,
+    root: Arc<[u8]>,
+    /// Whether descriptors beyond standard input, output and error are kept.
+    all_descriptors: bool,
+    /// What was met and what was lost.
+    pub counters: Counters,
+}
+
+impl State {
+    /// A state that knows nothing yet.
+    pub fn new(limits: Limits, clock: Clock) -> State {
+        let image_bytes = Arc::default();
+        State {
+            clock,
+            number: 0,
+            threads: Slab::new(limits.threads_max),
+            tids: IdTable::default(),
+            processes: Slab::new(limits.processes_max),
+            pids: IdTable::default(),
+            versions: Slab::new(limits.versions_max),
+            serial: 0,
+            generation: 1,
+            names_generation: 0,
+            descriptors: Descriptors::new(
+                limits.descriptors_max,
+                limits.descriptors_per_process_max,
+                limits.processes_max,
+            ),
+            roles: Map::default(),
+            listening: Map::default(),
+            cgroups: Map::default(),
+            retired: VecDeque::new(),
+            lookups: Vec::new(),
+            eviction_hand: 0,
+            users: Users::default(),
+            hostname: Box::default(),
+            no_image: KeptImage::new(Image::default(), &image_bytes),
+            image_bytes,
+            no_cgroup: Arc::default(),
+            root: Arc::from(&b"/"[..]),
+            all_descriptors: true,
+            counters: Counters::default(),
+            limits,
+        }
+    }
+
+    /// Takes in an event. Events come in the order of their numbers; what the answer refers
+    /// to is readable until that number is released.
+    pub fn apply(&mut self, event: &Event<'_>) -> Seen {
+        self.number = event.number;
+        self.counters.events += 1;
+        let seen = match event.record.header.kind {
+            Kind::Syscall => self.apply_call(event),
+            Kind::Fork => self.apply_fork(event),
+            Kind::Exec => self.apply_exec(event),
+            Kind::Exit => self.apply_exit(event),
+        };
+        if !self.descriptors.dropped.is_empty() {
+            self.retire_descriptors(event.number);
+        }
+        seen
+    }
+
+    /// Whether to keep every descriptor, as it is from the start, or only standard input, output
+    /// and error. A record that uses a descriptor says itself what it stands for; only `close`
+    /// must be told, so that keeping them all is a third of the work of [`State::apply`] that
+    /// most rules have no use for.
+    pub fn keep_all_descriptors(&mut self, all: bool) {
+        self.all_descriptors = all;
+    }
+
+    /// Whether a descriptor of that number is kept.
+    #[inline]
+    fn keeps(&self, fd: i64) -> bool {
+        self.all_descriptors || (0..3).contains(&fd)
+    }
+
+    /// Frees what only events with numbers below `before` could refer to.
+    pub fn release(&mut self, before: u64) {
+        while let Some((last, _)) = self.retired.front()
+            && *last < before
+            && let Some((_, what)) = self.retired.pop_front()
+        {
+            match what {
+                Retired::Version(index) => self.free_version(index),
+                Retired::Process(process) => self.free_process(process),
+                Retired::Fd(index) => self.descriptors.free(index),
+            }
+        }
+    }
+
+    /// The lookups that came up since the last time.
+    pub fn take_lookups(&mut self) -> Vec<Lookup> {
+        std::mem::take(&mut self.lookups)
+    }
+
+    /// A version, while it is readable.
+    #[inline]
+    pub fn version(&self, index: VersionIndex) -> Option<&ProcessVersion> {
+        self.versions.get(index.0)
+    }
+
+    /// A descriptor, while it is readable.
+    #[inline]
+    pub fn descriptor(&self, index: FdIndex) -> Option<&FdInfo> {
+        self.descriptors.info(index)
+    }
+
+    /// Users and groups.
+    pub fn users(&self) -> &Users {
+        &self.users
+    }
+
+    /// Replaces users and groups.
+    pub fn set_users(&mut self, users: Users) {
+        self.users = users;
+        self.generation += 1;
+        self.names_generation += 1;
+    }
+
+    /// Name of the host.
+    pub fn hostname(&self) -> &[u8] {
+        &self.hostname
+    }
+
+    /// Sets the name of the host.
+    pub fn set_hostname(&mut self, name: &[u8]) {
+        self.hostname = name.into();
+    }
+
+    /// What turns time since boot into wall time.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Sets it, for instance after the wall clock was set.
+    pub fn set_clock(&mut self, clock: Clock) {
+        if self.clock != clock {
+            self.clock = clock;
+            self.generation += 1;
+            self.names_generation += 1;
+        }
+    }
+
+    /// Changes with everything that a process row may show.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The process row kept for a version.
+    pub fn row(&self, index: VersionIndex) -> Option<&RowCache> {
+        self.version(index)?.row.as_ref()
+    }
+
+    /// Keeps a process row for a version.
+    pub fn set_row(&mut self, index: VersionIndex, row: RowCache) {
+        if let Some(version) = self.versions.get_mut(index.0) {
+            version.row = Some(row);
+        }
+    }
+
+    /// Says that a version's row was found true again.
+    pub fn confirm_row(&mut self, index: VersionIndex, generation: u64) {
+        if let Some(row) = self.versions.get_mut(index.0).and_then(|v| v.row.as_mut()) {
+            row.generation = generation;
+        }
+    }
+
+    /// How much is kept: threads, processes, versions, descriptors, images' bytes.
+    pub fn sizes(&self) -> [usize; 5] {
+        [
+            self.threads.len(),
+            self.processes.len(),
+            self.versions.len(),
+            self.descriptors.len(),
+            self.image_bytes.load(Ordering::Relaxed),
+        ]
+    }
+
+    /// How many things wait for their last event to be released.
+    pub fn retired(&self) -> usize {
+        self.retired.len()
+    }
+
+    /// What the event of that thread and process sees.
+    fn seen(&mut self, thread: u32, event: &Event<'_>) -> Seen {
+        let Some(thread) = self.threads.get(thread) else {
+            return Seen::NONE;
+        };
+        let Some(process) = self.processes.get_mut(thread.process) else {
+            return Seen::NONE;
+        };
+        process.used = true;
+        let version = if thread.own == VersionIndex::NONE {
+            process.latest
+        } else {
+            thread.own
+        };
+        let fd = match event.descriptor() {
+            Some(fd) if (0..3).contains(&fd) || fd >= 0 && self.all_descriptors => {
+                self.descriptors.get(process.table, fd)
+            }
+            Some(_) | None => FdIndex::NONE,
+        };
+        let role = if fd == FdIndex::NONE && event.has(Tag::Socket) {
+            let inode = event.socket().map_or(0, |socket| socket.inode);
+            self.roles.get(&inode).copied().unwrap_or_default()
+        } else {
+            Role::None
+        };
+        Seen {
+            version,
+            fd,
+            standard: self.descriptors.standard(process.table),
+            vtid: thread.vtid,
+            role,
+        }
+    }
+
+    fn retire_descriptors(&mut self, last: u64) {
+        // The list keeps its room: this is on the path of every open and close.
+        while let Some(index) = self.descriptors.dropped.pop() {
+            self.retired.push_back((last, Retired::Fd(index)));
+        }
+        self.counters.descriptors_refused = self.descriptors.refused;
+    }
+
+    fn ask(&mut self, slot: u32) {
+        let Some(process) = self.processes.get_mut(slot) else {
+            return;
+        };
+        if process.asked {
+            return;
+        }
+        process.asked = true;
+        let lookup = Lookup {
+            pid: process.pid,
+            start_time: process.start_time,
+        };
+        self.push_lookup(lookup);
+    }
+
+    fn push_lookup(&mut self, lookup: Lookup) {
+        if self.lookups.len() < self.limits.lookups_max {
+            self.lookups.push(lookup);
+        } else {
+            self.counters.lookups_dropped += 1;
+        }
+    }
+
+    /// The shared form of control groups given as components.
+    fn cgroup(&mut self, unified: &[u8], first_v1: &[u8]) -> Arc<Cgroup> {
+        let mut key = Vec::with_capacity(unified.len() + first_v1.len() + 1);
+        key.extend_from_slice(unified);
+        // A component is never empty, so that this cannot be one's end.
+        key.push(0);
+        key.extend_from_slice(first_v1);
+        if let Some(cgroup) = self.cgroups.get(&*key) {
+            return cgroup.clone();
+        }
+        if self.cgroups.len() >= self.limits.entries_max {
+            self.cgroups.clear();
+            self.counters.memory_emptied += 1;
+        }
+        let cgroup = Arc::new(Cgroup::from_components(unified, first_v1));
+        self.cgroups.insert(key.into(), cgroup.clone());
+        cgroup
+    }
+
+    fn remember_role(&mut self, inode: u64, role: Role) {
+        if self.roles.len() >= self.limits.entries_max && !self.roles.contains_key(&inode) {
+            self.roles.clear();
+            self.counters.memory_emptied += 1;
+        }
+        self.roles.insert(inode, role);
+    }
+}
+
+#[cfg(test)]
+mod tests;

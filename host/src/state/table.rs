@@ -1,0 +1,360 @@
+//! Which process has which descriptors.
+//!
+//! An entry never changes: a socket that connects gets a new one, so that an event in flight
+//! keeps seeing what it saw. Entries are counted by the tables that hold them; buffers of
+//! names are used again, so that opening a file allocates nothing in the long run. A fork
+//! shares its creator's table until one of the two changes it.
+
+use super::descriptor::{FdIndex, FdInfo};
+use super::slab::Slab;
+
+/// Bit of a table's entry: the descriptor is closed on exec.
+const CLOEXEC: u32 = 1 << 31;
+const EMPTY: u32 = u32::MAX;
+/// Descriptors below this number lie in an array.
+const LOW: usize = 1024;
+
+/// The descriptors of a process, or of several that have not changed theirs since a fork.
+#[derive(Clone, Debug, Default)]
+struct FdTable {
+    refs: u32,
+    count: u32,
+    cloexec: u32,
+    low: Vec<u32>,
+    high: hashbrown::HashMap<u32, u32, foldhash::fast::RandomState>,
+}
+
+impl FdTable {
+    #[inline]
+    fn get(&self, fd: u32) -> u32 {
+        if (fd as usize) < LOW {
+            self.low.get(fd as usize).copied().unwrap_or(EMPTY)
+        } else {
+            self.high.get(&fd).copied().unwrap_or(EMPTY)
+        }
+    }
+
+    /// Puts an entry (or [`EMPTY`]) in, and gives the one that was there.
+    fn replace(&mut self, fd: u32, entry: u32) -> u32 {
+        let old = self.get(fd);
+        if (fd as usize) < LOW {
+            let fd = fd as usize;
+            if self.low.len() <= fd {
+                if entry == EMPTY {
+                    return EMPTY;
+                }
+                self.low.resize(fd + 1, EMPTY);
+            }
+            self.low[fd] = entry;
+        } else if entry == EMPTY {
+            self.high.remove(&fd);
+        } else {
+            self.high.insert(fd, entry);
+        }
+        for (entry, sign) in [(old, -1), (entry, 1)] {
+            if entry != EMPTY {
+                self.count = self.count.wrapping_add_signed(sign);
+                if entry & CLOEXEC != 0 {
+                    self.cloexec = self.cloexec.wrapping_add_signed(sign);
+                }
+            }
+        }
+        old
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let low = self
+            .low
+            .iter()
+            .enumerate()
+            .map(|(fd, entry)| (fd as u32, *entry));
+        let high = self.high.iter().map(|(fd, entry)| (*fd, *entry));
+        low.chain(high).filter(|(_, entry)| *entry != EMPTY)
+    }
+}
+
+/// A process's table in [`Descriptors`]; [`TableIndex::NONE`] for one that has none yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TableIndex(u32);
+
+impl TableIndex {
+    pub(super) const NONE: TableIndex = TableIndex(u32::MAX);
+}
+
+/// All descriptors of all processes.
+#[derive(Debug)]
+pub(super) struct Descriptors {
+    infos: Vec<FdInfo>,
+    free: Vec<u32>,
+    tables: Slab<FdTable>,
+    infos_max: usize,
+    per_table_max: u32,
+    /// Entries no table holds any more; the caller retires them.
+    pub(super) dropped: Vec<FdIndex>,
+    /// Descriptors not kept because of a bound.
+    pub(super) refused: u64,
+}
+
+impl Descriptors {
+    pub(super) fn new(infos_max: usize, per_table_max: u32, tables_max: usize) -> Descriptors {
+        Descriptors {
+            infos: Vec::new(),
+            free: Vec::new(),
+            tables: Slab::new(tables_max),
+            infos_max: infos_max.min(CLOEXEC as usize - 1),
+            per_table_max,
+            dropped: Vec::new(),
+            refused: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.infos.len() - self.free.len()
+    }
+
+    #[inline]
+    pub(super) fn info(&self, index: FdIndex) -> Option<&FdInfo> {
+        self.infos.get(index.0 as usize)
+    }
+
+    #[inline]
+    pub(super) fn get(&self, table: TableIndex, fd: i64) -> FdIndex {
+        let Some(table) = self.tables.get(table.0) else {
+            return FdIndex::NONE;
+        };
+        let Ok(fd) = u32::try_from(fd) else {
+            return FdIndex::NONE;
+        };
+        match table.get(fd) {
+            EMPTY => FdIndex::NONE,
+            entry => FdIndex(entry & !CLOEXEC),
+        }
+    }
+
+    /// What descriptors 0, 1 and 2 are.
+    #[inline]
+    pub(super) fn standard(&self, table: TableIndex) -> [FdIndex; 3] {
+        let mut standard = [FdIndex::NONE; 3];
+        if let Some(table) = self.tables.get(table.0) {
+            for (place, entry) in standard.iter_mut().zip(&table.low) {
+                if *entry != EMPTY {
+                    *place = FdIndex(entry & !CLOEXEC);
+                }
+            }
+        }
+        standard
+    }
+
+    /// A fresh entry, cleared, held by nobody; `None` when there are too many.
+    pub(super) fn fresh(&mut self) -> Option<(FdIndex, &mut FdInfo)> {
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None if self.infos.len() >= self.infos_max => {
+                self.refused += 1;
+                return None;
+            }
+            None => {
+                self.infos.push(FdInfo::with_room());
+                self.infos.len() as u32 - 1
+            }
+        };
+        let info = &mut self.infos[index as usize];
+        info.clear();
+        Some((FdIndex(index), info))
+    }
+
+    /// Gives back an entry that no table and no event refers to.
+    pub(super) fn free(&mut self, index: FdIndex) {
+        if (index.0 as usize) < self.infos.len() {
+            self.free.push(index.0);
+        }
+    }
+
+    /// The table, unshared and existing, for a change; its index may be a new one.
+    fn own(&mut self, table: &mut TableIndex) -> Option<&mut FdTable> {
+        let refs = self.tables.get(table.0).map(|table| table.refs);
+        match refs {
+            None => {
+                let fresh = FdTable {
+                    refs: 1,
+                    ..FdTable::default()
+                };
+                *table = TableIndex(self.tables.insert(fresh)?);
+            }
+            Some(refs) if refs > 1 => {
+                let mut copy = self.tables.get(table.0)?.clone();
+                copy.refs = 1;
+                if self.tables.is_full() {
+                    return None;
+                }
+                for (_, entry) in copy.entries() {
+                    self.infos[(entry & !CLOEXEC) as usize].refs += 1;
+                }
+                let fresh = TableIndex(self.tables.insert(copy)?);
+                self.tables.get_mut(table.0)?.refs -= 1;
+                *table = fresh;
+            }
+            Some(_) => {}
+        }
+        self.tables.get_mut(table.0)
+    }
+
+    /// Lets descriptor `fd` of that table be `index`. Whether it was kept: an entry refused
+    /// that nobody else holds counts as dropped.
+    pub(super) fn put(
+        &mut self,
+        table: &mut TableIndex,
+        fd: i64,
+        index: FdIndex,
+        close_on_exec: bool,
+    ) -> bool {
+        let per_table_max = self.per_table_max;
+        let fd = u32::try_from(fd).ok();
+        let target = self.own(table).zip(fd);
+        let Some((target, fd)) =
+            target.filter(|(target, fd)| target.count < per_table_max || target.get(*fd) != EMPTY)
+        else {
+            self.refused += 1;
+            self.unused(index);
+            return false;
+        };
+        let entry = index.0 | if close_on_exec { CLOEXEC } else { 0 };
+        let old = target.replace(fd, entry);
+        self.infos[index.0 as usize].refs += 1;
+        self.let_go(old);
+        true
+    }
+
+    /// Notes an entry that no table took.
+    pub(super) fn unused(&mut self, index: FdIndex) {
+        if self
+            .infos
+            .get(index.0 as usize)
+            .is_some_and(|info| info.refs == 0)
+        {
+            self.dropped.push(index);
+        }
+    }
+
+    /// Closes descriptor `fd`, and gives what it was.
+    pub(super) fn close(&mut self, table: &mut TableIndex, fd: i64) -> FdIndex {
+        let index = self.get(*table, fd);
+        if index != FdIndex::NONE
+            && let Ok(fd) = u32::try_from(fd)
+            && let Some(target) = self.own(table)
+        {
+            let old = target.replace(fd, EMPTY);
+            self.let_go(old);
+        }
+        index
+    }
+
+    /// Closes what exec closes.
+    pub(super) fn close_on_exec(&mut self, table: &mut TableIndex) {
+        if self
+            .tables
+            .get(table.0)
+            .is_none_or(|table| table.cloexec == 0)
+        {
+            return;
+        }
+        let Some(target) = self.own(table) else {
+            return;
+        };
+        let closed: Vec<u32> = target
+            .entries()
+            .filter(|(_, entry)| entry & CLOEXEC != 0)
+            .map(|(fd, _)| fd)
+            .collect();
+        let entries: Vec<u32> = closed.iter().map(|fd| target.replace(*fd, EMPTY)).collect();
+        for entry in entries {
+            self.let_go(entry);
+        }
+    }
+
+    fn let_go(&mut self, entry: u32) {
+        if entry == EMPTY {
+            return;
+        }
+        let index = entry & !CLOEXEC;
+        let info = &mut self.infos[index as usize];
+        info.refs -= 1;
+        if info.refs == 0 {
+            self.dropped.push(FdIndex(index));
+        }
+    }
+
+    /// The table for a process that starts with the same descriptors.
+    pub(super) fn share(&mut self, table: TableIndex) -> TableIndex {
+        match self.tables.get_mut(table.0) {
+            Some(shared) => {
+                shared.refs += 1;
+                table
+            }
+            None => TableIndex::NONE,
+        }
+    }
+
+    /// A process gives its table up.
+    pub(super) fn abandon(&mut self, table: TableIndex) {
+        let Some(shared) = self.tables.get_mut(table.0) else {
+            return;
+        };
+        shared.refs -= 1;
+        if shared.refs > 0 {
+            return;
+        }
+        if let Some(old) = self.tables.remove(table.0) {
+            for (_, entry) in old.entries() {
+                self.let_go(entry);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::descriptor::FdKind;
+    use super::*;
+
+    fn named(descriptors: &mut Descriptors, name: &[u8]) -> FdIndex {
+        let (index, info) = descriptors.fresh().expect("there is room");
+        info.fill_path(FdKind::File, name);
+        index
+    }
+
+    #[test]
+    fn a_forked_process_changes_only_its_own_descriptors() {
+        let mut all = Descriptors::new(100, 10, 10);
+        let mut parent = TableIndex::NONE;
+        let (a, b) = (named(&mut all, b"/a"), named(&mut all, b"/b"));
+        assert!(all.put(&mut parent, 0, a, false));
+        assert!(all.put(&mut parent, 5000, b, true));
+        let mut child = all.share(parent);
+        all.close_on_exec(&mut child);
+        assert_eq!(all.get(child, 5000), FdIndex::NONE);
+        assert_eq!(all.get(parent, 5000), b);
+        assert_eq!(all.standard(child), [a, FdIndex::NONE, FdIndex::NONE]);
+        assert!(all.dropped.is_empty());
+        all.abandon(parent);
+        assert_eq!(all.dropped, [b]);
+        assert_eq!(all.close(&mut child, 0), a);
+        assert_eq!(all.dropped, [b, a]);
+    }
+
+    #[test]
+    fn descriptors_are_bounded_in_a_process_and_in_all() {
+        let mut all = Descriptors::new(3, 2, 10);
+        let mut table = TableIndex::NONE;
+        let a = named(&mut all, b"/a");
+        for fd in 0..4 {
+            all.put(&mut table, fd, a, false);
+        }
+        assert_eq!(all.refused, 2);
+        assert_eq!(all.get(table, 2), FdIndex::NONE);
+        named(&mut all, b"/b");
+        named(&mut all, b"/c");
+        assert!(all.fresh().is_none());
+        assert_eq!(all.refused, 3);
+    }
+}

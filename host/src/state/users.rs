@@ -1,0 +1,94 @@
+//! Names of users and groups. Parsing only; who reads the files, and when, is `enrich`'s
+//! business.
+
+use hashbrown::HashMap;
+
+/// No more users and no more groups are kept.
+const ENTRIES_MAX: usize = 100_000;
+
+/// A line of the user table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Login name.
+    pub name: Box<[u8]>,
+    /// Home directory.
+    pub home: Box<[u8]>,
+    /// Login shell.
+    pub shell: Box<[u8]>,
+}
+
+/// Users and groups by number.
+#[derive(Clone, Debug, Default)]
+pub struct Users {
+    users: HashMap<u32, User, foldhash::fast::RandomState>,
+    groups: HashMap<u32, Box<[u8]>, foldhash::fast::RandomState>,
+}
+
+impl Users {
+    /// Reads the text of `/etc/passwd` and of `/etc/group`. Lines that are none are passed
+    /// over; of several lines with one number the first counts.
+    pub fn parse(passwd: &[u8], group: &[u8]) -> Users {
+        let mut users = Users::default();
+        for line in passwd.split(|byte| *byte == b'\n') {
+            let fields: Vec<&[u8]> = line.split(|byte| *byte == b':').collect();
+            if let [name, _, uid, _, _, home, shell] = fields[..]
+                && let Some(uid) = number(uid)
+                && users.users.len() < ENTRIES_MAX
+            {
+                users.users.entry(uid).or_insert_with(|| User {
+                    name: name.into(),
+                    home: home.into(),
+                    shell: shell.into(),
+                });
+            }
+        }
+        for line in group.split(|byte| *byte == b'\n') {
+            let mut fields = line.split(|byte| *byte == b':');
+            if let (Some(name), Some(_), Some(gid)) = (fields.next(), fields.next(), fields.next())
+                && let Some(gid) = number(gid)
+                && users.groups.len() < ENTRIES_MAX
+            {
+                users.groups.entry(gid).or_insert_with(|| name.into());
+            }
+        }
+        users
+    }
+
+    /// The user of that number.
+    pub fn user(&self, uid: u32) -> Option<&User> {
+        self.users.get(&uid)
+    }
+
+    /// The name of the group of that number.
+    pub fn group(&self, gid: u32) -> Option<&[u8]> {
+        self.groups.get(&gid).map(|name| &**name)
+    }
+}
+
+fn number(text: &[u8]) -> Option<u32> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_and_groups_are_found_by_number() {
+        let users = Users::parse(
+            b"root:x:0:0:root:/root:/bin/bash\n# no line\nnobody:x:65534:65534::/nonexistent:/bin/false\ntoor:x:0:0::/:/bin/sh\n\xff:x:9:9::/:/x",
+            b"root:x:0:\nnogroup:x:65534:a,b\nbroken\n:x:-1:\n",
+        );
+        let root = users.user(0).expect("root is there");
+        assert_eq!(
+            (&*root.name, &*root.shell),
+            (&b"root"[..], &b"/bin/bash"[..])
+        );
+        assert_eq!(users.group(65534), Some(&b"nogroup"[..]));
+        assert_eq!(
+            &*users.user(9).expect("a name need not be text").name,
+            b"\xff"
+        );
+        assert!(users.user(1).is_none() && users.group(1).is_none());
+    }
+}

@@ -1,0 +1,221 @@
+//! What a process was at some event: one version of it.
+//!
+//! A version never changes once an event refers to it; whatever the process does next makes a
+//! new one that points back to it.
+
+use super::container::Cgroup;
+use super::facts::KeptImage;
+use saker_ebpf::record::Process;
+use std::sync::Arc;
+
+/// Index of a [`ProcessVersion`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct VersionIndex(pub(crate) u32);
+
+impl VersionIndex {
+    /// No version.
+    pub const NONE: VersionIndex = VersionIndex(u32::MAX);
+
+    /// As an index for tables beside the state's.
+    pub fn place(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A process as the state remembers it: a place, and which of its occupants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ProcessRef {
+    pub(super) slot: u32,
+    pub(super) generation: u32,
+}
+
+impl ProcessRef {
+    pub(super) const NONE: ProcessRef = ProcessRef {
+        slot: u32::MAX,
+        generation: 0,
+    };
+}
+
+/// The kernel's `comm`: at most 15 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Comm {
+    bytes: [u8; 16],
+    len: u8,
+}
+
+impl Comm {
+    /// Keeps the first 16 bytes, up to a NUL.
+    pub fn new(name: &[u8]) -> Comm {
+        let end = memchr::memchr(0, name).unwrap_or(name.len()).min(16);
+        let mut bytes = [0; 16];
+        bytes[..end].copy_from_slice(&name[..end]);
+        Comm {
+            bytes,
+            len: end as u8,
+        }
+    }
+
+    /// The name.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
+
+/// Ids beside pid and tid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "the kernel's names; `v` = in the own pid namespace"
+)]
+pub struct Ids {
+    pub ppid: u32,
+    pub pgid: u32,
+    pub sid: u32,
+    pub vpid: u32,
+    pub vpgid: u32,
+    pub vsid: u32,
+    pub loginuid: u32,
+    pub tty: u32,
+    pub pid_ns: u32,
+    pub mnt_ns: u32,
+    pub user_ns: u32,
+    pub net_ns: u32,
+    /// When the pid namespace's first process started, ns since boot.
+    pub pid_ns_start_time: u64,
+    /// Soft limit on open files.
+    pub fd_limit: u64,
+}
+
+impl Ids {
+    pub(super) fn of(process: &Process) -> Ids {
+        Ids {
+            ppid: process.parent_tgid,
+            pgid: process.pgid,
+            sid: process.sid,
+            vpid: process.vpid,
+            vpgid: process.vpgid,
+            vsid: process.vsid,
+            loginuid: process.loginuid,
+            tty: process.tty,
+            pid_ns: process.pid_ns,
+            mnt_ns: process.mnt_ns,
+            user_ns: process.user_ns,
+            net_ns: process.net_ns,
+            pid_ns_start_time: process.pid_ns_start_time,
+            fd_limit: process.fd_limit,
+        }
+    }
+}
+
+/// Credentials, ids in the initial user namespace, capabilities in the kernel's numbering.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the kernel's names")]
+pub struct Credentials {
+    pub uid: u32,
+    pub euid: u32,
+    pub suid: u32,
+    pub fsuid: u32,
+    pub gid: u32,
+    pub egid: u32,
+    pub sgid: u32,
+    pub fsgid: u32,
+    pub cap_inheritable: u64,
+    pub cap_permitted: u64,
+    pub cap_effective: u64,
+}
+
+impl Credentials {
+    pub(super) fn of(process: &Process) -> Credentials {
+        Credentials {
+            uid: process.uid,
+            euid: process.euid,
+            suid: process.suid,
+            fsuid: process.fsuid,
+            gid: process.gid,
+            egid: process.egid,
+            sgid: process.sgid,
+            fsgid: process.fsgid,
+            cap_inheritable: process.cap_inheritable,
+            cap_permitted: process.cap_permitted,
+            cap_effective: process.cap_effective,
+        }
+    }
+}
+
+/// What of a version is known; the rest waits for an answer.
+pub(super) const KNOWS_IMAGE: u8 = 1;
+pub(super) const KNOWS_IDS: u8 = 2;
+pub(super) const KNOWS_CREDENTIALS: u8 = 4;
+pub(super) const KNOWS_CWD: u8 = 8;
+pub(super) const KNOWS_CGROUP: u8 = 16;
+pub(super) const KNOWS_COMM: u8 = 32;
+
+/// A process as it was from one event on.
+#[derive(Clone, Debug)]
+pub struct ProcessVersion {
+    /// Number of the event from which on it holds.
+    pub valid_from: u64,
+    /// Tells it from every other version there ever was.
+    pub serial: u64,
+    /// Process id, initial pid namespace.
+    pub pid: u32,
+    /// When it started, ns since boot.
+    pub start_time: u64,
+    /// Its name.
+    pub comm: Comm,
+    /// What it executes.
+    pub image: Arc<KeptImage>,
+    /// Current directory, without a slash at its end (but `/` for the root).
+    pub cwd: Arc<[u8]>,
+    /// Ids beside the process id.
+    pub ids: Ids,
+    /// Credentials.
+    pub credentials: Credentials,
+    /// Control groups.
+    pub cgroup: Arc<Cgroup>,
+    /// Size in kB when it was made or executed.
+    pub vm_size: u64,
+    /// Resident size in kB then.
+    pub vm_rss: u64,
+    pub(super) known: u8,
+    pub(super) parent: ProcessRef,
+    pub(super) process: ProcessRef,
+    pub(super) older: VersionIndex,
+    pub(super) newer: VersionIndex,
+    pub(super) row: Option<RowCache>,
+}
+
+impl ProcessVersion {
+    /// Whether the current directory is known.
+    pub fn knows_cwd(&self) -> bool {
+        self.known & KNOWS_CWD != 0
+    }
+
+    /// Whether the control groups are known.
+    pub fn knows_cgroup(&self) -> bool {
+        self.known & KNOWS_CGROUP != 0
+    }
+
+    /// Whether what it executes is known.
+    pub fn knows_image(&self) -> bool {
+        self.known & KNOWS_IMAGE != 0
+    }
+
+    /// Whether ids and credentials are known.
+    pub fn knows_credentials(&self) -> bool {
+        self.known & KNOWS_CREDENTIALS != 0
+    }
+}
+
+/// A process row kept for the next window.
+#[derive(Clone, Debug)]
+pub struct RowCache {
+    /// Epoch whose layout it has.
+    pub epoch: u32,
+    /// State's generation at which it was last found true.
+    pub generation: u64,
+    /// What it was made of: version, ancestors, leaders, users.
+    pub stamp: u64,
+    /// The row.
+    pub bytes: Box<[u8]>,
+}
