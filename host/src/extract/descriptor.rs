@@ -1,0 +1,166 @@
+//! `fd.*`: what is known of the descriptor an event is about.
+
+use super::{Scratch, Value, View, key, path};
+use crate::event::path::{directory, file_name, resolve};
+use crate::state::descriptor::{FdInfo, FdKind, Role};
+use saker_ebpf::record::{FILE_LOWER_LAYER, FILE_UPPER_LAYER, Tag};
+use saker_rules_schema::event::EventType;
+use saker_rules_schema::field::Field;
+
+/// What the event's descriptor stands for: as the state has it, else as the record tells.
+pub(super) fn info<'s>(view: &'s View<'_>, scratch: &'s mut Scratch) -> Option<&'s FdInfo> {
+    let number = view.event.descriptor()?;
+    if number < 0 {
+        return None;
+    }
+    if let Some(info) = view.state.descriptor(view.seen.fd) {
+        return Some(info);
+    }
+    if !view.event.has(Tag::File) && !view.event.has(Tag::Socket) {
+        return None;
+    }
+    let key = key(view.event);
+    if scratch.fd_of != Some(key) {
+        scratch.fd.fill(view.event, view.seen.role);
+        scratch.fd_of = Some(key);
+    }
+    Some(&scratch.fd)
+}
+
+/// An open (or creat) that failed has a path but no descriptor.
+fn is_failed_open(view: &View<'_>) -> bool {
+    matches!(
+        view.event.kind,
+        Some(EventType::Open | EventType::Openat | EventType::Openat2 | EventType::Creat)
+    ) && !view.event.succeeded()
+}
+
+/// Whether the value of the descriptor's number stands in no register: the call failed to
+/// make one.
+fn makes_descriptor(view: &View<'_>) -> bool {
+    view.event.descriptor() == Some(view.event.record.header.ret)
+}
+
+pub(super) fn value<'s>(
+    field: Field,
+    view: &'s View<'_>,
+    scratch: &'s mut Scratch,
+) -> Option<Value<'s>> {
+    let number = view.event.descriptor()?;
+    if field == Field::FdNum {
+        let failed = number < 0 && makes_descriptor(view);
+        return Some(Value::Int(if failed { -1 } else { number }));
+    }
+    if is_failed_open(view) {
+        return failed_open(field, view, scratch);
+    }
+    let fixed = |text: &'static str| Some(Value::Text(text.as_bytes()));
+    let Some(info) = info(view, scratch) else {
+        return match field {
+            Field::FdTypechar => fixed(FdKind::Unknown.letter()),
+            Field::FdName | Field::FdNameraw => fixed(""),
+            Field::FdDirectory => fixed("/"),
+            _ => None,
+        };
+    };
+    let is_ip = info.kind.is_ip();
+    let connected = is_ip && info.connected;
+    let bound = is_ip && !info.connected && info.socket.local_port != 0;
+    let ip = |(address, _): (&'s [u8], u16)| Value::Ip(address);
+    let port = |(_, port): (&[u8], u16)| Value::Uint(port.into());
+    match field {
+        Field::FdNum => Some(Value::Int(number)),
+        Field::FdType => info.kind.name().and_then(fixed),
+        Field::FdTypechar => fixed(info.kind.letter()),
+        Field::FdName => Some(Value::Text(&info.name)),
+        Field::FdDirectory => match info.kind {
+            FdKind::File => Some(Value::Text(directory(&info.name))),
+            FdKind::Directory => Some(Value::Text(&info.name)),
+            FdKind::Unknown => fixed("/"),
+            FdKind::Ipv4
+            | FdKind::Ipv6
+            | FdKind::Unix
+            | FdKind::Netlink
+            | FdKind::Pipe
+            | FdKind::Event
+            | FdKind::Signal
+            | FdKind::Epoll
+            | FdKind::Inotify
+            | FdKind::Timer
+            | FdKind::Bpf
+            | FdKind::Userfault
+            | FdKind::IoUring
+            | FdKind::Memfd
+            | FdKind::Pidfd => None,
+        },
+        Field::FdFilename => {
+            (info.kind == FdKind::File).then(|| Value::Text(file_name(&info.name)))
+        }
+        Field::FdNameraw => Some(Value::Text(&info.raw)),
+        Field::FdIp if connected => {
+            let (client, server) = info.ends();
+            Some(Value::List(vec![ip(client), ip(server)]))
+        }
+        Field::FdPort if connected => {
+            let (client, server) = info.ends();
+            Some(Value::List(vec![port(client), port(server)]))
+        }
+        Field::FdIp if bound => Some(Value::List(vec![ip(info.local())])),
+        Field::FdPort if bound => Some(Value::List(vec![port(info.local())])),
+        Field::FdCip => connected.then(|| ip(info.ends().0)),
+        Field::FdCport => connected.then(|| port(info.ends().0)),
+        Field::FdSip if bound => Some(ip(info.local())),
+        Field::FdSport if bound => Some(port(info.local())),
+        Field::FdSip => connected.then(|| ip(info.ends().1)),
+        Field::FdSport => connected.then(|| port(info.ends().1)),
+        Field::FdLip => connected.then(|| ip(info.local())),
+        Field::FdLport => connected.then(|| port(info.local())),
+        Field::FdRip => connected.then(|| ip(info.remote())),
+        Field::FdRport => connected.then(|| port(info.remote())),
+        Field::FdL4proto => fixed(info.protocol()),
+        Field::FdSockfamily if is_ip => fixed("ip"),
+        Field::FdSockfamily => (info.kind == FdKind::Unix).then_some(Value::Text(b"unix")),
+        Field::FdIsServer => Some(Value::Bool(info.role == Role::Server)),
+        Field::FdConnected => Some(Value::Bool(info.connected)),
+        Field::FdDev => Some(Value::Int(info.device.into())),
+        Field::FdDevMajor => Some(Value::Int(
+            crate::event::encode::device_parts(info.device).0.into(),
+        )),
+        Field::FdDevMinor => Some(Value::Int(
+            crate::event::encode::device_parts(info.device).1.into(),
+        )),
+        Field::FdIno => Some(Value::Int(info.inode as i64)),
+        Field::FdIsUpperLayer => Some(Value::Bool(info.file_flags & FILE_UPPER_LAYER != 0)),
+        Field::FdIsLowerLayer => Some(Value::Bool(info.file_flags & FILE_LOWER_LAYER != 0)),
+        _ => None,
+    }
+}
+
+fn failed_open<'s>(
+    field: Field,
+    view: &'s View<'_>,
+    scratch: &'s mut Scratch,
+) -> Option<Value<'s>> {
+    match field {
+        Field::FdTypechar => {
+            // As Falco has it: only the oldest call knows nothing of what it did not open.
+            let letter = match view.event.kind {
+                Some(EventType::Open) => FdKind::Unknown,
+                _ => FdKind::File,
+            };
+            Some(Value::Text(letter.letter().as_bytes()))
+        }
+        Field::FdNameraw => view.event.text(Tag::Path0).map(Value::Text),
+        Field::FdName | Field::FdDirectory => {
+            let raw = view.event.text(Tag::Path0)?;
+            resolve(path::base(view, Tag::Dir0), raw, scratch.text());
+            let name = &scratch.text[..];
+            Some(Value::Text(if field == Field::FdName {
+                name
+            } else {
+                directory(name)
+            }))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,494 @@
+//! Rows: what the loaded modules need of an event, written as `saker_rules_schema::row` lays
+//! it out.
+//!
+//! A [`Plan`] belongs to one module and one epoch. The rows of processes are made once per
+//! version and kept with it; what they were made of (ancestors, leaders, names of users) is
+//! held against the state whenever that changed. Nothing is allocated per event.
+
+use super::{Scratch, Value, View, process, value};
+use crate::event::Event;
+use crate::literal::Literals;
+use crate::state::version::{RowCache, VersionIndex};
+use crate::state::{Seen, State};
+use saker_rules_schema::event::EventType;
+use saker_rules_schema::field::{Binding, FieldRef, Type};
+use saker_rules_schema::manifest::{Manifest, Slot};
+use saker_rules_schema::row::{
+    self, LIST_LEN_MAX, PROCESS_ROW, PROCESS_ROWS_MAX, ROW_BYTES_MAX, ROW_HEADER_BYTES,
+    ROW_TRUNCATED, STRING_BYTES_MAX, Shape,
+};
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// The window has no room for the row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl std::fmt::Display for Full {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the window is full")
+    }
+}
+impl std::error::Error for Full {}
+
+/// Why a manifest gives no plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlanError {
+    /// A slot of process rows depends on the event.
+    NotOfProcess(FieldRef),
+    /// More slots than a row can have.
+    TooManySlots(usize),
+}
+
+impl std::fmt::Display for PlanError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            PlanError::NotOfProcess(field) => {
+                write!(
+                    f,
+                    "field `{field}` is no process's, yet stands in the process row"
+                )
+            }
+            PlanError::TooManySlots(slots) => write!(f, "{slots} slots in one row"),
+        }
+    }
+}
+impl std::error::Error for PlanError {}
+
+/// Rows have fewer slots than this, so that their fixed part always fits.
+const SLOTS_MAX: usize = 1024;
+
+/// How the rows of one event type are written.
+#[derive(Debug)]
+pub struct RowPlan {
+    code: u16,
+    shape: Shape,
+    slots: Vec<PlannedSlot>,
+    literals: Arc<Literals>,
+    scratch: RefCell<Scratch>,
+}
+
+#[derive(Clone, Debug)]
+struct PlannedSlot {
+    field: FieldRef,
+    bytes: bool,
+    is_text: bool,
+    is_list: bool,
+}
+
+impl RowPlan {
+    fn new(code: u16, slots: &[Slot], literals: &Arc<Literals>) -> Result<RowPlan, PlanError> {
+        if slots.len() > SLOTS_MAX {
+            return Err(PlanError::TooManySlots(slots.len()));
+        }
+        Ok(RowPlan {
+            code,
+            shape: Shape {
+                slots: slots.len() as u16,
+            },
+            slots: slots
+                .iter()
+                .map(|slot| PlannedSlot {
+                    field: slot.field.clone(),
+                    bytes: slot.bytes,
+                    is_text: matches!(slot.field.field.kind(), Type::Text | Type::IpAddr),
+                    is_list: slot.field.is_list(),
+                })
+                .collect(),
+            literals: literals.clone(),
+            scratch: RefCell::default(),
+        })
+    }
+
+    /// Writes the event's row to the beginning of `out` and tells its length. `process` is the
+    /// ordinal of the process row it belongs to.
+    pub fn write(&self, view: &View<'_>, out: &mut [u8], process: u32) -> Result<usize, Full> {
+        let scratch = &mut *self.scratch.borrow_mut();
+        let mut row = Writer::begin(out, self, view.event.time, view.event.number, process)?;
+        if record_is_cut(view.event) {
+            row.flags |= ROW_TRUNCATED;
+        }
+        for (index, slot) in self.slots.iter().enumerate() {
+            if let Some(value) = value(&slot.field, view, scratch) {
+                row.slot(index as u16, slot, &value, &self.literals)?;
+            }
+        }
+        row.finish()
+    }
+
+    fn write_process(
+        &self,
+        state: &State,
+        index: VersionIndex,
+        number: u64,
+        out: &mut [u8],
+    ) -> Result<usize, Full> {
+        let scratch = &mut *self.scratch.borrow_mut();
+        let mut row = Writer::begin(out, self, 0, 0, 0)?;
+        let Some(version) = state.version(index) else {
+            return row.finish();
+        };
+        if version.image.is_cut {
+            row.flags |= ROW_TRUNCATED;
+        }
+        for (index, slot) in self.slots.iter().enumerate() {
+            if let Some(value) = process::value(&slot.field, state, version, number, scratch) {
+                row.slot(index as u16, slot, &value, &self.literals)?;
+            }
+        }
+        row.finish()
+    }
+}
+
+fn record_is_cut(event: &Event<'_>) -> bool {
+    use saker_ebpf::record::{FILE_PATH_CUT, Tag};
+    event.is_cut(Tag::Path0)
+        || event.is_cut(Tag::Path1)
+        || event.is_cut(Tag::FilePath)
+        || event
+            .file()
+            .is_some_and(|file| file.flags & FILE_PATH_CUT != 0)
+}
+
+/// A row being written.
+struct Writer<'o> {
+    out: &'o mut [u8],
+    shape: Shape,
+    /// End of the tail so far.
+    end: usize,
+    flags: u16,
+}
+
+impl<'o> Writer<'o> {
+    fn begin(
+        out: &'o mut [u8],
+        plan: &RowPlan,
+        time: u64,
+        number: u64,
+        process: u32,
+    ) -> Result<Writer<'o>, Full> {
+        let limit = out.len().min(ROW_BYTES_MAX);
+        let out = &mut out[..limit];
+        let end = plan.shape.tail() as usize;
+        // The fixed part is far below the bound of a row, so only the window can be too full.
+        out.get_mut(ROW_HEADER_BYTES..end).ok_or(Full)?.fill(0);
+        out[row::CODE_AT as usize..][..2].copy_from_slice(&plan.code.to_le_bytes());
+        out[row::TIME_AT as usize..][..8].copy_from_slice(&time.to_le_bytes());
+        out[row::NUMBER_AT as usize..][..8].copy_from_slice(&number.to_le_bytes());
+        out[row::PROCESS_AT as usize..][..8].copy_from_slice(&u64::from(process).to_le_bytes());
+        Ok(Writer {
+            out,
+            shape: plan.shape,
+            end,
+            flags: 0,
+        })
+    }
+
+    fn slot(
+        &mut self,
+        index: u16,
+        slot: &PlannedSlot,
+        value: &Value<'_>,
+        literals: &Literals,
+    ) -> Result<(), Full> {
+        let word = if slot.is_list {
+            let single = std::slice::from_ref(value);
+            let items = match value {
+                Value::List(items) => &items[..],
+                Value::Text(_) | Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Ip(_) => {
+                    single
+                }
+            };
+            self.list(slot, items, literals)?
+        } else {
+            self.word(slot, value, literals)?
+        };
+        let (at, mask) = self.shape.presence(index);
+        let presence = &mut self.out[at as usize..][..8];
+        let set = u64::from_le_bytes(presence.try_into().expect("eight bytes were taken")) | mask;
+        presence.copy_from_slice(&set.to_le_bytes());
+        let at = self.shape.slot(index) as usize;
+        self.out[at..at + 8].copy_from_slice(&word.to_le_bytes());
+        Ok(())
+    }
+
+    /// The slot's eight bytes for a single value.
+    fn word(
+        &mut self,
+        slot: &PlannedSlot,
+        value: &Value<'_>,
+        literals: &Literals,
+    ) -> Result<u64, Full> {
+        Ok(match value {
+            Value::Text(text) | Value::Ip(text) => {
+                let tail = if slot.bytes { self.string(text)? } else { 0 };
+                u64::from(literals.id(text)) | u64::from(tail) << 32
+            }
+            Value::Bool(flag) => u64::from(*flag),
+            Value::Int(number) => *number as u64,
+            Value::Uint(number) => *number,
+            // Both ends of a connection are two slots; where one is asked for, it is the first.
+            Value::List(items) => match items.first() {
+                Some(
+                    first @ (Value::Text(_)
+                    | Value::Bool(_)
+                    | Value::Int(_)
+                    | Value::Uint(_)
+                    | Value::Ip(_)),
+                ) => self.word(slot, first, literals)?,
+                Some(Value::List(_)) | None => 0,
+            },
+        })
+    }
+
+    fn list(
+        &mut self,
+        slot: &PlannedSlot,
+        items: &[Value<'_>],
+        literals: &Literals,
+    ) -> Result<u64, Full> {
+        let count = items.len().min(LIST_LEN_MAX);
+        if count < items.len() {
+            self.flags |= ROW_TRUNCATED;
+        }
+        let align = if slot.is_text { 4 } else { 8 };
+        let first = self.end.next_multiple_of(align);
+        let Some(area) = self.room(first, count * 8)? else {
+            return Ok(0);
+        };
+        let place = area.start;
+        self.out[self.end..place].fill(0);
+        self.end = area.end;
+        for (index, item) in items[..count].iter().enumerate() {
+            let word = self.word(slot, item, literals)?;
+            self.out[place + index * 8..][..8].copy_from_slice(&word.to_le_bytes());
+        }
+        Ok(count as u64 | (place as u64) << 32)
+    }
+
+    /// Puts a string into the tail and tells where: never 0. One that would make the row too
+    /// long is cut to nothing.
+    fn string(&mut self, text: &[u8]) -> Result<u32, Full> {
+        let mut text = text;
+        if text.len() > STRING_BYTES_MAX {
+            text = &text[..STRING_BYTES_MAX];
+            self.flags |= ROW_TRUNCATED;
+        }
+        let bytes = 4 + text.len().next_multiple_of(4);
+        let area = match self.room(self.end, bytes)? {
+            Some(area) => area,
+            None => {
+                text = &[];
+                match self.room(self.end, 4)? {
+                    Some(area) => area,
+                    None => return Ok(0),
+                }
+            }
+        };
+        let place = area.start;
+        self.end = area.end;
+        let area = &mut self.out[area];
+        area[..4].copy_from_slice(&(text.len() as u32).to_le_bytes());
+        area[4..4 + text.len()].copy_from_slice(text);
+        area[4 + text.len()..].fill(0);
+        Ok(place as u32)
+    }
+
+    /// Where `bytes` fit from `at` on; `Full` if the window ends before a row must, `None`
+    /// (and the flag) if the row would be too long.
+    fn room(&mut self, at: usize, bytes: usize) -> Result<Option<std::ops::Range<usize>>, Full> {
+        let end = at + bytes;
+        // The row's length is rounded up to 8 at the end.
+        if end.next_multiple_of(8) <= self.out.len() {
+            return Ok(Some(at..end));
+        }
+        if self.out.len() < ROW_BYTES_MAX {
+            return Err(Full);
+        }
+        self.flags |= ROW_TRUNCATED;
+        Ok(None)
+    }
+
+    fn finish(self) -> Result<usize, Full> {
+        let len = self.end.next_multiple_of(8);
+        self.out.get_mut(self.end..len).ok_or(Full)?.fill(0);
+        self.out[..4].copy_from_slice(&(len as u32).to_le_bytes());
+        self.out[row::FLAGS_AT as usize..][..2].copy_from_slice(&self.flags.to_le_bytes());
+        Ok(len)
+    }
+}
+
+/// What was written for an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Bytes in all: a process row, if one was needed, and the event's row.
+    pub bytes: usize,
+    /// Where the event's row begins.
+    pub row: usize,
+    /// A string of one of the rows was cut.
+    pub truncated: bool,
+}
+
+/// How a module's rows are written, and which process rows the current window has.
+#[derive(Debug)]
+pub struct Plan {
+    epoch: u32,
+    rows: Vec<Option<RowPlan>>,
+    process: RowPlan,
+    row: Vec<u8>,
+    row_bytes: usize,
+    /// By version: window, ordinal and stamp of its row.
+    written: Vec<(u64, u32, u64)>,
+    window: u64,
+    ordinals: u32,
+}
+
+impl Plan {
+    /// The plan for a module's manifest. `epoch` tells this plan from every other whose
+    /// process rows the state may keep.
+    pub fn new(
+        manifest: &Manifest,
+        literals: &Arc<Literals>,
+        epoch: u32,
+    ) -> Result<Plan, PlanError> {
+        let foreign = manifest
+            .process
+            .iter()
+            .find(|slot| slot.field.field.binding() != Binding::Process);
+        if let Some(slot) = foreign {
+            return Err(PlanError::NotOfProcess(slot.field.clone()));
+        }
+        let mut rows: Vec<Option<RowPlan>> = Vec::new();
+        rows.resize_with(EventType::COUNT, || None);
+        for layout in &manifest.events {
+            let plan = RowPlan::new(layout.event.code(), &layout.slots, literals)?;
+            rows[layout.event.index()] = Some(plan);
+        }
+        Ok(Plan {
+            epoch,
+            rows,
+            process: RowPlan::new(PROCESS_ROW, &manifest.process, literals)?,
+            row: Vec::new(),
+            row_bytes: 0,
+            written: Vec::new(),
+            window: 1,
+            ordinals: 0,
+        })
+    }
+
+    /// How rows of that event type are written; `None` if the module does not want it.
+    #[inline]
+    pub fn row(&self, event: EventType) -> Option<&RowPlan> {
+        self.rows[event.index()].as_ref()
+    }
+
+    /// From here on rows go into another window, which has no process rows yet.
+    pub fn begin_window(&mut self) {
+        self.window += 1;
+        self.ordinals = 0;
+    }
+
+    /// Writes an event's row, and before it its process row if this window lacks it, to the
+    /// beginning of `out`. `Ok(None)`: the module does not want such events. `Err(Full)`:
+    /// close the window, call [`Plan::begin_window`], try again.
+    pub fn write(
+        &mut self,
+        state: &mut State,
+        event: &Event<'_>,
+        seen: Seen,
+        out: &mut [u8],
+    ) -> Result<Option<Written>, Full> {
+        let Some(kind) = event.kind else {
+            return Ok(None);
+        };
+        if self.row(kind).is_none() {
+            return Ok(None);
+        }
+        // An event of a process that is not known refers to an ordinal without values.
+        let index = seen.version;
+        let stamp = self.refresh(state, index, event.number);
+        let place = if index == VersionIndex::NONE {
+            0
+        } else {
+            index.place() + 1
+        };
+        if self.written.len() <= place {
+            self.written.resize(place + 1, (0, 0, 0));
+        }
+        let (window, mut ordinal, written) = self.written[place];
+        let mut start = 0;
+        let mut truncated = false;
+        let is_new = window != self.window || written != stamp;
+        if is_new {
+            if self.ordinals as usize >= PROCESS_ROWS_MAX {
+                return Err(Full);
+            }
+            ordinal = self.ordinals;
+            let row: &[u8] = match state.row(index) {
+                Some(row) => &row.bytes,
+                None => &self.row[..self.row_bytes],
+            };
+            start = row.len();
+            out.get_mut(..start).ok_or(Full)?.copy_from_slice(row);
+            out[row::PROCESS_AT as usize..][..4].copy_from_slice(&ordinal.to_le_bytes());
+            truncated = row_is_truncated(&out[..start]);
+        }
+        let Some(plan) = &self.rows[kind.index()] else {
+            return Ok(None);
+        };
+        let view = View { event, state, seen };
+        let rest = &mut out[start..];
+        let bytes = plan.write(&view, rest, ordinal)?;
+        truncated |= row_is_truncated(&out[start..]);
+        if is_new {
+            self.ordinals += 1;
+            self.written[place] = (self.window, ordinal, stamp);
+        }
+        Ok(Some(Written {
+            bytes: start + bytes,
+            row: start,
+            truncated,
+        }))
+    }
+
+    /// Makes the version's process row anew if what it shows has changed, and tells its stamp.
+    fn refresh(&mut self, state: &mut State, index: VersionIndex, number: u64) -> u64 {
+        let generation = state.generation();
+        let kept = state
+            .row(index)
+            .filter(|row| row.epoch == self.epoch)
+            .map(|row| (row.generation, row.stamp));
+        if let Some((seen, stamp)) = kept
+            && seen == generation
+        {
+            return stamp;
+        }
+        let stamp = state.row_stamp(index, number);
+        if kept.is_some_and(|(_, kept)| kept == stamp) {
+            state.confirm_row(index, generation);
+            return stamp;
+        }
+        self.row.resize(ROW_BYTES_MAX, 0);
+        self.row_bytes = 0;
+        // With a whole row's room, a row always fits.
+        let written = self
+            .process
+            .write_process(state, index, number, &mut self.row);
+        self.row_bytes = written.unwrap_or(0);
+        state.set_row(
+            index,
+            RowCache {
+                epoch: self.epoch,
+                generation,
+                stamp,
+                bytes: self.row[..self.row_bytes].into(),
+            },
+        );
+        stamp
+    }
+}
+
+fn row_is_truncated(row: &[u8]) -> bool {
+    row.get(row::FLAGS_AT as usize)
+        .is_some_and(|flags| u16::from(*flags) & ROW_TRUNCATED != 0)
+}
