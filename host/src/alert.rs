@@ -1,0 +1,271 @@
+//! Alerts: what a hit becomes, as Falco's JSON line or text line.
+//!
+//! Rendering happens while the event is still in flight, so that every field has the value it
+//! had at the event. Where alerts go is the business of `outputs`.
+
+use crate::extract::{self, Scratch, Value, View};
+use saker_rules_schema::field::{Field, FieldRef};
+use saker_rules_schema::manifest::{OutputPart, Priority, Rule};
+use std::fmt::Write as _;
+
+/// Which parts an alert line has, and in which form (Falco's configuration keys).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// JSON lines instead of text (`json_output`).
+    pub json: bool,
+    /// `output` in JSON (`json_include_output_property`).
+    pub include_output: bool,
+    /// `message` in JSON (`json_include_message_property`).
+    pub include_message: bool,
+    /// `output_fields` in JSON (`json_include_output_fields_property`).
+    pub include_output_fields: bool,
+    /// `tags` in JSON (`json_include_tags_property`).
+    pub include_tags: bool,
+    /// Dates as ISO 8601 instead of the time of day (`time_format_iso_8601`).
+    pub iso_8601: bool,
+}
+
+impl Default for Format {
+    fn default() -> Format {
+        Format {
+            json: false,
+            include_output: true,
+            include_message: false,
+            include_output_fields: true,
+            include_tags: true,
+            iso_8601: false,
+        }
+    }
+}
+
+/// A rendered hit: all its values are its own, nothing refers to the event any more.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alert {
+    /// Time of the event, ns since the epoch.
+    pub time: u64,
+    /// Name of the rule.
+    pub rule: String,
+    /// Its priority.
+    pub priority: Priority,
+    /// Source of the event (`syscall`).
+    pub source: String,
+    /// The rule's tags, sorted, without repeats.
+    pub tags: Vec<String>,
+    /// The output format with its fields filled in.
+    pub message: String,
+    /// The fields that the output names, with their values, sorted by name.
+    pub fields: Vec<(String, serde_json::Value)>,
+}
+
+impl Alert {
+    /// Renders what `rule` has to say of the event in `view`.
+    pub fn render(rule: &Rule, view: &View<'_>, scratch: &mut Scratch) -> Alert {
+        let mut message = String::new();
+        let mut fields = Vec::new();
+        for part in &rule.output {
+            match part {
+                OutputPart::Text(text) => message.push_str(text),
+                OutputPart::Field { name, field } => {
+                    let value = extract::value(field, view, scratch);
+                    push_text(&mut message, value.as_ref());
+                    if !is_time(field) {
+                        fields.push((name.clone(), to_json(value.as_ref())));
+                    }
+                }
+            }
+        }
+        fields.sort_by(|a, b| a.0.cmp(&b.0));
+        fields.dedup_by(|a, b| a.0 == b.0);
+        let mut tags = rule.tags.clone();
+        tags.sort();
+        tags.dedup();
+        Alert {
+            time: view.event.time,
+            rule: rule.name.clone(),
+            priority: rule.priority,
+            source: rule.source.clone(),
+            tags,
+            message,
+            fields,
+        }
+    }
+
+    /// The alert as one line without its end, in the form `format` asks for.
+    pub fn line(&self, format: &Format, hostname: &str) -> String {
+        if format.json {
+            self.json(format, hostname)
+        } else {
+            self.text(format)
+        }
+    }
+
+    fn headline(&self, format: &Format) -> String {
+        let time = if format.iso_8601 {
+            extract::time::iso8601(self.time)
+        } else {
+            extract::time::time_of_day(self.time)
+        };
+        format!("{time}: {} {}", self.priority.name(), self.message)
+    }
+
+    /// The text form. Control characters, quotes and backslashes are escaped as in a JSON
+    /// string, because names and paths are an attacker's choice and must not forge a line.
+    fn text(&self, format: &Format) -> String {
+        let quoted = serde_json::Value::from(self.headline(format)).to_string();
+        quoted[1..quoted.len() - 1].to_owned()
+    }
+
+    fn json(&self, format: &Format, hostname: &str) -> String {
+        let mut line = serde_json::Map::new();
+        line.insert("hostname".into(), hostname.into());
+        if format.include_message {
+            line.insert("message".into(), self.message.as_str().into());
+        }
+        if format.include_output {
+            line.insert("output".into(), self.headline(format).into());
+        }
+        if format.include_output_fields {
+            let mut fields: serde_json::Map<_, _> = self.fields.iter().cloned().collect();
+            if format.iso_8601 {
+                let time = extract::time::iso8601(self.time);
+                fields.insert("evt.time.iso8601".into(), time.into());
+            } else {
+                fields.insert("evt.time".into(), self.time.into());
+            }
+            line.insert("output_fields".into(), fields.into());
+        }
+        line.insert("priority".into(), self.priority.name().into());
+        line.insert("rule".into(), self.rule.as_str().into());
+        line.insert("source".into(), self.source.as_str().into());
+        if format.include_tags {
+            line.insert("tags".into(), self.tags.clone().into());
+        }
+        let time = extract::time::iso8601(self.time).replace("+0000", "Z");
+        line.insert("time".into(), time.into());
+        serde_json::Value::Object(line).to_string()
+    }
+}
+
+/// The time fields that every alert carries once, whether its output names them or not.
+fn is_time(field: &FieldRef) -> bool {
+    matches!(field.field, Field::EvtTime | Field::EvtTimeIso8601)
+}
+
+/// What stands in text for a field without value.
+const ABSENT: &str = "<NA>";
+
+fn push_text(out: &mut String, value: Option<&Value<'_>>) {
+    // Writing to a String does not fail.
+    let _ = match value {
+        None => out.write_str(ABSENT),
+        Some(Value::Text(bytes)) => out.write_str(&String::from_utf8_lossy(bytes)),
+        Some(Value::Bool(value)) => write!(out, "{value}"),
+        Some(Value::Int(number)) => write!(out, "{number}"),
+        Some(Value::Uint(number)) => write!(out, "{number}"),
+        Some(Value::Ip(ip)) => out.write_str(&ip_text(ip)),
+        Some(Value::List(list)) => {
+            out.push('(');
+            for (index, value) in list.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                push_text(out, Some(value));
+            }
+            out.push(')');
+            Ok(())
+        }
+    };
+}
+
+/// An address of 4 or 16 bytes, as text.
+fn ip_text(ip: &[u8]) -> String {
+    if let Ok(ip) = <[u8; 4]>::try_from(ip) {
+        std::net::Ipv4Addr::from(ip).to_string()
+    } else if let Ok(ip) = <[u8; 16]>::try_from(ip) {
+        std::net::Ipv6Addr::from(ip).to_string()
+    } else {
+        ABSENT.to_owned()
+    }
+}
+
+fn to_json(value: Option<&Value<'_>>) -> serde_json::Value {
+    match value {
+        None => serde_json::Value::Null,
+        Some(Value::Text(bytes)) => String::from_utf8_lossy(bytes).into(),
+        Some(Value::Bool(value)) => (*value).into(),
+        Some(Value::Int(number)) => (*number).into(),
+        Some(Value::Uint(number)) => (*number).into(),
+        Some(Value::Ip(ip)) => ip_text(ip).into(),
+        Some(Value::List(list)) => list.iter().map(|value| to_json(Some(value))).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alert() -> Alert {
+        Alert {
+            time: 1_795_310_331_399_411_691,
+            rule: "A rule".into(),
+            priority: Priority::Critical,
+            source: "syscall".into(),
+            tags: vec!["T1620".into(), "process".into()],
+            message: "name=a\"b\\c\nd\u{1b}[31m end=<NA>".into(),
+            fields: vec![
+                ("proc.name".into(), "a\"b\\c\nd\u{1b}[31m".into()),
+                ("proc.pname".into(), serde_json::Value::Null),
+                ("user.uid".into(), 0.into()),
+            ],
+        }
+    }
+
+    #[test]
+    fn a_json_line_has_falcos_keys_in_falcos_order() {
+        let format = Format {
+            json: true,
+            ..Format::default()
+        };
+        assert_eq!(
+            alert().line(&format, "golden"),
+            r#"{"hostname":"golden","output":"01:18:51.399411691: Critical name=a\"b\\c\nd\u001b[31m end=<NA>","output_fields":{"evt.time":1795310331399411691,"proc.name":"a\"b\\c\nd\u001b[31m","proc.pname":null,"user.uid":0},"priority":"Critical","rule":"A rule","source":"syscall","tags":["T1620","process"],"time":"2026-11-22T01:18:51.399411691Z"}"#
+        );
+    }
+
+    #[test]
+    fn every_part_of_a_json_line_can_be_left_out_or_added() {
+        let format = Format {
+            json: true,
+            include_output: false,
+            include_message: true,
+            include_output_fields: false,
+            include_tags: false,
+            iso_8601: false,
+        };
+        let line: serde_json::Value =
+            serde_json::from_str(&alert().line(&format, "h")).expect("JSON");
+        let keys: Vec<&String> = line.as_object().expect("an object").keys().collect();
+        assert_eq!(
+            keys,
+            ["hostname", "message", "priority", "rule", "source", "time"]
+        );
+        let format = Format {
+            json: true,
+            iso_8601: true,
+            ..Format::default()
+        };
+        let line: serde_json::Value =
+            serde_json::from_str(&alert().line(&format, "h")).expect("JSON");
+        let time = &line["output_fields"]["evt.time.iso8601"];
+        assert_eq!(time, "2026-11-22T01:18:51.399411691+0000");
+        assert!(line["output_fields"].get("evt.time").is_none());
+    }
+
+    #[test]
+    fn no_name_can_break_a_text_line_or_the_terminal() {
+        assert_eq!(
+            alert().line(&Format::default(), "h"),
+            r#"01:18:51.399411691: Critical name=a\"b\\c\nd\u001b[31m end=<NA>"#
+        );
+    }
+}

@@ -1,0 +1,123 @@
+//! `saker list`: the catalogue of fields, the table of event types.
+
+use super::{Failure, print};
+use saker_rules_schema::event::EventType;
+use saker_rules_schema::field::{ArgKind, Field, Type};
+use std::fmt::Write;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// What to list
+    what: What,
+    /// Print JSON lines
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum What {
+    /// Fields, for conditions and outputs
+    Fields,
+    /// Event types, for `evt.type`
+    Events,
+}
+
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    print(&match (args.what, args.json) {
+        (What::Fields, false) => fields(),
+        (What::Fields, true) => lines(Field::ALL.iter().map(|field| field_json(*field))),
+        (What::Events, false) => events(),
+        (What::Events, true) => lines(EventType::ALL.iter().map(|event| event_json(*event))),
+    });
+    Ok(())
+}
+
+fn lines(values: impl Iterator<Item = serde_json::Value>) -> String {
+    values.map(|value| format!("{value}\n")).collect()
+}
+
+fn type_name(kind: Type) -> &'static str {
+    match kind {
+        Type::Text => "text",
+        Type::Bool => "bool",
+        Type::Int => "int",
+        Type::Uint => "uint",
+        Type::Port => "port",
+        Type::IpAddr => "ip",
+        Type::AbsTime => "abstime",
+        Type::RelTime => "reltime",
+    }
+}
+
+fn with_arg(field: Field) -> String {
+    let name = field.name();
+    match field.arg() {
+        ArgKind::None => name.to_owned(),
+        ArgKind::Index => format!("{name}[n]"),
+        ArgKind::Key => format!("{name}[NAME]"),
+        ArgKind::KeyRequired => format!("{name}.NAME"),
+    }
+}
+
+fn fields() -> String {
+    let mut out = String::new();
+    let mut class = "";
+    for field in Field::ALL {
+        let begins = field.name().split('.').next().unwrap_or_default();
+        if begins != class {
+            if !class.is_empty() {
+                out.push('\n');
+            }
+            class = begins;
+        }
+        let (name, kind) = (with_arg(*field), type_name(field.kind()));
+        let _ = writeln!(out, "{name:<26} {kind:<8} {}", field.description());
+    }
+    out
+}
+
+fn field_json(field: Field) -> serde_json::Value {
+    serde_json::json!({
+        "name": field.name(),
+        "type": type_name(field.kind()),
+        "argument": match field.arg() {
+            ArgKind::None => "none",
+            ArgKind::Index => "number",
+            ArgKind::Key => "name",
+            ArgKind::KeyRequired => "name required",
+        },
+        "description": field.description(),
+    })
+}
+
+fn events() -> String {
+    let mut out = String::new();
+    for event in EventType::ALL {
+        let params: Vec<_> = event.params().iter().map(|param| param.name).collect();
+        let _ = writeln!(
+            out,
+            "{:<14} {:<8} {}",
+            event.name(),
+            event.category().name(),
+            params.join(", ")
+        );
+    }
+    out
+}
+
+fn event_json(event: EventType) -> serde_json::Value {
+    let params: Vec<_> = event
+        .params()
+        .iter()
+        .map(|param| {
+            let symbols: Vec<_> = param.symbols.iter().map(|(name, _)| *name).collect();
+            serde_json::json!({"name": param.name, "symbols": symbols})
+        })
+        .collect();
+    serde_json::json!({
+        "name": event.name(),
+        "code": event.code(),
+        "category": event.category().name(),
+        "params": params,
+    })
+}

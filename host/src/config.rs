@@ -1,0 +1,340 @@
+//! Settings: one table of keys with their defaults and meaning, set by `-o key=value`.
+//!
+//! Where Falco has a key for the same thing, its name and values are used. What a setting does
+//! is the business of those who are handed the [`Config`].
+
+use crate::alert::Format;
+use saker_rules_schema::manifest::Priority;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Which of several matching rules alert on one event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Matching {
+    /// Every rule that holds.
+    All,
+    /// The first in load order.
+    First,
+}
+
+/// All settings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The form of alert lines.
+    pub format: Format,
+    /// Rules below this priority are not loaded.
+    pub priority: Priority,
+    /// Which of several matching rules alert.
+    pub matching: Matching,
+    /// The host's name in alerts; `None`: the kernel's.
+    pub hostname: Option<String>,
+    /// Alerts waiting to be written, at most.
+    pub outputs_queue_max: usize,
+    /// Only processes in this cgroup (v2) and below are watched.
+    pub scope_cgroup: Option<PathBuf>,
+    /// CPUs that share one ring buffer.
+    pub cpus_per_ring: u32,
+    /// Bytes of each bulk ring buffer (a power of two).
+    pub ring_bytes: u32,
+    /// A window closes after that many rows.
+    pub window_rows_max: usize,
+    /// A window with rows closes after that time.
+    pub window_flush_after: Duration,
+    /// Windows in flight, at most.
+    pub window_slots: u32,
+    /// CPU time a ruleset may take for one window.
+    pub budget_cpu: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            format: Format::default(),
+            priority: Priority::Debug,
+            matching: Matching::All,
+            hostname: None,
+            outputs_queue_max: 10_000,
+            scope_cgroup: None,
+            cpus_per_ring: 2,
+            ring_bytes: 8 << 20,
+            window_rows_max: 4096,
+            window_flush_after: Duration::from_millis(5),
+            window_slots: 8,
+            budget_cpu: Duration::from_millis(50),
+        }
+    }
+}
+
+/// A setting that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// No `=` in it.
+    #[error("`{0}` is no setting: write `key=value`")]
+    NoValue(String),
+    /// No such key.
+    #[error("no setting is called `{0}`{1}")]
+    UnknownKey(String, Suggestion),
+    /// The key does not take that value.
+    #[error("`{value}` is no value for `{key}`: {wanted}")]
+    BadValue {
+        /// The key.
+        key: &'static str,
+        /// What was given.
+        value: String,
+        /// What it takes.
+        wanted: &'static str,
+    },
+}
+
+/// A key that may have been meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suggestion(Option<&'static str>);
+
+impl std::fmt::Display for Suggestion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(key) => write!(f, "; did you mean `{key}`?"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One row of the table of settings.
+pub struct Setting {
+    /// Its name.
+    pub key: &'static str,
+    /// What it takes, for messages.
+    pub wanted: &'static str,
+    /// What it does.
+    pub description: &'static str,
+    apply: fn(&mut Config, &str) -> Option<()>,
+}
+
+/// Every setting.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "json_output",
+        wanted: "true or false (default false)",
+        description: "Write alerts as JSON lines.",
+        apply: |config, value| set(&mut config.format.json, boolean(value)),
+    },
+    Setting {
+        key: "json_include_output_property",
+        wanted: "true or false (default true)",
+        description: "JSON alerts have `output`.",
+        apply: |config, value| set(&mut config.format.include_output, boolean(value)),
+    },
+    Setting {
+        key: "json_include_message_property",
+        wanted: "true or false (default false)",
+        description: "JSON alerts have `message`: the output without time and priority.",
+        apply: |config, value| set(&mut config.format.include_message, boolean(value)),
+    },
+    Setting {
+        key: "json_include_output_fields_property",
+        wanted: "true or false (default true)",
+        description: "JSON alerts have `output_fields`.",
+        apply: |config, value| set(&mut config.format.include_output_fields, boolean(value)),
+    },
+    Setting {
+        key: "json_include_tags_property",
+        wanted: "true or false (default true)",
+        description: "JSON alerts have `tags`.",
+        apply: |config, value| set(&mut config.format.include_tags, boolean(value)),
+    },
+    Setting {
+        key: "time_format_iso_8601",
+        wanted: "true or false (default false)",
+        description: "Write the date with the time.",
+        apply: |config, value| set(&mut config.format.iso_8601, boolean(value)),
+    },
+    Setting {
+        key: "priority",
+        wanted: "a priority from emergency to debug (default debug)",
+        description: "Load only rules of this priority and above.",
+        apply: |config, value| set(&mut config.priority, Priority::parse(value)),
+    },
+    Setting {
+        key: "rule_matching",
+        wanted: "all or first (default all)",
+        description: "Whether all rules that hold give an alert, or only the first.",
+        apply: |config, value| {
+            let matching = match value {
+                "all" => Some(Matching::All),
+                "first" => Some(Matching::First),
+                _ => None,
+            };
+            set(&mut config.matching, matching)
+        },
+    },
+    Setting {
+        key: "hostname",
+        wanted: "a name (default: FALCO_HOSTNAME, else the kernel's)",
+        description: "The host's name in alerts.",
+        apply: |config, value| set(&mut config.hostname, Some(Some(value.to_owned()))),
+    },
+    Setting {
+        key: "outputs_queue.capacity",
+        wanted: "a number from 1 to 1000000 (default 10000)",
+        description: "Alerts that may wait to be written; more are dropped and counted.",
+        apply: |config, value| {
+            set(
+                &mut config.outputs_queue_max,
+                number(value, 1, 1_000_000).map(|n| n as usize),
+            )
+        },
+    },
+    Setting {
+        key: "scope.cgroup",
+        wanted: "a directory of the cgroup v2 hierarchy",
+        description: "Watch only processes in this cgroup and below.",
+        apply: |config, value| set(&mut config.scope_cgroup, Some(Some(PathBuf::from(value)))),
+    },
+    Setting {
+        key: "engine.modern_ebpf.cpus_for_each_buffer",
+        wanted: "a number from 1 to 1024 (default 2)",
+        description: "CPUs that share a ring buffer.",
+        apply: |config, value| set(&mut config.cpus_per_ring, number(value, 1, 1024)),
+    },
+    Setting {
+        key: "engine.modern_ebpf.buf_size_preset",
+        wanted: "a number from 1 to 10 (default 4): 1, 2, 4, 8, 16, 32, 64, 128, 256, 512 MiB",
+        description: "Size of each ring buffer.",
+        apply: |config, value| {
+            set(
+                &mut config.ring_bytes,
+                number(value, 1, 10).map(|preset| 1 << (19 + preset)),
+            )
+        },
+    },
+    Setting {
+        key: "window.rows_max",
+        wanted: "a number from 1 to 4096 (default 4096)",
+        description: "Events judged together, at most.",
+        apply: |config, value| {
+            set(
+                &mut config.window_rows_max,
+                number(value, 1, 4096).map(|n| n as usize),
+            )
+        },
+    },
+    Setting {
+        key: "window.flush_after_ms",
+        wanted: "a number from 1 to 1000 (default 5)",
+        description: "Milliseconds an event may wait for others to be judged with.",
+        apply: |config, value| {
+            let after = number(value, 1, 1000).map(|ms| Duration::from_millis(ms.into()));
+            set(&mut config.window_flush_after, after)
+        },
+    },
+    Setting {
+        key: "sandbox.window_cpu_ms",
+        wanted: "a number from 1 to 10000 (default 50)",
+        description: "Milliseconds of CPU a ruleset may take for one window before it is stopped.",
+        apply: |config, value| {
+            let budget = number(value, 1, 10_000).map(|ms| Duration::from_millis(ms.into()));
+            set(&mut config.budget_cpu, budget)
+        },
+    },
+];
+
+impl Config {
+    /// Applies one `key=value`.
+    pub fn set(&mut self, assignment: &str) -> Result<(), ConfigError> {
+        let (key, value) = assignment
+            .split_once('=')
+            .ok_or_else(|| ConfigError::NoValue(assignment.to_owned()))?;
+        let (key, value) = (key.trim(), value.trim());
+        let setting = SETTINGS
+            .iter()
+            .find(|setting| setting.key == key)
+            .ok_or_else(|| ConfigError::UnknownKey(key.to_owned(), Suggestion(closest_key(key))))?;
+        (setting.apply)(self, value).ok_or_else(|| ConfigError::BadValue {
+            key: setting.key,
+            value: value.to_owned(),
+            wanted: setting.wanted,
+        })
+    }
+
+    /// The host's name: the setting, else `FALCO_HOSTNAME`, else the kernel's.
+    pub fn hostname(&self) -> String {
+        self.hostname
+            .clone()
+            .or_else(|| std::env::var("FALCO_HOSTNAME").ok())
+            .unwrap_or_else(|| {
+                rustix::system::uname()
+                    .nodename()
+                    .to_string_lossy()
+                    .into_owned()
+            })
+    }
+}
+
+fn set<T>(place: &mut T, value: Option<T>) -> Option<()> {
+    *place = value?;
+    Some(())
+}
+
+fn boolean(value: &str) -> Option<bool> {
+    match value {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
+}
+
+fn number(value: &str, least: u32, most: u32) -> Option<u32> {
+    value
+        .parse()
+        .ok()
+        .filter(|number| (least..=most).contains(number))
+}
+
+/// The key that shares the longest beginning with what was written, if that is long enough to
+/// be no accident.
+fn closest_key(written: &str) -> Option<&'static str> {
+    let shared = |key: &str| {
+        key.bytes()
+            .zip(written.bytes())
+            .take_while(|(a, b)| a == b)
+            .count()
+    };
+    let best = SETTINGS.iter().max_by_key(|setting| shared(setting.key))?;
+    (shared(best.key) >= 4).then_some(best.key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_refuses_nonsense_and_says_what_it_takes() {
+        for setting in SETTINGS {
+            if matches!(setting.key, "hostname" | "scope.cgroup") {
+                continue; // any text is one
+            }
+            let error = Config::default()
+                .set(&format!("{}=nonsense", setting.key))
+                .unwrap_err();
+            assert!(error.to_string().contains(setting.wanted), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_buffer_preset_of_4_is_8_mib() {
+        let mut config = Config::default();
+        config.set("engine.modern_ebpf.buf_size_preset=4").unwrap();
+        assert_eq!(config.ring_bytes, 8 << 20);
+        config.set("engine.modern_ebpf.buf_size_preset=10").unwrap();
+        assert_eq!(config.ring_bytes, 512 << 20);
+    }
+
+    #[test]
+    fn a_misspelt_key_is_answered_with_the_right_one() {
+        let error = Config::default().set("json_outptu=true").unwrap_err();
+        assert!(
+            error.to_string().contains("did you mean `json_output`?"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,17 @@
+//! Saker's host: everything but `main`, in the order in which an event passes through it.
+//! Each module uses those above it and none below.
+
+pub mod event;
+pub mod source;
+pub mod state;
+pub mod enrich;
+pub mod literal;
+pub mod extract;
+pub mod window;
+pub mod sandbox;
+pub mod alert;
+pub mod config;
+pub mod modules;
+pub mod outputs;
+pub mod pipeline;
+pub mod commands;

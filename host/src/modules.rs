@@ -1,0 +1,199 @@
+//! What is loaded: rule modules, and the epochs they form.
+//!
+//! An epoch is a set of modules with all that follows from it: the table of literals, the plan
+//! of rows, the event types that are wanted. It never changes; a swap makes the next one.
+
+use crate::config::Matching;
+use crate::event;
+use crate::extract::row::{Plan, PlanError};
+use crate::literal::Literals;
+use crate::sandbox::{self, Refusal, RulesetImage};
+use crate::state;
+use saker_rules_schema::abi::{MATCH_ALL, MATCH_FIRST};
+use saker_rules_schema::event::EventType;
+use saker_rules_schema::field::Field;
+use saker_rules_schema::manifest::{Manifest, OutputPart, Priority};
+use std::sync::Arc;
+
+/// A compiled ruleset, checked.
+#[derive(Clone)]
+pub struct Module {
+    /// Where it came from, for messages.
+    pub name: String,
+    wasm: Vec<u8>,
+    manifest: Manifest,
+    /// Made by the compiler in this program, not read from a file.
+    own: bool,
+}
+
+impl Module {
+    /// A module that the compiler of this program has just made.
+    pub fn compiled(name: impl Into<String>, wasm: Vec<u8>) -> Result<Module, Refusal> {
+        Module::checked(name.into(), wasm, true)
+    }
+
+    /// A module from elsewhere.
+    pub fn foreign(name: impl Into<String>, wasm: Vec<u8>) -> Result<Module, Refusal> {
+        Module::checked(name.into(), wasm, false)
+    }
+
+    fn checked(name: String, wasm: Vec<u8>, own: bool) -> Result<Module, Refusal> {
+        let manifest = sandbox::validate(&wasm)?;
+        Ok(Module {
+            name,
+            wasm,
+            manifest,
+            own,
+        })
+    }
+
+    /// What it says of itself.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+}
+
+/// Which rules of the loaded modules are on, and how they are matched.
+#[derive(Clone, Copy, Debug)]
+pub struct Selection {
+    /// Rules less urgent than this are off.
+    pub priority: Priority,
+    /// Whether all rules that hold give a hit.
+    pub matching: Matching,
+}
+
+/// A set of modules and what follows from it.
+pub struct Epoch {
+    /// Its number; greater than every earlier one's.
+    pub id: u32,
+    /// The modules in load order.
+    pub modules: Vec<Module>,
+    literals: Arc<Literals>,
+    selection: Selection,
+}
+
+impl Epoch {
+    /// The epoch of these modules.
+    pub fn new(id: u32, modules: Vec<Module>, selection: Selection) -> Epoch {
+        let mut literals = Literals::new();
+        for literal in modules.iter().flat_map(|module| &module.manifest.literals) {
+            literals.intern(literal);
+        }
+        Epoch {
+            id,
+            modules,
+            literals: Arc::new(literals),
+            selection,
+        }
+    }
+
+    /// How each module's rows are written.
+    pub fn plans(&self) -> Result<Vec<Plan>, PlanError> {
+        // Process rows are kept with the state under a number that tells whose they are; no
+        // more than 256 modules make an epoch.
+        let modules = self.modules.iter().enumerate();
+        modules
+            .map(|(index, module)| {
+                let layout = self.id << 8 | index as u32;
+                Plan::new(&module.manifest, &self.literals, layout)
+            })
+            .collect()
+    }
+
+    /// Event types that some module wants.
+    pub fn wanted(&self) -> impl Iterator<Item = EventType> + '_ {
+        EventType::ALL.iter().copied().filter(|event| {
+            self.modules
+                .iter()
+                .any(|module| module.manifest.layout(*event).is_some())
+        })
+    }
+
+    /// The system calls (64-bit numbers) that must be recorded for the modules, and for the
+    /// state to be what their fields need.
+    pub fn interest(&self) -> Vec<u16> {
+        let mut calls: Vec<u16> = self.wanted().flat_map(event::calls_of).collect();
+        calls.extend(state::calls());
+        if self.fields().any(tells_client_from_server) {
+            let events = [EventType::Connect, EventType::Accept, EventType::Accept4];
+            calls.extend(events.into_iter().flat_map(event::calls_of));
+        }
+        calls.sort_unstable();
+        calls.dedup();
+        calls
+    }
+
+    /// Whether some module asks about events that do not say themselves what their descriptor
+    /// stands for: it is gone when `close` returns.
+    pub fn needs_all_descriptors(&self) -> bool {
+        self.wanted().any(|event| event == EventType::Close)
+    }
+
+    /// Every field that a condition or an output names.
+    fn fields(&self) -> impl Iterator<Item = Field> + '_ {
+        self.modules
+            .iter()
+            .map(|module| &module.manifest)
+            .flat_map(|manifest| {
+                let events = manifest.events.iter().flat_map(|layout| &layout.slots);
+                let slots = manifest
+                    .process
+                    .iter()
+                    .chain(events)
+                    .map(|slot| slot.field.field);
+                let outputs = manifest.rules.iter().flat_map(|rule| &rule.output);
+                slots.chain(outputs.filter_map(|part| match part {
+                    OutputPart::Field { field, .. } => Some(field.field),
+                    OutputPart::Text(_) => None,
+                }))
+            })
+    }
+
+    /// What the judge must be told to have the modules ready.
+    pub fn images(&self) -> Vec<RulesetImage> {
+        self.modules
+            .iter()
+            .map(|module| self.image(module))
+            .collect()
+    }
+
+    fn image(&self, module: &Module) -> RulesetImage {
+        let manifest = &module.manifest;
+        let on = |priority| priority <= self.selection.priority;
+        RulesetImage {
+            wasm: module.wasm.clone(),
+            enabled: manifest
+                .rules
+                .iter()
+                .map(|rule| rule.enabled && on(rule.priority))
+                .collect(),
+            matching: match self.selection.matching {
+                Matching::All => MATCH_ALL,
+                Matching::First => MATCH_FIRST,
+            },
+            literal_ids: manifest
+                .literals
+                .iter()
+                .map(|text| self.literals.id(text))
+                .collect(),
+            literals: self.literals.len() as u32,
+            reset: !module.own,
+        }
+    }
+}
+
+/// Whether a field needs to know which end of a connection is which, also long after it was
+/// made.
+fn tells_client_from_server(field: Field) -> bool {
+    matches!(
+        field,
+        Field::FdCip
+            | Field::FdSip
+            | Field::FdCport
+            | Field::FdSport
+            | Field::FdIsServer
+            | Field::ProcStdinName
+            | Field::ProcStdoutName
+            | Field::ProcStderrName
+    )
+}

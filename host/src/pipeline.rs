@@ -1,0 +1,573 @@
+//! From records to alerts, on one thread: decode, apply, write rows, close windows, take hits
+//! back, render.
+//!
+//! The pipeline owns the state, the window and the judge. It is driven from outside: records
+//! come in batches ([`Pipeline::push`]), time passes ([`Pipeline::flush`]), rulesets are
+//! swapped ([`Pipeline::prepare`], [`Pipeline::switch`]). It reads no clock and knows no source.
+
+use crate::alert::Alert;
+use crate::event;
+use crate::extract::row::{Full, Plan, PlanError};
+use crate::extract::{Scratch, View};
+use crate::modules::Epoch;
+use crate::sandbox::{FailureKind, FromJudge, Hit, Judge, SendError, ToJudge};
+use crate::source::merge::Batch;
+use crate::state::{Seen, State};
+use crate::window::{Filled, SlotWriter, Window};
+use saker_ebpf::record::Record;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// What happened so far. Everything lost is here, under its cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Records that were events.
+    pub events: u64,
+    /// Rows written.
+    pub rows: u64,
+    /// Windows sent to the judge.
+    pub windows: u64,
+    /// Alerts rendered.
+    pub alerts: u64,
+    /// Records that did not parse.
+    pub malformed: u64,
+    /// Rows in windows that were not judged, because the module failed or is quarantined.
+    pub rows_unjudged: u64,
+    /// Hits beyond what a window may have, or that named nothing.
+    pub hits_lost: u64,
+    /// Rows that did not fit into an empty window.
+    pub rows_too_large: u64,
+    /// Rows in which a string is cut.
+    pub rows_truncated: u64,
+    /// Times a module trapped or went over its budget.
+    pub module_failures: u64,
+}
+
+/// Records → alerts.
+pub struct Pipeline {
+    state: State,
+    window: Window,
+    judge: Judge,
+    epoch: Rc<Epoch>,
+    /// How the running epoch's modules want their rows, in load order.
+    plans: Vec<Plan>,
+    scratch: Scratch,
+    rows_max: usize,
+    /// `evt.num` of the next event.
+    number: u64,
+    windows: u64,
+    open: Option<Round>,
+    flying: VecDeque<Round>,
+    /// Judged rounds leave their vectors here.
+    spare_rows: Vec<Vec<Row>>,
+    counters: Counters,
+    alerts: Box<dyn FnMut(Alert)>,
+}
+
+/// The windows that are filled and closed together, one per module.
+struct Round {
+    epoch: Rc<Epoch>,
+    /// What its rows refer to.
+    batches: Vec<Rc<Batch>>,
+    parts: Vec<Part>,
+    rows: usize,
+    /// Number of its first event: what versions it needs.
+    first: u64,
+    unanswered: usize,
+}
+
+/// One module's window in a round.
+#[derive(Default)]
+struct Part {
+    window: u64,
+    place: Place,
+    rows: Vec<Row>,
+    hits: Vec<Hit>,
+}
+
+#[derive(Default)]
+enum Place {
+    /// No row yet.
+    #[default]
+    Nowhere,
+    Filling(SlotWriter),
+    /// With the judge; keeps the slot.
+    Judged(#[allow(dead_code)] Filled),
+}
+
+/// An event in flight.
+#[derive(Clone, Copy)]
+struct Row {
+    /// Byte offset of its row in the window memory.
+    position: u32,
+    batch: u32,
+    record: u32,
+    number: u64,
+    seen: Seen,
+}
+
+/// Why the pipeline cannot go on, or not with that epoch.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// A module does not compile or does not fit.
+    #[error("module `{name}` is refused: {reason}")]
+    Refused {
+        /// Which module.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// A module asks for rows that cannot be.
+    #[error("a module's rows cannot be written: {0}")]
+    Plan(#[from] PlanError),
+    /// The judge is gone.
+    #[error("the judge has ended")]
+    NoJudge,
+}
+
+/// What a pipeline is made of.
+pub struct Setup {
+    /// The state, seeded.
+    pub state: State,
+    /// The window, all slots free.
+    pub window: Window,
+    /// The judge of that window.
+    pub judge: Judge,
+    /// A window closes after that many rows.
+    pub rows_max: usize,
+    /// Takes the alerts, in order.
+    pub alerts: Box<dyn FnMut(Alert)>,
+}
+
+impl Pipeline {
+    /// A pipeline whose first epoch is `epoch`; returns when the judge has it ready.
+    pub fn new(setup: Setup, epoch: Epoch) -> Result<Pipeline, PipelineError> {
+        let Setup {
+            mut state,
+            window,
+            judge,
+            rows_max,
+            alerts,
+        } = setup;
+        state.keep_all_descriptors(epoch.needs_all_descriptors());
+        let epoch = Rc::new(epoch);
+        let mut pipeline = Pipeline {
+            state,
+            window,
+            judge,
+            plans: epoch.plans()?,
+            epoch: epoch.clone(),
+            scratch: Scratch::new(),
+            rows_max: rows_max.max(1),
+            number: 1,
+            windows: 0,
+            open: None,
+            flying: VecDeque::new(),
+            spare_rows: Vec::new(),
+            counters: Counters::default(),
+            alerts,
+        };
+        pipeline.prepare(&epoch)?;
+        Ok(pipeline)
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// The state, for what answers from it.
+    pub fn state(&mut self) -> &mut State {
+        &mut self.state
+    }
+
+    /// The running epoch.
+    pub fn epoch(&self) -> &Rc<Epoch> {
+        &self.epoch
+    }
+
+    /// Whether the judge owes an answer.
+    pub fn is_waiting(&self) -> bool {
+        !self.flying.is_empty()
+    }
+
+    /// Has the judge make an epoch's modules ready, and waits for that; windows of the running
+    /// epoch are judged meanwhile. After this [`Pipeline::switch`] cannot fail.
+    pub fn prepare(&mut self, epoch: &Epoch) -> Result<(), PipelineError> {
+        self.send(ToJudge::Install {
+            epoch: epoch.id,
+            rulesets: epoch.images(),
+        })?;
+        loop {
+            match self
+                .judge
+                .blocking_receive()
+                .ok_or(PipelineError::NoJudge)?
+            {
+                FromJudge::Installed { epoch: ready } if ready == epoch.id => return Ok(()),
+                FromJudge::Refused {
+                    epoch: refused,
+                    ruleset,
+                    error,
+                } if refused == epoch.id => {
+                    let module = epoch.modules.get(ruleset as usize);
+                    return Err(PipelineError::Refused {
+                        name: module.map(|module| module.name.clone()).unwrap_or_default(),
+                        reason: error,
+                    });
+                }
+                other => self.take(other),
+            }
+        }
+    }
+
+    /// Lets a prepared epoch judge every event from here on. The one before is forgotten when
+    /// its last window is judged.
+    pub fn switch(&mut self, epoch: Rc<Epoch>) -> Result<(), PipelineError> {
+        self.flush()?;
+        self.plans = epoch.plans()?;
+        self.state
+            .keep_all_descriptors(epoch.needs_all_descriptors());
+        let last = std::mem::replace(&mut self.epoch, epoch);
+        // The judge answers what was sent before it retires an epoch.
+        self.send(ToJudge::Retire { epoch: last.id })
+    }
+
+    /// Takes a batch in: every event of it is applied to the state, and written as a row for
+    /// each module that wants it.
+    pub fn push(&mut self, batch: &Rc<Batch>) -> Result<(), PipelineError> {
+        for index in 0..batch.len() {
+            let Ok(record) = Record::parse(batch.record(index)) else {
+                self.counters.malformed += 1;
+                continue;
+            };
+            let event = event::decode(&record, &self.state.clock(), self.number);
+            let seen = self.state.apply(&event);
+            let Some(kind) = event.kind else { continue };
+            self.number += 1;
+            self.counters.events += 1;
+            for module in 0..self.plans.len() {
+                if self.plans[module].row(kind).is_none() {
+                    continue;
+                }
+                if self.write(batch, index, module, &event, seen)?.is_err() {
+                    self.flush()?;
+                    if self.write(batch, index, module, &event, seen)?.is_err() {
+                        self.counters.rows_too_large += 1;
+                    }
+                }
+            }
+            if self
+                .open
+                .as_ref()
+                .is_some_and(|round| round.rows >= self.rows_max)
+            {
+                self.flush()?;
+            }
+        }
+        self.take_all_that_is_there();
+        if self.open.is_none() && self.flying.is_empty() {
+            self.state.release(self.number);
+        }
+        Ok(())
+    }
+
+    /// Writes an event's row for one module.
+    fn write(
+        &mut self,
+        batch: &Rc<Batch>,
+        record: usize,
+        module: usize,
+        event: &event::Event<'_>,
+        seen: Seen,
+    ) -> Result<Result<(), Full>, PipelineError> {
+        self.open_slot(module, event.number)?;
+        let Some(round) = self.open.as_mut() else {
+            return Ok(Ok(()));
+        };
+        let part = &mut round.parts[module];
+        let Place::Filling(slot) = &mut part.place else {
+            return Ok(Ok(()));
+        };
+        let written = match self.plans[module].write(&mut self.state, event, seen, slot.rest()) {
+            Ok(Some(written)) => written,
+            Ok(None) => return Ok(Ok(())),
+            Err(Full) => {
+                let begun = slot.rest().len();
+                slot.discard(begun);
+                return Ok(Err(Full));
+            }
+        };
+        let position = slot.position() + written.row as u32;
+        slot.commit(written.bytes);
+        let batch = match round.batches.last() {
+            Some(last) if Rc::ptr_eq(last, batch) => round.batches.len() - 1,
+            Some(_) | None => {
+                round.batches.push(batch.clone());
+                round.batches.len() - 1
+            }
+        };
+        part.rows.push(Row {
+            position,
+            batch: batch as u32,
+            record: record as u32,
+            number: event.number,
+            seen,
+        });
+        round.rows += 1;
+        self.counters.rows += 1;
+        self.counters.rows_truncated += u64::from(written.truncated);
+        Ok(Ok(()))
+    }
+
+    /// Sees to it that there is a round, and in it a slot for the module.
+    fn open_slot(&mut self, module: usize, number: u64) -> Result<(), PipelineError> {
+        let modules = self.epoch.modules.len();
+        let epoch = &self.epoch;
+        let round = self.open.get_or_insert_with(|| Round {
+            epoch: epoch.clone(),
+            batches: Vec::new(),
+            parts: (0..modules).map(|_| Part::default()).collect(),
+            rows: 0,
+            first: number,
+            unanswered: 0,
+        });
+        if !matches!(round.parts[module].place, Place::Nowhere) {
+            return Ok(());
+        }
+        let slot = loop {
+            if let Some(slot) = self.window.claim() {
+                break slot;
+            }
+            // Every slot is with the judge, which is bound by its budgets.
+            let answer = self
+                .judge
+                .blocking_receive()
+                .ok_or(PipelineError::NoJudge)?;
+            self.take(answer);
+        };
+        let rows = self.spare_rows.pop().unwrap_or_default();
+        if let Some(round) = &mut self.open {
+            round.parts[module].place = Place::Filling(slot);
+            round.parts[module].rows = rows;
+        }
+        Ok(())
+    }
+
+    /// Closes the open windows and sends them to the judge.
+    pub fn flush(&mut self) -> Result<(), PipelineError> {
+        let Some(mut round) = self.open.take() else {
+            return Ok(());
+        };
+        self.plans.iter_mut().for_each(Plan::begin_window);
+        let mut messages = Vec::with_capacity(round.parts.len());
+        for (index, part) in round.parts.iter_mut().enumerate() {
+            let Place::Filling(slot) = std::mem::take(&mut part.place) else {
+                continue;
+            };
+            let filled = slot.close();
+            let range = filled.range();
+            part.window = self.windows;
+            self.windows += 1;
+            self.counters.windows += 1;
+            let message = ToJudge::Judge {
+                window: part.window,
+                epoch: round.epoch.id,
+                ruleset: index as u32,
+                slot: filled.slot(),
+                first: range.start,
+                end: range.end,
+                rows: part.rows.len() as u32,
+            };
+            part.place = Place::Judged(filled);
+            round.unanswered += 1;
+            messages.push(message);
+        }
+        self.flying.push_back(round);
+        for message in messages {
+            self.send(message)?;
+        }
+        self.finish_rounds();
+        Ok(())
+    }
+
+    /// Waits until every window sent is judged and its alerts are rendered.
+    pub fn drain(&mut self) -> Result<(), PipelineError> {
+        self.flush()?;
+        while !self.flying.is_empty() {
+            let answer = self
+                .judge
+                .blocking_receive()
+                .ok_or(PipelineError::NoJudge)?;
+            self.take(answer);
+        }
+        Ok(())
+    }
+
+    /// Waits for the judge's next answer; for a caller that has nothing else to do. May be given
+    /// up at any time.
+    pub async fn answer(&mut self) -> Result<FromJudge, PipelineError> {
+        self.judge.receive().await.ok_or(PipelineError::NoJudge)
+    }
+
+    /// Takes an answer that [`Pipeline::answer`] gave.
+    pub fn take(&mut self, answer: FromJudge) {
+        match answer {
+            FromJudge::Judged {
+                window,
+                ruleset,
+                hits,
+                lost_hits,
+                invalid_hits,
+                ..
+            } => {
+                self.counters.hits_lost += lost_hits + invalid_hits;
+                if let Some(part) = self.answered(window, ruleset) {
+                    part.hits = hits;
+                }
+            }
+            FromJudge::Failed {
+                window,
+                epoch,
+                ruleset,
+                kind,
+                message,
+                rows,
+                ..
+            } => {
+                self.counters.rows_unjudged += u64::from(rows);
+                if kind.is_strike() {
+                    self.counters.module_failures += 1;
+                }
+                // Of a quarantined module it has been said once.
+                if kind != FailureKind::Quarantined {
+                    let name = self.module_name(epoch, ruleset);
+                    tracing::warn!(
+                        "module `{name}` failed ({kind}), {rows} events unjudged: {message}"
+                    );
+                }
+                self.answered(window, ruleset);
+            }
+            FromJudge::Quarantined { epoch, ruleset } => {
+                let name = self.module_name(epoch, ruleset);
+                tracing::error!(
+                    "module `{name}` failed too often and is set aside: its rules no longer alert"
+                );
+            }
+            // An epoch is waited for in `prepare`; the judge says nothing else of one.
+            FromJudge::Installed { .. } | FromJudge::Refused { .. } => {}
+        }
+        self.finish_rounds();
+    }
+
+    fn module_name(&self, epoch: u32, ruleset: u32) -> String {
+        let rounds = self.flying.iter().map(|round| &round.epoch);
+        rounds
+            .chain([&self.epoch])
+            .find(|known| known.id == epoch)
+            .and_then(|known| known.modules.get(ruleset as usize))
+            .map_or_else(
+                || format!("{epoch}/{ruleset}"),
+                |module| module.name.clone(),
+            )
+    }
+
+    /// The part that a window was, which is now answered for.
+    fn answered(&mut self, window: u64, ruleset: u32) -> Option<&mut Part> {
+        let round = self.flying.iter_mut().find(|round| {
+            let part = round.parts.get(ruleset as usize);
+            part.is_some_and(|part| part.window == window && matches!(part.place, Place::Judged(_)))
+        })?;
+        round.unanswered -= 1;
+        let part = &mut round.parts[ruleset as usize];
+        // Gives the slot back.
+        part.place = Place::Nowhere;
+        Some(part)
+    }
+
+    fn take_all_that_is_there(&mut self) {
+        while let Ok(answer) = self.judge.try_receive() {
+            self.take(answer);
+        }
+    }
+
+    /// Renders the alerts of the rounds that are judged, oldest first, and frees what only they
+    /// needed.
+    fn finish_rounds(&mut self) {
+        while self
+            .flying
+            .front()
+            .is_some_and(|round| round.unanswered == 0)
+        {
+            let Some(round) = self.flying.pop_front() else {
+                return;
+            };
+            self.render(&round);
+            for part in round.parts {
+                let mut rows = part.rows;
+                rows.clear();
+                self.spare_rows.push(rows);
+            }
+            let still_needed = self.flying.front().or(self.open.as_ref());
+            self.state
+                .release(still_needed.map_or(self.number, |round| round.first));
+        }
+    }
+
+    fn render(&mut self, round: &Round) {
+        let mut hits: Vec<(u64, usize, u32, Row)> = Vec::new();
+        for (module, part) in round.parts.iter().enumerate() {
+            for hit in &part.hits {
+                let found = part.rows.binary_search_by_key(&hit.row, |row| row.position);
+                match found {
+                    Ok(index) => {
+                        let row = part.rows[index];
+                        hits.push((row.number, module, hit.rule, row));
+                    }
+                    // A hit on a process row: no event to speak of.
+                    Err(_) => self.counters.hits_lost += 1,
+                }
+            }
+        }
+        hits.sort_by_key(|(number, module, rule, _)| (*number, *module, *rule));
+        for (number, module, rule, row) in hits {
+            let Some(rule) = round.epoch.modules[module]
+                .manifest()
+                .rules
+                .get(rule as usize)
+            else {
+                self.counters.hits_lost += 1;
+                continue;
+            };
+            let bytes = round.batches[row.batch as usize].record(row.record as usize);
+            let Ok(record) = Record::parse(bytes) else {
+                continue;
+            };
+            let event = event::decode(&record, &self.state.clock(), number);
+            let view = View {
+                event: &event,
+                state: &self.state,
+                seen: row.seen,
+            };
+            let alert = Alert::render(rule, &view, &mut self.scratch);
+            self.counters.alerts += 1;
+            (self.alerts)(alert);
+        }
+    }
+
+    /// Sends to the judge; where its queue is full, takes answers until it is not.
+    fn send(&mut self, mut message: ToJudge) -> Result<(), PipelineError> {
+        loop {
+            match self.judge.send(message) {
+                Ok(()) => return Ok(()),
+                Err(SendError::Gone(_)) => return Err(PipelineError::NoJudge),
+                Err(SendError::Full(back)) => message = back,
+            }
+            let answer = self
+                .judge
+                .blocking_receive()
+                .ok_or(PipelineError::NoJudge)?;
+            self.take(answer);
+        }
+    }
+}
