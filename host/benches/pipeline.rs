@@ -1,0 +1,353 @@
+//! Nanoseconds an event of each stage, from decode to hit, over a made-up machine whose mix has
+//! about 40 % of events that rules want; beside it `oracle`, the plain evaluator, over the same
+//! rows. What handing windows over costs by itself is measured in `sandbox.rs`. `cargo bench -p saker --bench pipeline`; the figures stand in README.md.
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use saker::config::Matching;
+use saker::event::{self, Clock};
+use saker::extract::row::Full;
+use saker::modules::{Epoch, Module, Selection};
+use saker::pipeline::{Pipeline, Setup};
+use saker::sandbox::{FromJudge, Judge, Limits, ToJudge};
+use saker::source::merge::Batch;
+use saker::source::synthetic::{Options as Machine, Synthetic};
+use saker::state::State;
+use saker::window::{Filled, Window};
+use saker_ebpf::record::Record;
+use saker_rules_compiler::{Options, Ruleset, Source, compile, oracle};
+use saker_rules_schema::event::EventType;
+use saker_rules_schema::manifest::Priority;
+use saker_rules_schema::row::PROCESS_ROW;
+use std::fmt::Write;
+use std::hint::black_box;
+use std::rc::Rc;
+use std::time::Duration;
+
+const CLOCK: Clock = Clock {
+    boot_to_epoch_ns: 1_750_000_000_000_000_000,
+};
+const EVENTS: usize = 20_000;
+
+/// A hundred rules built like those that people run: macros for the event, lists of programs,
+/// path prefixes, exceptions by parent and command line. None of them matches, as most events
+/// of a healthy machine match no rule.
+fn hundred_rules() -> String {
+    let mut yaml = String::from(
+        "
+- list: shells
+  items: [ash, csh, ksh, zsh, tcsh, fish]
+- list: package_managers
+  items: [apt, apt-get, dpkg, rpm, yum, dnf, apk, pacman, zypper, snapd]
+- list: editors
+  items: [vi, vim, nano, emacs, ed, joe]
+- macro: open_read
+  condition: (evt.type in (open, openat, openat2) and evt.is_open_read=true and fd.num>=0)
+- macro: open_write
+  condition: (evt.type in (open, openat, openat2) and evt.is_open_write=true and fd.num>=0)
+- macro: spawned
+  condition: (evt.type in (execve, execveat))
+- macro: by_package_manager
+  condition: (proc.name in (package_managers) or proc.aname in (package_managers))
+",
+    );
+    for n in 0..100 {
+        let condition = match n % 10 {
+            0..=2 => format!(
+                "open_read and (fd.name in (/etc/secret{n}, /etc/vault{n}/key) or fd.directory = /etc/pam{n}.d) \
+                 and not proc.name in (shells) and not by_package_manager"
+            ),
+            3 | 4 => format!(
+                "open_write and fd.name startswith /srv/protected{n}/ and not proc.name in (editors)"
+            ),
+            5 => format!(
+                "open_write and fd.name contains /.secret{n}/ and not proc.pname = backup{n}"
+            ),
+            6 => format!(
+                "spawned and proc.name in (tool{n}, nc{n}, socat{n}) and not proc.pname in (shells)"
+            ),
+            7 => format!(
+                "spawned and proc.cmdline contains \"--evil{n}\" and not by_package_manager"
+            ),
+            8 => format!(
+                "evt.type = connect and fd.sport = {} and not proc.name in (curl, wget, agent{n})",
+                4000 + n
+            ),
+            _ => format!(
+                "evt.type in (unlink, unlinkat) and evt.arg.path endswith .bak{n} and user.name != root"
+            ),
+        };
+        let _ = write!(
+            yaml,
+            "- rule: rule {n}\n  desc: d\n  condition: >\n    {condition}\n  output: \"%proc.cmdline %fd.name\"\n  priority: WARNING\n"
+        );
+    }
+    yaml
+}
+
+fn ruleset(keep_bytes: bool) -> Ruleset {
+    let sources = [Source {
+        name: "bench.yaml".into(),
+        text: hundred_rules(),
+    }];
+    let compilation = compile(&sources, &Options { keep_bytes });
+    compilation.ruleset.unwrap_or_else(|| {
+        panic!(
+            "{}",
+            saker_rules_compiler::render(&compilation.diagnostics, &sources, false)
+        )
+    })
+}
+
+fn epoch(ruleset: &Ruleset) -> Epoch {
+    let module = Module::compiled("bench", ruleset.wasm.clone()).expect("valid");
+    let selection = Selection {
+        priority: Priority::Debug,
+        matching: Matching::All,
+    };
+    Epoch::new(1, vec![module], selection)
+}
+
+fn batch() -> (Batch, Batch) {
+    let mut machine = Synthetic::new(Machine {
+        seed: 1,
+        processes: 100,
+    });
+    let (mut births, mut events) = (Batch::new(), Batch::new());
+    machine.fill(&mut births, 1_000);
+    machine.fill(&mut events, EVENTS);
+    (births, events)
+}
+
+fn state_after(batch: &Batch) -> State {
+    let mut state = State::new(Default::default(), CLOCK);
+    // As a pipeline with these rules has it.
+    state.keep_all_descriptors(false);
+    for (number, bytes) in batch.records().enumerate() {
+        let record = Record::parse(bytes).expect("made here");
+        state.apply(&event::decode(&record, &CLOCK, number as u64 + 1));
+    }
+    state
+}
+
+/// Windows full of the batch's rows, and how many event rows they hold.
+struct Rows {
+    window: Window,
+    filled: Vec<Filled>,
+    rows: usize,
+}
+
+fn write_rows(epoch: &Epoch, births: &Batch, events: &Batch, most: usize) -> Rows {
+    let mut state = state_after(births);
+    let window = Window::create(64).expect("memory");
+    let mut rows = Rows {
+        window,
+        filled: Vec::new(),
+        rows: 0,
+    };
+    let plan = &mut epoch.plans().expect("the compiler's layouts are possible")[0];
+    let mut slot = rows.window.claim().expect("a slot");
+    for (index, bytes) in events.records().enumerate() {
+        if rows.rows == most {
+            break;
+        }
+        let record = Record::parse(bytes).expect("made here");
+        let event = event::decode(&record, &CLOCK, (births.len() + index) as u64 + 1);
+        let seen = state.apply(&event);
+        loop {
+            match plan.write(&mut state, &event, seen, slot.rest()) {
+                Ok(None) => break,
+                Ok(Some(written)) => {
+                    slot.commit(written.bytes);
+                    rows.rows += 1;
+                    break;
+                }
+                Err(Full) => {
+                    let begun = slot.rest().len();
+                    slot.discard(begun);
+                    let full = std::mem::replace(&mut slot, rows.window.claim().expect("a slot"));
+                    rows.filled.push(full.close());
+                    plan.begin_window();
+                }
+            }
+        }
+    }
+    rows.filled.push(slot.close());
+    rows
+}
+
+fn judge_of(rows: &Rows, epoch: &Epoch) -> Judge {
+    let mut judge = Judge::spawn(rows.window.fd(), Limits::default()).expect("threads");
+    judge
+        .send(ToJudge::Install {
+            epoch: 1,
+            rulesets: epoch.images(),
+        })
+        .expect("room");
+    assert!(matches!(
+        judge.blocking_receive(),
+        Some(FromJudge::Installed { .. })
+    ));
+    judge
+}
+
+/// Sends every window and waits for the answers; CPU nanoseconds the judge took.
+fn judge_all(judge: &mut Judge, rows: &Rows) -> u64 {
+    let mut cpu = 0;
+    for (number, filled) in rows.filled.iter().enumerate() {
+        let message = ToJudge::Judge {
+            window: number as u64,
+            epoch: 1,
+            ruleset: 0,
+            slot: filled.slot(),
+            first: filled.range().start,
+            end: filled.range().end,
+            rows: 0,
+        };
+        judge.send(message).expect("room");
+    }
+    for _ in &rows.filled {
+        match judge.blocking_receive() {
+            Some(FromJudge::Judged { cpu_ns, hits, .. }) => {
+                assert!(hits.is_empty(), "the bench's rules match nothing");
+                cpu += cpu_ns;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    cpu
+}
+
+/// Rows of a window: (bytes of the process row, bytes of the event row).
+fn rows_of(filled: &Filled) -> Vec<(&[u8], &[u8])> {
+    let (mut rest, mut processes, mut rows) = (filled.rows(), Vec::new(), Vec::new());
+    while !rest.is_empty() {
+        let number = |at: usize| u32::from_le_bytes(rest[at..at + 4].try_into().expect("4"));
+        let (row, after) = rest.split_at(number(0) as usize);
+        if number(4) as u16 == PROCESS_ROW {
+            processes.push(row);
+        } else {
+            rows.push((processes[number(24) as usize], row));
+        }
+        rest = after;
+    }
+    rows
+}
+
+fn stages(c: &mut Criterion) {
+    let (births, events) = batch();
+    let compiled = ruleset(false);
+    let epoch = epoch(&compiled);
+    let mut group = c.benchmark_group("per event");
+    group.throughput(Throughput::Elements(events.len() as u64));
+
+    group.bench_function("decode", |b| {
+        b.iter(|| {
+            for (number, bytes) in events.records().enumerate() {
+                let record = Record::parse(bytes).expect("made here");
+                black_box(event::decode(&record, &CLOCK, number as u64 + 1));
+            }
+        });
+    });
+    group.bench_function("decode + state", |b| {
+        b.iter_batched_ref(
+            || state_after(&births),
+            |state| {
+                for (number, bytes) in events.records().enumerate() {
+                    let record = Record::parse(bytes).expect("made here");
+                    let number = (births.len() + number) as u64 + 1;
+                    black_box(state.apply(&event::decode(&record, &CLOCK, number)));
+                    if number.is_multiple_of(1024) {
+                        state.release(number);
+                    }
+                }
+            },
+            BatchSize::LargeInput,
+        );
+    });
+    let events = Rc::new(events);
+    let births = Rc::new(births);
+    group.bench_function("decode to hit (whole pipeline)", |b| {
+        let window = Window::create(8).expect("memory");
+        let judge = Judge::spawn(window.fd(), Limits::default()).expect("threads");
+        let setup = Setup {
+            state: State::new(Default::default(), CLOCK),
+            window,
+            judge,
+            rows_max: 4096,
+            alerts: Box::new(|alert| panic!("the bench's rules match nothing: {alert:?}")),
+        };
+        let again = epoch_again(&compiled);
+        let mut pipeline = Pipeline::new(setup, again).expect("valid");
+        pipeline.push(&births).expect("the judge lives");
+        b.iter(|| {
+            pipeline.push(&events).expect("the judge lives");
+            pipeline.drain().expect("the judge lives");
+        });
+    });
+    group.finish();
+    share_of_wanted(&epoch, &events);
+}
+
+fn epoch_again(ruleset: &Ruleset) -> Epoch {
+    epoch(ruleset)
+}
+
+/// Says what the mix is like, so that figures can be compared.
+fn share_of_wanted(epoch: &Epoch, events: &Batch) {
+    let wanted: Vec<EventType> = epoch.wanted().collect();
+    let kinds = events.records().filter_map(|bytes| {
+        event::decode(&Record::parse(bytes).expect("made here"), &CLOCK, 1).kind
+    });
+    let (mut all, mut of_interest) = (0, 0);
+    for kind in kinds {
+        all += 1;
+        of_interest += usize::from(wanted.contains(&kind));
+    }
+    println!("mix: {of_interest} of {all} events are wanted by the rules");
+}
+
+fn evaluation(c: &mut Criterion) {
+    let (births, events) = batch();
+    let lean = ruleset(false);
+    let lean_epoch = epoch(&lean);
+    let rows = write_rows(&lean_epoch, &births, &events, usize::MAX);
+    let mut group = c.benchmark_group("per row");
+    group.throughput(Throughput::Elements(rows.rows as u64));
+
+    let mut judge = judge_of(&rows, &lean_epoch);
+    group.bench_function("evaluate, 100 rules compiled", |b| {
+        // The judge's own CPU time, so that handing over is not counted in.
+        b.iter_custom(|times| {
+            (0..times)
+                .map(|_| Duration::from_nanos(judge_all(&mut judge, &rows)))
+                .sum()
+        });
+    });
+    group.bench_function("hand over and evaluate", |b| {
+        b.iter(|| judge_all(&mut judge, &rows));
+    });
+
+    // The oracle reads bytes, so its rows carry them.
+    let full = ruleset(true);
+    let full_epoch = epoch(&full);
+    let full_rows = write_rows(&full_epoch, &births, &events, rows.rows);
+    assert_eq!(full_rows.rows, rows.rows, "the same rows");
+    let windows: Vec<_> = full_rows.filled.iter().map(rows_of).collect();
+    group.bench_function("evaluate, 100 rules by oracle", |b| {
+        b.iter(|| {
+            for (process, row) in windows.iter().flatten() {
+                let code = u16::from_le_bytes([row[4], row[5]]);
+                let event = EventType::from_code(code).expect("written here");
+                let values = oracle::RowValues::new(&full.manifest, event, row, process)
+                    .expect("written here");
+                for condition in &full.conditions {
+                    black_box(oracle::holds(condition, &values, event));
+                }
+            }
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, stages, evaluation);
+criterion_main!(benches);

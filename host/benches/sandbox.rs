@@ -1,0 +1,116 @@
+//! What it costs to hand a window over to the judge: messages, threads, and the call itself.
+//! `walk` beside `empty` is what a module pays for finding the rows. Elements are rows, so the
+//! time per element is the cost per row.
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use saker::sandbox::{FromJudge, Judge, Limits, RulesetImage, ToJudge};
+use saker::window::{Filled, Window};
+use saker_rules_schema::abi;
+use saker_rules_schema::manifest::Manifest;
+
+const ROWS: u32 = 1000;
+/// A row of eight slots.
+const ROW_BYTES: usize = 104;
+
+const WALK: &str = "
+  (block $done
+    (loop $next
+      (br_if $done (i32.ge_u (local.get 0) (local.get 1)))
+      (local.set 0 (i32.add (local.get 0) (i32.load $window (local.get 0))))
+      (br $next)))
+  (i32.const 0)";
+
+fn module(body: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(module
+             (import "saker" "window" (memory $window 1))
+             (memory (export "memory") 1 16)
+             (func (export "evaluate") (param i32 i32) (result i32) {body}))"#
+    );
+    let manifest = Manifest {
+        hits_at: 1024,
+        hits_max: 1024,
+        heap_at: 16_384,
+        ..Manifest::default()
+    };
+    let mut wasm = wat::parse_str(text).expect("the text is a module");
+    let mut section = vec![abi::MANIFEST_SECTION.len() as u8];
+    section.extend_from_slice(abi::MANIFEST_SECTION.as_bytes());
+    section.extend(manifest.encode());
+    wasm.extend([0, section.len() as u8]);
+    wasm.extend(section);
+    wasm
+}
+
+fn fill(window: &Window) -> Filled {
+    let mut slot = window.claim().expect("a free slot");
+    for _ in 0..ROWS {
+        slot.rest()[..4].copy_from_slice(&(ROW_BYTES as u32).to_le_bytes());
+        slot.commit(ROW_BYTES);
+    }
+    slot.close()
+}
+
+fn hand_over(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("hand_over");
+    group.throughput(Throughput::Elements(ROWS.into()));
+    for (name, body) in [("empty", "(i32.const 0)"), ("walk", WALK)] {
+        let window = Window::create(4).expect("a window");
+        let mut judge = Judge::spawn(window.fd(), Limits::default()).expect("a judge");
+        let rulesets = vec![RulesetImage {
+            wasm: module(body),
+            ..RulesetImage::default()
+        }];
+        judge
+            .send(ToJudge::Install { epoch: 1, rulesets })
+            .expect("room in the queue");
+        let installed = judge.blocking_receive();
+        assert_eq!(installed, Some(FromJudge::Installed { epoch: 1 }));
+        let filled = fill(&window);
+        let send = |judge: &Judge| {
+            let message = ToJudge::Judge {
+                window: 1,
+                epoch: 1,
+                ruleset: 0,
+                slot: filled.slot(),
+                first: filled.range().start,
+                end: filled.range().end,
+                rows: ROWS,
+            };
+            judge.send(message).expect("room in the queue");
+        };
+        let receive = |judge: &mut Judge| {
+            let answer = judge.blocking_receive();
+            assert!(matches!(answer, Some(FromJudge::Judged { .. })));
+        };
+        // There and back, one window at a time: both threads go to sleep in between.
+        group.bench_function(format!("{name}/one at a time"), |bencher| {
+            bencher.iter(|| {
+                send(&judge);
+                receive(&mut judge);
+            });
+        });
+        // As live: the next window is under way while one is judged.
+        group.bench_function(format!("{name}/three in flight"), |bencher| {
+            for _ in 0..2 {
+                send(&judge);
+            }
+            bencher.iter(|| {
+                send(&judge);
+                receive(&mut judge);
+            });
+            for _ in 0..2 {
+                receive(&mut judge);
+            }
+        });
+        let counters = judge.counters()[&(1, 0)];
+        println!(
+            "{name}: {:.2} ns of the judge's CPU time a row",
+            counters.cpu_ns as f64 / counters.rows as f64
+        );
+    }
+    group.finish();
+}
+
+criterion_group!(benches, hand_over);
+criterion_main!(benches);

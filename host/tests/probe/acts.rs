@@ -1,0 +1,183 @@
+//! What the children of the probe's tests do: this test program is started again with
+//! `SAKER_TEST_ACT` naming the act.
+
+use std::arch::asm;
+use std::ffi::CString;
+use std::fs;
+use std::io::Write;
+use std::net::TcpStream;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use saker::source::ebpf::{Options, Probe, Scope};
+
+use super::{all_calls, everything};
+
+/// The test to run in the child.
+pub(crate) const NAME: &str = "acts::the_child_of_another_test_does_its_act";
+
+/// Not a test by itself, and empty unless another started it.
+#[test]
+fn the_child_of_another_test_does_its_act() {
+    let Ok(act) = std::env::var("SAKER_TEST_ACT") else {
+        return;
+    };
+    let (act, argument) = act.split_once(' ').unwrap_or((&act, ""));
+    match act {
+        "open" => act_open(),
+        "memfd" => act_memfd(),
+        "connect" => drop(TcpStream::connect((
+            "127.0.0.1",
+            argument.parse().expect("a port"),
+        ))),
+        "int80" => act_int80(),
+        "setresuid" => {
+            let nobody = 65534;
+            // SAFETY: changes credentials of this process, which is about to end.
+            let answer = unsafe { libc::syscall(libc::SYS_setresuid, nobody, nobody, nobody) };
+            assert_eq!(answer, 0);
+        }
+        "overlay" => act_overlay(Path::new(argument)),
+        "flood" => {
+            for _ in 0..20_000 {
+                drop(fs::File::open("/etc/hostname"));
+            }
+        }
+        "open-on-every-cpu" => act_open_on_every_cpu(),
+        "watch-oneself" => act_watch_oneself(argument),
+        other => panic!("no act `{other}`"),
+    }
+}
+
+fn act_open() {
+    fs::read("/proc/self/root/etc/hostname").expect("read");
+    std::env::set_current_dir("/etc").expect("there is /etc");
+    fs::read("hostname").expect("read");
+    fs::read("no/such/file").expect_err("it is not there");
+    std::env::set_current_dir("/tmp").expect("there is /tmp");
+    fs::write("/tmp/saker-probe-test-new", "x").expect("written");
+    // The plain calls, where the library prefers the others.
+    for _ in 0..30 {
+        fs::read("/etc/hostname").expect("read");
+    }
+    let (old, new) = (c"/tmp/saker-probe-test-new", c"saker-probe-test-newer");
+    // SAFETY: both are NUL-ended strings.
+    unsafe {
+        assert_eq!(
+            libc::syscall(libc::SYS_rename, old.as_ptr(), new.as_ptr()),
+            0
+        );
+        assert_eq!(libc::syscall(libc::SYS_chmod, new.as_ptr(), 0o4755), 0);
+    }
+    fs::remove_file("/tmp/saker-probe-test-newer").expect("removed");
+}
+
+fn act_memfd() {
+    // SAFETY: a NUL-ended name; the descriptor is new and ours.
+    let payload = unsafe { OwnedFd::from_raw_fd(libc::memfd_create(c"payload".as_ptr(), 0)) };
+    let program = format!("/proc/self/fd/{}", payload.as_raw_fd());
+    let mut payload = fs::File::from(payload);
+    payload
+        .write_all(&fs::read("/bin/true").expect("read"))
+        .expect("written");
+    let status = Command::new(program)
+        .arg0("fileless")
+        .arg("argument")
+        .status();
+    assert!(status.expect("it runs").success());
+}
+
+fn act_int80() {
+    // SAFETY: a new private mapping below 4 GiB; the string fits; `int 0x80` preserves what is
+    // not declared clobbered; rbx is put back.
+    let fd = unsafe {
+        let page = libc::mmap(
+            std::ptr::null_mut(),
+            4096,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_32BIT,
+            -1,
+            0,
+        );
+        assert_ne!(page, libc::MAP_FAILED);
+        let name = c"/etc/hostname";
+        std::ptr::copy_nonoverlapping(name.as_ptr(), page.cast(), name.count_bytes() + 1);
+        let fd: u64;
+        asm!(
+            "xchg {path}, rbx",
+            "int 0x80",
+            "xchg {path}, rbx",
+            path = inout(reg) page as u64 => _,
+            inlateout("rax") 5u64 => fd,
+            in("rcx") 0u64,
+            in("rdx") 0u64,
+            out("r8") _, out("r9") _, out("r10") _, out("r11") _,
+        );
+        fd as i32
+    };
+    assert!(fd >= 0, "open answered {fd}");
+}
+
+fn act_overlay(folder: &Path) {
+    let c = |text: String| CString::new(text).expect("no NUL in it");
+    let base = folder.display();
+    // SAFETY: no arguments but numbers.
+    assert_eq!(unsafe { libc::unshare(libc::CLONE_NEWNS) }, 0);
+    let mount = |source: &str, target: String, kind: &str, flags, data: String| {
+        let (source, target) = (c(source.into()), c(target));
+        let (kind, data) = (c(kind.into()), c(data));
+        // SAFETY: NUL-ended strings that outlive the call.
+        unsafe {
+            libc::mount(
+                source.as_ptr(),
+                target.as_ptr(),
+                kind.as_ptr(),
+                flags,
+                data.as_ptr().cast(),
+            ) == 0
+        }
+    };
+    let private = libc::MS_REC | libc::MS_PRIVATE;
+    assert!(mount("none", "/".into(), "none", private, String::new()));
+    assert!(mount("tmpfs", base.to_string(), "tmpfs", 0, String::new()));
+    for part in ["lower", "upper", "work", "merged"] {
+        fs::create_dir(folder.join(part)).expect("made");
+    }
+    fs::write(folder.join("lower/old"), "x").expect("written");
+    let layers = format!("lowerdir={base}/lower,upperdir={base}/upper,workdir={base}/work");
+    if !mount("overlay", format!("{base}/merged"), "overlay", 0, layers) {
+        std::process::exit(77);
+    }
+    fs::read(folder.join("merged/old")).expect("read");
+    fs::write(folder.join("merged/new"), "y").expect("written");
+}
+
+fn act_open_on_every_cpu() {
+    let all = rustix::thread::sched_getaffinity(None).expect("our CPUs");
+    for cpu in (0..rustix::thread::CpuSet::MAX_CPU).filter(|cpu| all.is_set(*cpu)) {
+        let mut one = rustix::thread::CpuSet::new();
+        one.set(cpu);
+        rustix::thread::sched_setaffinity(None, &one).expect("moved");
+        fs::read("/etc/hostname").expect("read");
+    }
+}
+
+fn act_watch_oneself(folder: &str) {
+    let options = Options {
+        scope: Some(Scope::Path(folder.into())),
+        ..Options::default()
+    };
+    let mut probe = Probe::load(&options).expect("the probe loads");
+    probe
+        .set_interest(&all_calls())
+        .expect("interest is written");
+    fs::read("/etc/hostname").expect("read");
+    let child = Command::new("/bin/sh")
+        .args(["-c", "/bin/true; cat /etc/hostname"])
+        .output();
+    assert!(child.expect("it runs").status.success());
+    assert_eq!(everything(&mut probe).len(), 0, "we saw ourselves");
+    assert_eq!(probe.drops().expect("counts are read").attempted, 0);
+}
