@@ -1,0 +1,243 @@
+//! What a user meets on the command line: results, and above all what goes wrong.
+
+use crate::needs;
+use crate::program::{saker, workspace};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Output};
+
+fn run(args: &[&str]) -> Output {
+    Command::new(saker())
+        .args(args)
+        .current_dir(workspace())
+        .output()
+        .expect("saker runs")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
+}
+
+fn file(folder: &tempfile::TempDir, name: &str, content: impl AsRef<[u8]>) -> String {
+    let path = folder.path().join(name);
+    std::fs::write(&path, content).expect("a folder of the test");
+    path.display().to_string()
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder for files of the test")
+}
+
+#[test]
+fn the_bundled_rules_are_flawless() {
+    let output = run(&["check", "rules/default/saker_rules.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output), "rules/default/saker_rules.yaml: Ok\n");
+    assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn a_bad_rule_file_is_answered_with_every_mistake_and_its_place() {
+    let folder = folder();
+    let bad = file(
+        &folder,
+        "bad.yaml",
+        "- rule: one\n  desc: d\n  condition: evt.type = open and fd.nam = /x\n  output: o\n  priority: WARNING\n\
+         - rule: two\n  desc: d\n  condition: evt.type = open and (proc.name = x\n  output: o\n  priority: WARNING\n\
+         - rule: three\n  desc: d\n  condition: evt.type = open and unknown_macro\n  output: '%no.such'\n  priority: WRONG\n",
+    );
+    for command in [
+        &["check", &bad][..],
+        &["run", "-r", &bad],
+        &["compile", &bad, "-o", "/dev/null"],
+    ] {
+        let output = run(command);
+        assert_eq!(
+            output.status.code(),
+            Some(3),
+            "{command:?}: {}",
+            stderr(&output)
+        );
+        let said = stderr(&output);
+        for (line, what) in [
+            (3, "fd.nam"),
+            (8, ""),
+            (13, "unknown_macro"),
+            (14, "no.such"),
+            (15, "WRONG"),
+        ] {
+            let place = format!("bad.yaml:{line}:");
+            assert!(
+                said.contains(&place) && said.contains(what),
+                "no {place} {what} in\n{said}"
+            );
+        }
+        assert!(said.contains("fd.name"), "no suggestion in\n{said}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_or_not_text_is_named() {
+    let folder = folder();
+    let output = run(&["check", "/nonexistent/rules.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("`/nonexistent/rules.yaml`"),
+        "{}",
+        stderr(&output)
+    );
+    let binary = file(&folder, "binary.yaml", [0xff, 0xfe, 0x00]);
+    let output = run(&["check", &binary]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("not UTF-8"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_wasm_file_that_is_none_is_refused() {
+    let folder = folder();
+    for (name, content) in [
+        ("text.wasm", &b"not a module"[..]),
+        ("empty.wasm", b"\0asm\x01\0\0\0"),
+    ] {
+        let path = file(&folder, name, content);
+        for command in [&["check", &path][..], &["run", "-r", &path]] {
+            let output = run(command);
+            assert_eq!(
+                output.status.code(),
+                Some(3),
+                "{command:?}: {}",
+                stderr(&output)
+            );
+            assert!(stderr(&output).contains(name), "{}", stderr(&output));
+        }
+    }
+}
+
+#[test]
+fn a_compiled_module_is_written_whole_or_not_at_all() {
+    let folder = folder();
+    let module = folder.path().join("out.wasm").display().to_string();
+    let output = run(&["compile", "rules/default/saker_rules.yaml", "-o", &module]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(
+        std::fs::read(&module)
+            .expect("written")
+            .starts_with(b"\0asm")
+    );
+    let output = run(&["check", &module]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+
+    let bad = file(&folder, "bad.yaml", "- rule: [");
+    let other = folder.path().join("other.wasm").display().to_string();
+    assert_eq!(run(&["compile", &bad, "-o", &other]).status.code(), Some(3));
+    let nowhere = folder
+        .path()
+        .join("no/such/folder.wasm")
+        .display()
+        .to_string();
+    assert_eq!(run(&["compile", "-o", &nowhere]).status.code(), Some(1));
+    let left: Vec<_> = std::fs::read_dir(folder.path())
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn fields_and_events_are_listed_for_people_and_for_programs() {
+    let fields = stdout(&run(&["list", "fields"]));
+    for name in ["proc.aname[n]", "evt.arg.NAME", "fd.name", "container.id"] {
+        assert!(fields.contains(name), "{name}");
+    }
+    for line in stdout(&run(&["list", "fields", "--json"])).lines() {
+        let field: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert!(
+            field["description"]
+                .as_str()
+                .is_some_and(|text| text.ends_with('.')),
+            "{line}"
+        );
+    }
+    let events = stdout(&run(&["list", "events"]));
+    for name in ["execve", "openat2", "ptrace", "memfd_create"] {
+        assert!(
+            events
+                .lines()
+                .any(|line| line.split(' ').next() == Some(name)),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_setting_is_answered_with_the_right_one() {
+    let output = run(&["run", "-o", "json_outptu=true"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("did you mean `json_output`?"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn without_root_the_missing_capabilities_are_named() {
+    if !needs::live() {
+        return;
+    }
+    let folder = folder();
+    let everyone = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), everyone.clone()).expect("ours");
+    let program = folder.path().join("saker");
+    std::fs::copy(saker(), &program).expect("a copy that anyone may run");
+    std::fs::set_permissions(&program, everyone).expect("ours");
+    for command in ["run", "doctor"] {
+        let output = Command::new(&program)
+            .arg(command)
+            .current_dir(folder.path())
+            .uid(65534)
+            .gid(65534)
+            .output()
+            .expect("saker runs");
+        assert_eq!(
+            output.status.code(),
+            Some(4),
+            "{command}: {}",
+            stderr(&output)
+        );
+        let said = stdout(&output) + &stderr(&output);
+        assert!(
+            said.contains("CAP_BPF") && said.contains("run as root"),
+            "{command}: {said}"
+        );
+    }
+}
+
+#[test]
+fn the_doctor_finds_this_machine_fit_where_live_tests_run() {
+    if !needs::live() {
+        return;
+    }
+    let output = run(&["doctor", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    let found: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    assert_eq!(found["able"], true);
+}
+
+#[test]
+fn a_scope_that_is_no_cgroup_is_refused() {
+    if !needs::live() {
+        return;
+    }
+    let output = run(&["run", "-o", "scope.cgroup=/nonexistent"]);
+    assert_ne!(output.status.code(), Some(0));
+    assert!(
+        stderr(&output).contains("/nonexistent"),
+        "{}",
+        stderr(&output)
+    );
+}

@@ -1,0 +1,101 @@
+//! Which of our crates may use which: the arrows of ARCHITECTURE.md, held against Cargo's own
+//! account of them.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+/// Every crate there is or will be, with those of ours it may use.
+const EDGES: &[(&str, &[&str])] = &[
+    ("saker-ebpf", &[]),
+    ("saker-rules-schema", &[]),
+    ("saker-web", &[]),
+    ("saker-rules-compiler", &["saker-rules-schema"]),
+    ("saker-rules-sdk", &["saker-rules-schema"]),
+    (
+        "saker",
+        &[
+            "saker-ebpf",
+            "saker-rules-schema",
+            "saker-rules-compiler",
+            "saker-web",
+        ],
+    ),
+    ("saker-tests", &["saker"]),
+];
+
+#[test]
+fn crates_use_only_what_the_architecture_lets_them() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
+        .current_dir(crate::program::workspace())
+        .output()
+        .expect("cargo runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let allowed: BTreeMap<&str, &[&str]> = EDGES.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for package in metadata["packages"].as_array().expect("packages") {
+        let name = package["name"].as_str().expect("a name");
+        let Some(may_use) = allowed.get(name) else {
+            wrong.push(format!("`{name}` is in no row of EDGES"));
+            continue;
+        };
+        for dependency in package["dependencies"].as_array().expect("dependencies") {
+            let used = dependency["name"].as_str().expect("a name");
+            if allowed.contains_key(used) && !may_use.contains(&used) {
+                wrong.push(format!("`{name}` must not use `{used}`"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn one_module_reads_yaml_and_one_runs_wasm() {
+    let homes = [
+        ("saphyr", "rules/compiler/src/read"),
+        ("wasmtime", "host/src/sandbox"),
+        ("aya", "host/src/source/ebpf"),
+    ];
+    let mut wrong = Vec::new();
+    for folder in [
+        "host/src",
+        "rules/compiler/src",
+        "rules/schema/src",
+        "ebpf/src",
+    ] {
+        walk(
+            &crate::program::workspace().join(folder),
+            &mut |path, text| {
+                let path = path.display().to_string();
+                for (word, home) in homes {
+                    let uses = text.lines().any(|line| {
+                        let line = line.trim_start();
+                        !line.starts_with("//") && line.contains(&format!("{word}::"))
+                    });
+                    // The doctor asks aya what this kernel can do.
+                    let doctor = word == "aya" && path.ends_with("commands/doctor.rs");
+                    if uses && !path.contains(home) && !doctor {
+                        wrong.push(format!("{path} uses {word}, whose one home is {home}"));
+                    }
+                }
+            },
+        );
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn walk(folder: &std::path::Path, each: &mut impl FnMut(&std::path::Path, &str)) {
+    for entry in std::fs::read_dir(folder).expect("a folder of the project") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            walk(&path, each);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            each(&path, &std::fs::read_to_string(&path).expect("source text"));
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Saker from outside: the program as a user runs it, on this machine's kernel.
+
+mod command_line;
+mod crate_edges;
+mod live;
+mod needs;
+mod program;

@@ -1,0 +1,31 @@
+//! What a test needs and may not find. Without it the test says so and passes; where
+//! `SAKER_REQUIRE` names it (as CI does), it fails instead.
+
+/// Whether the test can go on. `name` is what `SAKER_REQUIRE` calls the need.
+pub(crate) fn have(name: &str, missing: Option<String>) -> bool {
+    let Some(missing) = missing else { return true };
+    let required = std::env::var("SAKER_REQUIRE").unwrap_or_default();
+    assert!(
+        !required.split(',').any(|required| required.trim() == name),
+        "SAKER_REQUIRE asks for `{name}`, yet: {missing}"
+    );
+    // The test harness swallows what `eprintln!` prints in a passing test, not this.
+    let line = format!("skipped: needs {name}: {missing}\n");
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+    false
+}
+
+/// A kernel that can be watched: root, BTF, the ring buffer, a cgroup v2 to confine what is
+/// watched to the test's own processes.
+pub(crate) fn live() -> bool {
+    let missing = if !rustix::process::geteuid().is_root() {
+        Some("not root".into())
+    } else if !std::path::Path::new("/sys/kernel/btf/vmlinux").exists() {
+        Some("no BTF at /sys/kernel/btf/vmlinux".into())
+    } else if crate::program::cgroup_root().is_none() {
+        Some("no cgroup v2 mounted".into())
+    } else {
+        None
+    };
+    have("live", missing)
+}
