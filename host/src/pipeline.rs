@@ -506,7 +506,10 @@ impl Pipeline {
             for part in round.parts {
                 let mut rows = part.rows;
                 rows.clear();
-                self.spare_rows.push(rows);
+                // A part that never had a slot took none from here.
+                if rows.capacity() > 0 {
+                    self.spare_rows.push(rows);
+                }
             }
             let still_needed = self.flying.front().or(self.open.as_ref());
             self.state
