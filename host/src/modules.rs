@@ -15,6 +15,9 @@ use saker_rules_schema::field::Field;
 use saker_rules_schema::manifest::{Manifest, OutputPart, Priority};
 use std::sync::Arc;
 
+/// No epoch has more modules.
+pub const MODULES_MAX: usize = 256;
+
 /// A compiled ruleset, checked.
 #[derive(Clone)]
 pub struct Module {
@@ -89,8 +92,10 @@ impl Epoch {
 
     /// How each module's rows are written.
     pub fn plans(&self) -> Result<Vec<Plan>, PlanError> {
-        // Process rows are kept with the state under a number that tells whose they are; no
-        // more than 256 modules make an epoch.
+        if self.modules.len() > MODULES_MAX {
+            return Err(PlanError::TooManyModules(self.modules.len()));
+        }
+        // Process rows are kept with the state under a number that tells whose they are.
         let modules = self.modules.iter().enumerate();
         modules
             .map(|(index, module)| {

@@ -239,6 +239,14 @@ fn no_event_is_lost_over_many_swaps() {
     assert_eq!(numbers(&swapped), expected);
 }
 
+#[test]
+fn more_modules_than_an_epoch_can_tell_apart_are_refused() {
+    let rule =
+        module("- {rule: r, desc: d, condition: evt.type = open, output: o, priority: INFO}");
+    assert!(epoch(1, vec![rule.clone(); 256]).plans().is_ok());
+    assert!(epoch(1, vec![rule; 257]).plans().is_err());
+}
+
 /// A module that is valid in every respect and does `body` instead of judging.
 fn hostile(body: &str) -> Module {
     let manifest = Manifest {

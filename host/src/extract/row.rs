@@ -38,6 +38,8 @@ pub enum PlanError {
     NotOfProcess(FieldRef),
     /// More slots than a row can have.
     TooManySlots(usize),
+    /// More modules than an epoch can tell apart.
+    TooManyModules(usize),
 }
 
 impl std::fmt::Display for PlanError {
@@ -50,6 +52,7 @@ impl std::fmt::Display for PlanError {
                 )
             }
             PlanError::TooManySlots(slots) => write!(f, "{slots} slots in one row"),
+            PlanError::TooManyModules(modules) => write!(f, "{modules} modules at once"),
         }
     }
 }
