@@ -57,6 +57,8 @@ macro_rules! tags {
                 match n { $($n => Some(Tag::$name),)* _ => None }
             }
         }
+        // A record has an index with a place for each.
+        const _: () = { $(assert!($n < TAGS);)* };
     };
 }
 
@@ -371,13 +373,20 @@ pub enum Malformed {
     Piece,
 }
 
-/// A record that parsed: its header, and its pieces to walk.
+/// A record that parsed: its header, and its pieces by tag.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
     /// The fixed part.
     pub header: Header,
     pieces: &'a [u8],
+    /// Offset of each tag's first piece, in units of 8, plus 1; 0 = there is none.
+    first: [u16; TAGS],
 }
+
+/// Tags are below this number.
+const TAGS: usize = 32;
+/// Bytes of a piece before its content.
+const PIECE_HEAD_BYTES: usize = 8;
 
 impl<'a> Record<'a> {
     /// Parses the record at the beginning of `bytes`, all pieces' bounds checked.
@@ -401,9 +410,15 @@ impl<'a> Record<'a> {
             return Err(Malformed::Length);
         }
         let pieces = bytes.get(HEADER_BYTES..size).ok_or(Malformed::Short)?;
-        let mut walk = Pieces { rest: pieces };
-        while !walk.rest.is_empty() {
-            walk.step().ok_or(Malformed::Piece)?;
+        let mut first = [0; TAGS];
+        let mut at = 0;
+        while at < pieces.len() {
+            let (tag, next) = Piece::skip(pieces, at).ok_or(Malformed::Piece)?;
+            if let Some(first @ 0) = first.get_mut(usize::from(tag)) {
+                // A multiple of 8 below 64 KiB.
+                *first = (at / 8) as u16 + 1;
+            }
+            at = next;
         }
         Ok(Record {
             header: Header {
@@ -422,67 +437,58 @@ impl<'a> Record<'a> {
                 args: [long(64), long(72), long(80), long(88), long(96), long(104)],
             },
             pieces,
+            first,
         })
     }
 
     /// The pieces in the order the probe wrote them; those with an unknown tag are passed over.
-    #[inline]
     pub fn pieces(&self) -> impl Iterator<Item = Piece<'a>> + use<'a> {
-        let mut walk = Pieces { rest: self.pieces };
-        std::iter::from_fn(move || walk.step()).filter_map(|(tag, flags, bytes)| {
-            Some(Piece {
-                tag: Tag::from_u16(tag)?,
-                flags,
-                bytes,
-            })
+        let pieces = self.pieces;
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let (tag, next) = Piece::skip(pieces, at)?;
+            let here = std::mem::replace(&mut at, next);
+            Some((here, tag))
         })
+        .filter_map(move |(at, tag)| Piece::at(pieces, at, Tag::from_u16(tag)?))
     }
 
     /// The first piece with that tag.
+    #[inline]
     pub fn piece(&self, tag: Tag) -> Option<Piece<'a>> {
-        self.pieces().find(|piece| piece.tag == tag)
+        let at = self.first[tag as usize].checked_sub(1)?;
+        Piece::at(self.pieces, usize::from(at) * 8, tag)
     }
 
-    /// Where the pieces lie, for a reader that indexes them once: offsets for
-    /// [`Record::piece_at`], all multiples of 8 below [`RECORD_BYTES_MAX`].
+    /// Whether there is a piece with that tag.
     #[inline]
-    pub fn offsets(&self) -> impl Iterator<Item = (u32, Tag)> + use<'a> {
-        let pieces = self.pieces;
-        let mut walk = Pieces { rest: pieces };
-        std::iter::from_fn(move || {
-            let at = pieces.len() - walk.rest.len();
-            walk.step().map(|(tag, ..)| (at as u32, tag))
-        })
-        .filter_map(|(at, tag)| Some((at, Tag::from_u16(tag)?)))
-    }
-
-    /// The piece at an offset that [`Record::offsets`] gave.
-    #[inline]
-    pub fn piece_at(&self, offset: u32) -> Option<Piece<'a>> {
-        let rest = self.pieces.get(offset as usize..)?;
-        let (tag, flags, bytes) = Pieces { rest }.step()?;
-        Some(Piece {
-            tag: Tag::from_u16(tag)?,
-            flags,
-            bytes,
-        })
+    pub fn has(&self, tag: Tag) -> bool {
+        self.first[tag as usize] != 0
     }
 }
 
-struct Pieces<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Pieces<'a> {
+impl<'a> Piece<'a> {
+    /// Tag u16, flags u16 and length u32.
     #[inline]
-    fn step(&mut self) -> Option<(u16, u16, &'a [u8])> {
-        let (head, behind) = self.rest.split_first_chunk::<8>()?;
-        let tag = u16::from_le_bytes([head[0], head[1]]);
-        let flags = u16::from_le_bytes([head[2], head[3]]);
-        let len = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
-        let bytes = behind.get(..len)?;
-        self.rest = behind.get(len.checked_next_multiple_of(8)?..)?;
-        Some((tag, flags, bytes))
+    fn head(pieces: &[u8], at: usize) -> Option<(u16, u16, usize)> {
+        let head = pieces.get(at..)?.first_chunk()?;
+        let head = u64::from_le_bytes(*head);
+        Some((head as u16, (head >> 16) as u16, (head >> 32) as usize))
+    }
+
+    /// The tag of the piece at `at`, and where the next one begins.
+    #[inline]
+    fn skip(pieces: &[u8], at: usize) -> Option<(u16, usize)> {
+        let (tag, _, len) = Piece::head(pieces, at)?;
+        let next = (at + PIECE_HEAD_BYTES).checked_add(len.checked_next_multiple_of(8)?)?;
+        (next <= pieces.len()).then_some((tag, next))
+    }
+
+    #[inline]
+    fn at(pieces: &'a [u8], at: usize, tag: Tag) -> Option<Piece<'a>> {
+        let (_, flags, len) = Piece::head(pieces, at)?;
+        let bytes = pieces.get(at + PIECE_HEAD_BYTES..)?.get(..len)?;
+        Some(Piece { tag, flags, bytes })
     }
 }
 

@@ -5,14 +5,14 @@
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use saker::config::Matching;
 use saker::event::{self, Clock};
-use saker::extract::row::Full;
+use saker::extract::row::{Full, Plan};
 use saker::modules::{Epoch, Module, Selection};
 use saker::pipeline::{Pipeline, Setup};
 use saker::sandbox::{FromJudge, Judge, Limits, ToJudge};
 use saker::source::merge::Batch;
 use saker::source::synthetic::{Options as Machine, Synthetic};
-use saker::state::State;
-use saker::window::{Filled, Window};
+use saker::state::{Seen, State};
+use saker::window::{Filled, SlotWriter, Window};
 use saker_ebpf::record::Record;
 use saker_rules_compiler::{Options, Ruleset, Source, compile, oracle};
 use saker_rules_schema::event::EventType;
@@ -21,12 +21,17 @@ use saker_rules_schema::row::PROCESS_ROW;
 use std::fmt::Write;
 use std::hint::black_box;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const CLOCK: Clock = Clock {
     boot_to_epoch_ns: 1_750_000_000_000_000_000,
 };
 const EVENTS: usize = 20_000;
+const BATCH: usize = 1_000;
+const MACHINE: Machine = Machine {
+    seed: 1,
+    processes: 100,
+};
 
 /// A hundred rules built like those that people run: macros for the event, lists of programs,
 /// path prefixes, exceptions by parent and command line. None of them matches, as most events
@@ -108,10 +113,7 @@ fn epoch(ruleset: &Ruleset) -> Epoch {
 }
 
 fn batch() -> (Batch, Batch) {
-    let mut machine = Synthetic::new(Machine {
-        seed: 1,
-        processes: 100,
-    });
+    let mut machine = Synthetic::new(MACHINE);
     let (mut births, mut events) = (Batch::new(), Batch::new());
     machine.fill(&mut births, 1_000);
     machine.fill(&mut events, EVENTS);
@@ -129,11 +131,62 @@ fn state_after(batch: &Batch) -> State {
     state
 }
 
+/// The machine as it is after its first records, which are these.
+fn machine(births: &Batch) -> Synthetic {
+    let mut machine = Synthetic::new(MACHINE);
+    machine.fill(&mut Batch::new(), births.len());
+    machine
+}
+
+/// The time that taking in `times` [`EVENTS`] of the machine takes, in batches of the size that
+/// a busy ring gives: as from the ring's reader, each is just written when it is taken in.
+fn time_batches(times: u64, machine: &mut Synthetic, mut take: impl FnMut(&Rc<Batch>)) -> Duration {
+    let mut taken = Duration::ZERO;
+    for _ in 0..times * (EVENTS / BATCH) as u64 {
+        let mut batch = Batch::new();
+        machine.fill(&mut batch, BATCH);
+        let batch = Rc::new(batch);
+        let began = Instant::now();
+        take(&batch);
+        taken += began.elapsed();
+    }
+    taken
+}
+
 /// Windows full of the batch's rows, and how many event rows they hold.
 struct Rows {
     window: Window,
     filled: Vec<Filled>,
     rows: usize,
+}
+
+/// Writes an event's row if the plan wants the event, and tells that; where the slot is full,
+/// goes on in the next.
+fn write_row(
+    plan: &mut Plan,
+    state: &mut State,
+    event: &event::Event<'_>,
+    seen: Seen,
+    window: &Window,
+    slot: &mut SlotWriter,
+    mut full: impl FnMut(Filled),
+) -> bool {
+    loop {
+        match plan.write(state, event, seen, slot.rest()) {
+            Ok(None) => return false,
+            Ok(Some(written)) => {
+                slot.commit(written.bytes);
+                return true;
+            }
+            Err(Full) => {
+                let begun = slot.rest().len();
+                slot.discard(begun);
+                let next = window.claim().expect("a slot");
+                full(std::mem::replace(slot, next).close());
+                plan.begin_window();
+            }
+        }
+    }
 }
 
 fn write_rows(epoch: &Epoch, births: &Batch, events: &Batch, most: usize) -> Rows {
@@ -153,23 +206,16 @@ fn write_rows(epoch: &Epoch, births: &Batch, events: &Batch, most: usize) -> Row
         let record = Record::parse(bytes).expect("made here");
         let event = event::decode(&record, &CLOCK, (births.len() + index) as u64 + 1);
         let seen = state.apply(&event);
-        loop {
-            match plan.write(&mut state, &event, seen, slot.rest()) {
-                Ok(None) => break,
-                Ok(Some(written)) => {
-                    slot.commit(written.bytes);
-                    rows.rows += 1;
-                    break;
-                }
-                Err(Full) => {
-                    let begun = slot.rest().len();
-                    slot.discard(begun);
-                    let full = std::mem::replace(&mut slot, rows.window.claim().expect("a slot"));
-                    rows.filled.push(full.close());
-                    plan.begin_window();
-                }
-            }
-        }
+        let filled = &mut rows.filled;
+        rows.rows += usize::from(write_row(
+            plan,
+            &mut state,
+            &event,
+            seen,
+            &rows.window,
+            &mut slot,
+            |full| filled.push(full),
+        ));
     }
     rows.filled.push(slot.close());
     rows
@@ -264,8 +310,35 @@ fn stages(c: &mut Criterion) {
             BatchSize::LargeInput,
         );
     });
-    let events = Rc::new(events);
-    let births = Rc::new(births);
+    group.bench_function("decode to row", |b| {
+        let mut machine = machine(&births);
+        let mut state = state_after(&births);
+        let window = Window::create(8).expect("memory");
+        let mut plan = epoch
+            .plans()
+            .expect("the compiler's layouts are possible")
+            .remove(0);
+        let mut number = births.len() as u64;
+        b.iter_custom(|times| {
+            let mut slot = window.claim().expect("a slot");
+            time_batches(times, &mut machine, |batch| {
+                for bytes in batch.records() {
+                    number += 1;
+                    let record = Record::parse(bytes).expect("made here");
+                    let event = event::decode(&record, &CLOCK, number);
+                    if event.kind.is_none_or(|kind| plan.row(kind).is_none()) {
+                        state.absorb(&event);
+                        continue;
+                    }
+                    let seen = state.apply(&event);
+                    write_row(
+                        &mut plan, &mut state, &event, seen, &window, &mut slot, drop,
+                    );
+                }
+                state.release(number);
+            })
+        });
+    });
     group.bench_function("decode to hit (whole pipeline)", |b| {
         let window = Window::create(8).expect("memory");
         let judge = Judge::spawn(window.fd(), Limits::default()).expect("threads");
@@ -276,20 +349,23 @@ fn stages(c: &mut Criterion) {
             rows_max: 4096,
             alerts: Box::new(|alert| panic!("the bench's rules match nothing: {alert:?}")),
         };
-        let again = epoch_again(&compiled);
-        let mut pipeline = Pipeline::new(setup, again).expect("valid");
-        pipeline.push(&births).expect("the judge lives");
-        b.iter(|| {
-            pipeline.push(&events).expect("the judge lives");
+        let mut pipeline = Pipeline::new(setup, self::epoch(&compiled)).expect("valid");
+        let mut machine = machine(&births);
+        let (births_again, _) = batch();
+        pipeline
+            .push(&Rc::new(births_again))
+            .expect("the judge lives");
+        b.iter_custom(|times| {
+            let pushed = time_batches(times, &mut machine, |batch| {
+                pipeline.push(batch).expect("the judge lives");
+            });
+            let began = Instant::now();
             pipeline.drain().expect("the judge lives");
+            pushed + began.elapsed()
         });
     });
     group.finish();
     share_of_wanted(&epoch, &events);
-}
-
-fn epoch_again(ruleset: &Ruleset) -> Epoch {
-    epoch(ruleset)
 }
 
 /// Says what the mix is like, so that figures can be compared.

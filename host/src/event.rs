@@ -26,9 +26,6 @@ impl Clock {
     }
 }
 
-/// Tags are below this number.
-const TAGS: usize = 32;
-
 /// A decoded record.
 #[derive(Clone, Debug)]
 pub struct Event<'a> {
@@ -39,9 +36,7 @@ pub struct Event<'a> {
     /// Wall time, ns since the epoch.
     pub time: u64,
     /// The record.
-    pub record: Record<'a>,
-    /// Offset of each tag's first piece, in units of 8, plus 1; 0 = absent.
-    at: [u16; TAGS],
+    pub record: &'a Record<'a>,
 }
 
 /// A parameter's value as the record tells it.
@@ -64,20 +59,13 @@ pub enum Param<'a> {
 }
 
 /// Reads a record as the event with that number.
-pub fn decode<'a>(record: &Record<'a>, clock: &Clock, number: u64) -> Event<'a> {
-    let mut at = [0; TAGS];
-    for (offset, tag) in record.offsets() {
-        if let Some(place @ 0) = at.get_mut(tag as usize) {
-            // Offsets are multiples of 8 below 64 KiB.
-            *place = (offset / 8) as u16 + 1;
-        }
-    }
+#[inline]
+pub fn decode<'a>(record: &'a Record<'a>, clock: &Clock, number: u64) -> Event<'a> {
     Event {
         kind: event_type(record),
         number,
         time: clock.wall(record.header.time),
-        record: *record,
-        at,
+        record,
     }
 }
 
@@ -194,14 +182,13 @@ impl<'a> Event<'a> {
     /// The record's first piece with that tag.
     #[inline]
     pub fn piece(&self, tag: Tag) -> Option<Piece<'a>> {
-        let at = self.at.get(tag as usize)?.checked_sub(1)?;
-        self.record.piece_at(u32::from(at) * 8)
+        self.record.piece(tag)
     }
 
     /// Whether the record has such a piece.
     #[inline]
     pub fn has(&self, tag: Tag) -> bool {
-        self.at.get(tag as usize).is_some_and(|at| *at != 0)
+        self.record.has(tag)
     }
 
     /// The bytes of that piece.

@@ -242,10 +242,17 @@ impl Pipeline {
                 continue;
             };
             let event = event::decode(&record, &self.state.clock(), self.number);
-            let seen = self.state.apply(&event);
-            let Some(kind) = event.kind else { continue };
+            let Some(kind) = event.kind else {
+                self.state.absorb(&event);
+                continue;
+            };
             self.number += 1;
             self.counters.events += 1;
+            if self.plans.iter().all(|plan| plan.row(kind).is_none()) {
+                self.state.absorb(&event);
+                continue;
+            }
+            let seen = self.state.apply(&event);
             for module in 0..self.plans.len() {
                 if self.plans[module].row(kind).is_none() {
                     continue;

@@ -287,13 +287,22 @@ impl State {
     /// Takes in an event. Events come in the order of their numbers; what the answer refers
     /// to is readable until that number is released.
     pub fn apply(&mut self, event: &Event<'_>) -> Seen {
+        self.take_in(event, true)
+    }
+
+    /// Takes in an event of which nobody asks what it saw.
+    pub fn absorb(&mut self, event: &Event<'_>) {
+        self.take_in(event, false);
+    }
+
+    fn take_in(&mut self, event: &Event<'_>, wanted: bool) -> Seen {
         self.number = event.number;
         self.counters.events += 1;
         let seen = match event.record.header.kind {
-            Kind::Syscall => self.apply_call(event),
-            Kind::Fork => self.apply_fork(event),
-            Kind::Exec => self.apply_exec(event),
-            Kind::Exit => self.apply_exit(event),
+            Kind::Syscall => self.apply_call(event, wanted),
+            Kind::Fork => self.apply_fork(event, wanted),
+            Kind::Exec => self.apply_exec(event, wanted),
+            Kind::Exit => self.apply_exit(event, wanted),
         };
         if !self.descriptors.dropped.is_empty() {
             self.retire_descriptors(event.number);
@@ -423,7 +432,7 @@ impl State {
     }
 
     /// What the event of that thread and process sees.
-    fn seen(&mut self, thread: u32, event: &Event<'_>) -> Seen {
+    fn seen(&mut self, thread: u32, event: &Event<'_>, wanted: bool) -> Seen {
         let Some(thread) = self.threads.get(thread) else {
             return Seen::NONE;
         };
@@ -431,6 +440,9 @@ impl State {
             return Seen::NONE;
         };
         process.used = true;
+        if !wanted {
+            return Seen::NONE;
+        }
         let version = if thread.own == VersionIndex::NONE {
             process.latest
         } else {

@@ -7,27 +7,35 @@ pub const PATH_BYTES_MAX: usize = 16 * 1024;
 /// Appends the absolute path that components (leaf first, each ended by NUL) stand for. Of a
 /// path that is too long the end is kept.
 pub fn write_components(components: &[u8], out: &mut Vec<u8>) {
+    /// Names up to here are copied as a block and cut to length: this is on the path of every
+    /// open, and calls for a few bytes each would be half of it.
+    const BLOCK: usize = 16;
     let start = out.len();
-    // Every NUL becomes a slash, so the text is as long as the components, and is filled from
-    // its end in one walk: this is on the path of every open.
-    let bytes = components.len() + usize::from(components.last().is_some_and(|last| *last != 0));
-    out.resize(start + bytes.min(PATH_BYTES_MAX), 0);
-    let text = &mut out[start..];
-    let mut free = text.len();
-    for name in components.split(|byte| *byte == 0) {
-        if name.is_empty() {
-            continue;
-        }
-        let Some(at) = free.checked_sub(name.len() + 1) else {
-            break;
-        };
-        text[at] = b'/';
-        text[at + 1..free].copy_from_slice(name);
-        free = at;
+    let mut end = components.len();
+    if end > PATH_BYTES_MAX {
+        let whole = &components[..PATH_BYTES_MAX];
+        end = memchr::memrchr(0, whole).map_or(0, |last| last + 1);
     }
-    // Empty components, and one that did not fit, leave room at the beginning.
-    if free > 0 {
-        out.drain(start..start + free);
+    out.reserve(end + 1 + BLOCK);
+    // From the root, which comes last.
+    while end > 0 {
+        let mut first = end;
+        while first > 0 && components[first - 1] != 0 {
+            first -= 1;
+        }
+        let name = &components[first..end];
+        if !name.is_empty() {
+            out.push(b'/');
+            match components[first..].first_chunk::<BLOCK>() {
+                Some(block) if name.len() <= BLOCK => {
+                    let len = out.len() + name.len();
+                    out.extend_from_slice(block);
+                    out.truncate(len);
+                }
+                Some(_) | None => out.extend_from_slice(name),
+            }
+        }
+        end = first.saturating_sub(1);
     }
     if out.len() == start {
         out.push(b'/');

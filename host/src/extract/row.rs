@@ -74,6 +74,9 @@ pub struct RowPlan {
 #[derive(Clone, Debug)]
 struct PlannedSlot {
     field: FieldRef,
+    /// Where the slot lies in the row, and its presence bit.
+    at: usize,
+    presence: (usize, u64),
     bytes: bool,
     is_text: bool,
     is_list: bool,
@@ -84,15 +87,23 @@ impl RowPlan {
         if slots.len() > SLOTS_MAX {
             return Err(PlanError::TooManySlots(slots.len()));
         }
+        let shape = Shape {
+            slots: slots.len() as u16,
+        };
+        let place = |index: usize| {
+            let (at, mask) = shape.presence(index as u16);
+            (shape.slot(index as u16) as usize, (at as usize, mask))
+        };
         Ok(RowPlan {
             code,
-            shape: Shape {
-                slots: slots.len() as u16,
-            },
+            shape,
             slots: slots
                 .iter()
-                .map(|slot| PlannedSlot {
+                .enumerate()
+                .map(|(index, slot)| PlannedSlot {
                     field: slot.field.clone(),
+                    at: place(index).0,
+                    presence: place(index).1,
                     bytes: slot.bytes,
                     is_text: matches!(slot.field.field.kind(), Type::Text | Type::IpAddr),
                     is_list: slot.field.is_list(),
@@ -111,9 +122,9 @@ impl RowPlan {
         if record_is_cut(view.event) {
             row.flags |= ROW_TRUNCATED;
         }
-        for (index, slot) in self.slots.iter().enumerate() {
+        for slot in &self.slots {
             if let Some(value) = value(&slot.field, view, scratch) {
-                row.slot(index as u16, slot, &value, &self.literals)?;
+                row.slot(slot, &value, &self.literals)?;
             }
         }
         row.finish()
@@ -134,9 +145,9 @@ impl RowPlan {
         if version.image.is_cut {
             row.flags |= ROW_TRUNCATED;
         }
-        for (index, slot) in self.slots.iter().enumerate() {
+        for slot in &self.slots {
             if let Some(value) = process::value(&slot.field, state, version, number, scratch) {
-                row.slot(index as u16, slot, &value, &self.literals)?;
+                row.slot(slot, &value, &self.literals)?;
             }
         }
         row.finish()
@@ -156,7 +167,6 @@ fn record_is_cut(event: &Event<'_>) -> bool {
 /// A row being written.
 struct Writer<'o> {
     out: &'o mut [u8],
-    shape: Shape,
     /// End of the tail so far.
     end: usize,
     flags: u16,
@@ -179,17 +189,12 @@ impl<'o> Writer<'o> {
         out[row::TIME_AT as usize..][..8].copy_from_slice(&time.to_le_bytes());
         out[row::NUMBER_AT as usize..][..8].copy_from_slice(&number.to_le_bytes());
         out[row::PROCESS_AT as usize..][..8].copy_from_slice(&u64::from(process).to_le_bytes());
-        Ok(Writer {
-            out,
-            shape: plan.shape,
-            end,
-            flags: 0,
-        })
+        Ok(Writer { out, end, flags: 0 })
     }
 
+    #[inline]
     fn slot(
         &mut self,
-        index: u16,
         slot: &PlannedSlot,
         value: &Value<'_>,
         literals: &Literals,
@@ -206,22 +211,30 @@ impl<'o> Writer<'o> {
         } else {
             self.word(slot, value, literals)?
         };
-        let (at, mask) = self.shape.presence(index);
-        let presence = &mut self.out[at as usize..][..8];
+        let (at, mask) = slot.presence;
+        let presence = &mut self.out[at..at + 8];
         let set = u64::from_le_bytes(presence.try_into().expect("eight bytes were taken")) | mask;
         presence.copy_from_slice(&set.to_le_bytes());
-        let at = self.shape.slot(index) as usize;
-        self.out[at..at + 8].copy_from_slice(&word.to_le_bytes());
+        self.out[slot.at..slot.at + 8].copy_from_slice(&word.to_le_bytes());
         Ok(())
     }
 
     /// The slot's eight bytes for a single value.
+    #[inline]
     fn word(
         &mut self,
         slot: &PlannedSlot,
         value: &Value<'_>,
         literals: &Literals,
     ) -> Result<u64, Full> {
+        let value = match value {
+            // Both ends of a connection are two slots; where one is asked for, it is the first.
+            Value::List(items) => match items.first() {
+                Some(first) => first,
+                None => return Ok(0),
+            },
+            single => single,
+        };
         Ok(match value {
             Value::Text(text) | Value::Ip(text) => {
                 let tail = if slot.bytes { self.string(text)? } else { 0 };
@@ -230,17 +243,7 @@ impl<'o> Writer<'o> {
             Value::Bool(flag) => u64::from(*flag),
             Value::Int(number) => *number as u64,
             Value::Uint(number) => *number,
-            // Both ends of a connection are two slots; where one is asked for, it is the first.
-            Value::List(items) => match items.first() {
-                Some(
-                    first @ (Value::Text(_)
-                    | Value::Bool(_)
-                    | Value::Int(_)
-                    | Value::Uint(_)
-                    | Value::Ip(_)),
-                ) => self.word(slot, first, literals)?,
-                Some(Value::List(_)) | None => 0,
-            },
+            Value::List(_) => 0,
         })
     }
 

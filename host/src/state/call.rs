@@ -15,14 +15,17 @@ const FCHMODAT2: i64 = 452;
 const IN_PROGRESS: i64 = -(libc::EINPROGRESS as i64);
 
 impl State {
-    pub(super) fn apply_call(&mut self, event: &Event<'_>) -> Seen {
+    pub(super) fn apply_call(&mut self, event: &Event<'_>, wanted: bool) -> Seen {
+        let header = &event.record.header;
+        let call = i64::from(header.syscall);
+        if call == libc::SYS_close && !wanted && !self.keeps(int(header.args[0])) {
+            return Seen::NONE;
+        }
         let Some(thread) = self.thread_of(event) else {
             return Seen::NONE;
         };
-        let header = &event.record.header;
-        let call = i64::from(header.syscall);
         if header.ret < 0 && !(call == libc::SYS_connect && header.ret == IN_PROGRESS) {
-            return self.seen(thread, event);
+            return self.seen(thread, event, wanted);
         }
         let Some(slot) = self.threads.get(thread).map(|thread| thread.process) else {
             return Seen::NONE;
@@ -45,7 +48,7 @@ impl State {
             }
             libc::SYS_close => {
                 // Seen before it is gone.
-                let seen = self.seen(thread, event);
+                let seen = self.seen(thread, event, wanted);
                 if self.keeps(int(args[0])) {
                     self.with_table(slot, |state, table| {
                         state.descriptors.close(table, int(args[0]));
@@ -141,7 +144,7 @@ impl State {
             }
             _ => {}
         }
-        self.seen(thread, event)
+        self.seen(thread, event, wanted)
     }
 
     /// Takes in what the kernel says of a thread and its process now.

@@ -452,7 +452,7 @@ impl State {
         }
     }
 
-    pub(super) fn apply_fork(&mut self, event: &Event<'_>) -> Seen {
+    pub(super) fn apply_fork(&mut self, event: &Event<'_>, wanted: bool) -> Seen {
         let header = event.record.header;
         if !IdTable::holds(header.tid) || !IdTable::holds(header.tgid) {
             self.counters.bad_ids += 1;
@@ -483,7 +483,7 @@ impl State {
             if let Some(credentials) = own {
                 self.change_thread(thread, |version| version.credentials = credentials);
             }
-            return self.seen(thread, event);
+            return self.seen(thread, event, wanted);
         }
         let creator_process = creator
             .and_then(|creator| self.threads.get(creator))
@@ -546,7 +546,7 @@ impl State {
             self.ask(slot);
         }
         match self.add_thread(slot, header.tid, start, vtid) {
-            Some(thread) => self.seen(thread, event),
+            Some(thread) => self.seen(thread, event, wanted),
             None => Seen::NONE,
         }
     }
@@ -565,7 +565,7 @@ impl State {
         }
     }
 
-    pub(super) fn apply_exec(&mut self, event: &Event<'_>) -> Seen {
+    pub(super) fn apply_exec(&mut self, event: &Event<'_>, wanted: bool) -> Seen {
         let Some(thread) = self.thread_of(event) else {
             return Seen::NONE;
         };
@@ -646,7 +646,7 @@ impl State {
         if event.has(Tag::Descriptor) {
             self.take_standard(slot, event);
         }
-        self.seen(thread, event)
+        self.seen(thread, event, wanted)
     }
 
     fn image_of(&mut self, event: &Event<'_>) -> Image {
@@ -697,12 +697,12 @@ impl State {
         }
     }
 
-    pub(super) fn apply_exit(&mut self, event: &Event<'_>) -> Seen {
+    pub(super) fn apply_exit(&mut self, event: &Event<'_>, wanted: bool) -> Seen {
         let header = event.record.header;
         let Some(thread) = self.thread_of(event) else {
             return Seen::NONE;
         };
-        let seen = self.seen(thread, event);
+        let seen = self.seen(thread, event, wanted);
         let Some(slot) = self.threads.get(thread).map(|thread| thread.process) else {
             return seen;
         };

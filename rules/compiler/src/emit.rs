@@ -7,7 +7,8 @@
 //!            sets          {address u32, bits u32} per set      written by the host
 //!            enabled       u8 per rule                          written by the host
 //!            matching      u32                                  written by the host
-//!            cells         u8 per shared part: 0 unknown, 1 false, 2 true; cleared per row
+//!            cells         u8 per shared part: 0 unknown, 1 false, 2 true; those of events'
+//!                           parts cleared per row, those of processes' per learning
 //!            bits          per process ordinal: row u32, known u64, then a bit per process
 //!                           part, in words computed when first asked for; cleared per call
 //!            hits          8 bytes each
@@ -25,12 +26,13 @@ mod own;
 mod text;
 
 use crate::Options;
+use crate::guard::{self, Guard};
 use crate::ir::{Graph, Id, Node, is_string};
 use crate::share::{self, Costs};
 use crate::split::{EventProgram, Programs, WORDS_MAX, bits_below};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use node::{Body, Layout, Scope, Slots};
+use node::{Body, Layout, Locals, Scope, Slots};
 use own::{Addresses, KNOWN_AT, Pool, ROW_AT, WORDS_AT};
 use saker_rules_schema::abi;
 use saker_rules_schema::field::FieldRef;
@@ -139,6 +141,7 @@ pub(crate) fn emit(
         addresses: Addresses::default(),
         bodies: Vec::new(),
         cells: 0,
+        process_cells: 0,
         bytes: 0,
     };
     emitter.functions()?;
@@ -165,6 +168,7 @@ pub(crate) fn emit(
         addresses,
         bodies: Vec::new(),
         cells: 0,
+        process_cells: 0,
         bytes: 0,
     };
     emitter.functions()?;
@@ -250,14 +254,48 @@ struct Emitter<'a> {
     pool: &'a mut Pool,
     addresses: Addresses,
     bodies: Vec<(Signature, Function)>,
+    /// Cells of all parts, and those of processes' parts, which come first.
     cells: usize,
+    process_cells: usize,
     bytes: usize,
+}
+
+/// What the functions over one kind of row have in common.
+struct Unit<'a> {
+    layout: &'a Layout,
+    bits: &'a HashMap<Id, u32, FixedState>,
+    parts: HashMap<Id, u32, FixedState>,
+    costs: Costs<'a>,
+}
+
+impl<'a> Unit<'a> {
+    fn new(
+        graph: &'a Graph,
+        layout: &'a Layout,
+        bits: &'a HashMap<Id, u32, FixedState>,
+    ) -> Unit<'a> {
+        Unit {
+            layout,
+            bits,
+            parts: HashMap::default(),
+            costs: Costs::new(graph, bits),
+        }
+    }
+}
+
+/// What a function reads and tests before its conditions, and the locals that hold it.
+#[derive(Default)]
+struct Early {
+    tests: HashMap<Id, u32, FixedState>,
+    slots: Slots,
 }
 
 impl Emitter<'_> {
     fn functions(&mut self) -> Emitted<()> {
         // The fixed functions come first; `evaluate` needs to know the others.
         let learn = self.process_functions()?;
+        self.cells = self.cells.next_multiple_of(8);
+        self.process_cells = self.cells;
         let mut events = Vec::new();
         for at in 0..self.programs.events.len() {
             events.push(self.event_functions(at, learn)?);
@@ -291,17 +329,10 @@ impl Emitter<'_> {
     }
 
     /// A function per shared part; parts come after those they use, so their indices are known.
-    fn parts(
-        &mut self,
-        shared: &[Id],
-        layout: &Layout,
-        costs: &mut Costs<'_>,
-        bits: &HashMap<Id, u32, FixedState>,
-    ) -> Emitted<HashMap<Id, u32, FixedState>> {
-        let mut parts: HashMap<Id, u32, FixedState> = HashMap::default();
-        let none = HashMap::default();
-        for (cell, id) in shared.iter().enumerate() {
-            self.cells = self.cells.max(cell + 1);
+    fn parts(&mut self, unit: &mut Unit<'_>, shared: &[Id]) -> Emitted<()> {
+        let first = self.cells;
+        self.cells += shared.len();
+        for (cell, id) in (first..).zip(shared) {
             let cell = self.addresses.cells + cell as u32;
             let mut body = Body::default();
             {
@@ -318,74 +349,196 @@ impl Emitter<'_> {
                     .end();
                 sink.i32_const(0);
             }
-            let mut scope = Scope {
-                graph: self.graph,
-                layout,
-                bits,
-                parts: &parts,
-                early: &none,
-                slots: &Slots::default(),
-                costs: &mut *costs,
-                pool: &mut *self.pool,
-                addresses: self.addresses,
-                functions: FUNCTIONS,
-            };
-            scope.node_itself(&mut body, *id);
+            self.scope(unit, &Early::default())
+                .node_itself(&mut body, *id);
             {
                 let mut sink = body.sink();
                 sink.i32_const(0).i32_ne().local_tee(node::SCRATCH);
                 sink.i32_const(1).i32_add().i32_store8(own8(cell));
                 sink.local_get(node::SCRATCH).end();
             }
-            let index = self.push(Signature::Two, body.finish(2, 0))?;
-            parts.insert(*id, index);
+            let index = self.push(Signature::Two, body.finish(2, Locals::default()))?;
+            unit.parts.insert(*id, index);
         }
-        Ok(parts)
+        Ok(())
     }
 
-    fn clear_cells(&self, sink: &mut InstructionSink<'_>, count: usize) {
-        for word in 0..count.div_ceil(8) {
+    fn scope<'s, 'c>(&'s mut self, unit: &'s mut Unit<'c>, early: &'s Early) -> Scope<'s, 'c> {
+        Scope {
+            graph: self.graph,
+            layout: unit.layout,
+            bits: unit.bits,
+            parts: &unit.parts,
+            early: &early.tests,
+            slots: &early.slots,
+            costs: &mut unit.costs,
+            pool: &mut *self.pool,
+            addresses: self.addresses,
+            functions: FUNCTIONS,
+        }
+    }
+
+    /// Clears cells, beginning with one whose number is a multiple of eight.
+    fn clear_cells(&self, sink: &mut InstructionSink<'_>, cells: std::ops::Range<usize>) {
+        for word in cells.start / 8..cells.end.div_ceil(8) {
             let at = self.addresses.cells + word as u32 * 8;
             sink.i32_const(0).i64_const(0).i64_store(own64(at));
         }
     }
 
+    /// Asks conditions group by group; `take` gets each one's answer, on the stack. Processes'
+    /// bits are learnt where a group first asks for them.
+    fn conditions(
+        &mut self,
+        unit: &mut Unit<'_>,
+        body: &mut Body,
+        roots: &[Id],
+        learn: Option<u32>,
+        mut take: impl FnMut(&mut InstructionSink<'_>, usize),
+    ) -> Locals {
+        let groups = guard::groups(self.graph, roots, unit.bits, &unit.layout.slot_of);
+        let mut reads = share::often(self.graph, roots, &unit.costs, &unit.layout.slot_of);
+        let mut heads: Vec<u16> = Vec::new();
+        for group in &groups {
+            match &group.guard {
+                Guard::Known(slots) => reads.extend(slots.iter().map(|slot| (*slot, false))),
+                Guard::Starts(slot, _) => {
+                    reads.push((*slot, true));
+                    heads.push(*slot);
+                }
+                Guard::Always | Guard::Test(_) | Guard::Bits { .. } => {}
+            }
+        }
+        reads.sort_unstable();
+        reads.dedup();
+        heads.sort_unstable();
+        heads.dedup();
+        let tests = share::early(self.graph, roots, &mut unit.costs);
+
+        let locals = Locals {
+            ints: (reads.len() + tests.len()) as u32,
+            longs: heads.len() as u32,
+        };
+        let mut early = Early::default();
+        let mut next = node::EARLY;
+        for (slot, text) in reads {
+            self.scope(unit, &early).read(body, slot, text, next);
+            let known = match text {
+                true => &mut early.slots.texts,
+                false => &mut early.slots.ids,
+            };
+            known.insert(slot, next);
+            next += 1;
+        }
+        for id in tests {
+            self.scope(unit, &early).node(body, id);
+            body.sink().local_set(next);
+            early.tests.insert(id, next);
+            next += 1;
+        }
+        for slot in heads {
+            if let Some(text) = early.slots.texts.get(&slot) {
+                self.scope(unit, &early).read_head(body, *text, next);
+                early.slots.heads.insert(slot, next);
+                next += 1;
+            }
+        }
+        unit.costs.set_early(&early.tests);
+
+        for group in &groups {
+            let members = group.members.iter().map(|member| roots[*member]);
+            let words = bits_below(self.graph, members, unit.bits)
+                .into_iter()
+                .filter_map(|id| unit.bits.get(&id))
+                .fold(0u64, |words, bit| words | 1 << (bit / 64));
+            let is_guarded = self.guard(unit, body, &early, &group.guard, learn);
+            let learnt = match group.guard {
+                Guard::Bits { word, .. } => 1 << word,
+                Guard::Always | Guard::Known(_) | Guard::Starts(..) | Guard::Test(_) => 0,
+            };
+            self.learn(&mut body.sink(), learn, words & !learnt);
+            for member in &group.members {
+                self.scope(unit, &early).node(body, roots[*member]);
+                take(&mut body.sink(), *member);
+            }
+            if is_guarded {
+                body.sink().end();
+            }
+        }
+        unit.costs.set_early(&HashMap::default());
+        locals
+    }
+
+    /// Opens an `if` for what a group's conditions have in common; whether there was anything.
+    fn guard(
+        &mut self,
+        unit: &mut Unit<'_>,
+        body: &mut Body,
+        early: &Early,
+        guard: &Guard,
+        learn: Option<u32>,
+    ) -> bool {
+        match guard {
+            Guard::Always => return false,
+            Guard::Known(slots) => {
+                let ids = slots.iter().filter_map(|slot| early.slots.ids.get(slot));
+                body.sink().i32_const(0);
+                for local in ids {
+                    body.sink().local_get(*local).i32_or();
+                }
+            }
+            Guard::Starts(slot, head) => match early.slots.heads.get(slot) {
+                Some(local) => self.scope(unit, early).starts(body, *local, *head),
+                None => return false,
+            },
+            Guard::Test(id) => self.scope(unit, early).node(body, *id),
+            Guard::Bits { word, mask } => {
+                self.learn(&mut body.sink(), learn, 1 << word);
+                let mut sink = body.sink();
+                sink.local_get(node::BITS);
+                sink.i64_load(own64(WORDS_AT + word * 8));
+                sink.i64_const(mask.cast_signed()).i64_and();
+                sink.i64_const(0).i64_ne();
+            }
+        }
+        body.sink().if_(BlockType::Empty);
+        true
+    }
+
+    /// Sees to it that these words of the process's bits are known.
+    fn learn(&self, sink: &mut InstructionSink<'_>, learn: Option<u32>, words: u64) {
+        let (Some(learn), 1..) = (learn, words) else {
+            return;
+        };
+        sink.local_get(node::BITS).i64_load(own64(KNOWN_AT));
+        sink.i64_const(words.cast_signed()).i64_and();
+        sink.i64_const(words.cast_signed()).i64_ne();
+        sink.if_(BlockType::Empty);
+        sink.local_get(node::BITS);
+        sink.i64_const(words.cast_signed()).call(learn).end();
+    }
+
     /// The functions that compute a process's bits; the index of `learn(entry, words)`, which
     /// computes those of these words that are not known, if there are bits at all.
     fn process_functions(&mut self) -> Emitted<Option<u32>> {
-        let bits = &self.programs.bits;
-        if bits.is_empty() {
+        let programs = self.programs;
+        if programs.bits.is_empty() {
             return Ok(None);
         }
         let none = HashMap::default();
-        let mut costs = Costs::new(self.graph, &none);
-        let shared = share::shared(self.graph, bits, &mut costs);
-        let process = self.process;
-        let parts = self.parts(&shared, process, &mut costs, &none)?;
+        let mut unit = Unit::new(self.graph, self.process, &none);
+        let shared = share::shared(self.graph, &programs.bits, &mut unit.costs);
+        self.parts(&mut unit, &shared)?;
         let mut words = Vec::new();
-        for word in bits.chunks(64) {
+        for word in programs.bits.chunks(64) {
             let mut body = Body::default();
-            body.sink().i64_const(0);
-            for (at, id) in word.iter().enumerate() {
-                let mut scope = Scope {
-                    graph: self.graph,
-                    layout: process,
-                    bits: &none,
-                    parts: &parts,
-                    early: &none,
-                    slots: &Slots::default(),
-                    costs: &mut costs,
-                    pool: &mut *self.pool,
-                    addresses: self.addresses,
-                    functions: FUNCTIONS,
-                };
-                scope.node(&mut body, *id);
-                let mut sink = body.sink();
-                sink.i32_const(0).i32_ne().i64_extend_i32_u();
-                sink.i64_const(at as i64).i64_shl().i64_or();
-            }
-            body.sink().end();
-            words.push(self.push(Signature::Word, body.finish(1, 0))?);
+            let locals = self.conditions(&mut unit, &mut body, word, None, |sink, at| {
+                sink.if_(BlockType::Empty);
+                sink.local_get(node::WORD).i64_const(1 << at).i64_or();
+                sink.local_set(node::WORD).end();
+            });
+            body.sink().local_get(node::WORD).end();
+            words.push(self.push(Signature::Word, body.finish(1, locals))?);
         }
         const ENTRY: u32 = 0;
         const WORDS: u32 = 1;
@@ -396,7 +549,7 @@ impl Emitter<'_> {
         sink.local_get(ENTRY).i32_load(own32(ROW_AT)).local_tee(ROW);
         sink.i32_eqz().if_(BlockType::Empty).return_().end();
         sink.local_get(ROW).i32_const(1).i32_sub().local_set(ROW);
-        self.clear_cells(&mut sink, shared.len());
+        self.clear_cells(&mut sink, 0..shared.len());
         // Leaves in WORDS what is wanted and not known.
         sink.local_get(WORDS);
         sink.local_get(ENTRY).i64_load(own64(KNOWN_AT));
@@ -426,16 +579,19 @@ impl Emitter<'_> {
     fn event_functions(&mut self, at: usize, learn: Option<u32>) -> Emitted<Vec<u32>> {
         let programs = self.programs;
         let EventProgram { rules, .. } = &programs.events[at];
-        let events = self.events;
-        let layout = &events[at];
         let roots: Vec<Id> = rules.iter().map(|(_, condition)| *condition).collect();
-        let mut costs = Costs::new(self.graph, &programs.bit_of);
-        let shared = share::shared(self.graph, &roots, &mut costs);
-        let parts = self.parts(&shared, layout, &mut costs, &programs.bit_of)?;
-        let wanted = bits_below(self.graph, roots.iter().copied(), &programs.bit_of)
-            .into_iter()
-            .filter_map(|id| programs.bit_of.get(&id))
-            .fold(0u64, |words, bit| words | 1 << (bit / 64));
+        let mut unit = Unit::new(self.graph, &self.events[at], &programs.bit_of);
+        let shared = share::shared(self.graph, &roots, &mut unit.costs);
+        // Event types are judged one at a time, and use the same cells; a process's come
+        // before them.
+        let kept = self.cells;
+        let first = self.process_cells;
+        self.cells = first;
+        self.parts(&mut unit, &shared)?;
+        let cells = first..self.cells;
+        self.cells = kept.max(cells.end);
+
+        let addresses = self.addresses;
         let mut functions = Vec::new();
         for (chunk, rules) in rules.chunks(RULES_PER_FUNCTION).enumerate() {
             // Parameters row and hits; bits as the first local, as in parts it is the second
@@ -450,116 +606,65 @@ impl Emitter<'_> {
                     .i32_load(window32(row::PROCESS_AT));
                 self.bits_address(&mut sink);
                 sink.local_set(node::BITS);
-                if let (0, Some(learn), 1..) = (chunk, learn, wanted) {
-                    sink.local_get(node::BITS).i64_load(own64(KNOWN_AT));
-                    sink.i64_const(wanted.cast_signed()).i64_and();
-                    sink.i64_const(wanted.cast_signed()).i64_ne();
-                    sink.if_(BlockType::Empty);
-                    sink.local_get(node::BITS);
-                    sink.i64_const(wanted.cast_signed()).call(learn).end();
-                }
                 if chunk == 0 {
-                    // After learning, which uses cells of its own there.
-                    self.clear_cells(&mut sink, shared.len());
+                    self.clear_cells(&mut sink, cells.clone());
                 }
             }
             let roots: Vec<Id> = rules.iter().map(|(_, condition)| *condition).collect();
-            let tests = share::early(self.graph, &roots, &mut costs);
-            let mut early: HashMap<Id, u32, FixedState> = HashMap::default();
-            let often = share::often(self.graph, &roots, &costs, &layout.slot_of);
-            let mut slots = Slots::default();
-            let mut next = node::EARLY;
-            for (slot, text) in often {
-                let scope = Scope {
-                    graph: self.graph,
-                    layout,
-                    bits: &programs.bit_of,
-                    parts: &parts,
-                    early: &early,
-                    slots: &slots,
-                    costs: &mut costs,
-                    pool: &mut *self.pool,
-                    addresses: self.addresses,
-                    functions: FUNCTIONS,
-                };
-                scope.read(&mut body, slot, text, next);
-                let known = match text {
-                    true => &mut slots.texts,
-                    false => &mut slots.ids,
-                };
-                known.insert(slot, next);
-                next += 1;
-            }
-            for id in tests {
-                let mut scope = Scope {
-                    graph: self.graph,
-                    layout,
-                    bits: &programs.bit_of,
-                    parts: &parts,
-                    early: &early,
-                    slots: &slots,
-                    costs: &mut costs,
-                    pool: &mut *self.pool,
-                    addresses: self.addresses,
-                    functions: FUNCTIONS,
-                };
-                scope.node(&mut body, id);
-                body.sink().local_set(next);
-                early.insert(id, next);
-                next += 1;
-            }
-            costs.set_early(&early);
-            for (rule, condition) in rules {
-                let mut scope = Scope {
-                    graph: self.graph,
-                    layout,
-                    bits: &programs.bit_of,
-                    parts: &parts,
-                    early: &early,
-                    slots: &slots,
-                    costs: &mut costs,
-                    pool: &mut *self.pool,
-                    addresses: self.addresses,
-                    functions: FUNCTIONS,
-                };
-                scope.node(&mut body, *condition);
-                let mut sink = body.sink();
+            let locals = self.conditions(&mut unit, &mut body, &roots, learn, |sink, at| {
+                let rule = rules[at].0;
                 sink.if_(BlockType::Empty);
                 sink.i32_const(0)
-                    .i32_load8_u(own8(self.addresses.enabled + rule));
+                    .i32_load8_u(own8(addresses.enabled + rule));
                 sink.if_(BlockType::Empty);
-                sink.local_get(node::ROW).i32_const(*rule as i32);
+                sink.local_get(node::ROW).i32_const(rule as i32);
                 sink.local_get(node::HITS).call(FUNCTIONS.hit);
-                sink.local_set(node::HITS);
-                sink.i32_const(0).i32_load(own32(self.addresses.matching));
-                sink.i32_const(abi::MATCH_FIRST as i32).i32_eq();
-                sink.if_(BlockType::Empty);
-                sink.local_get(node::HITS).return_();
-                sink.end().end().end();
-            }
-            costs.set_early(&HashMap::default());
+                sink.local_set(node::HITS).end().end();
+            });
             body.sink().local_get(node::HITS).end();
-            functions.push(self.push(
-                Signature::Two,
-                body.finish(2, (next - node::EARLY) as usize),
-            )?);
+            functions.push(self.push(Signature::Two, body.finish(2, locals))?);
         }
         Ok(functions)
     }
 
-    /// `hit(row, rule, count) -> count`: stores a hit if there is room.
+    /// `hit(row, rule, count) -> count`: stores a hit if there is room. If only a row's first
+    /// rule is to give one, the row's hits so far are one, and the lesser rule stays.
     fn hit(&self) -> Function {
-        let mut function = Function::new([]);
+        const ROW: u32 = 0;
+        const RULE: u32 = 1;
+        const COUNT: u32 = 2;
+        /// Offset of the hit among the hits.
+        const AT: u32 = 3;
+        let mut function = Function::new([(1, ValType::I32)]);
         let mut sink = function.instructions();
-        sink.local_get(2).i32_const(HITS_MAX as i32).i32_lt_u();
+        let size = abi::HIT_BYTES as i32;
+        let (row, rule) = (self.addresses.hits, self.addresses.hits + 4);
+        sink.local_get(COUNT)
+            .i32_const(size)
+            .i32_mul()
+            .local_set(AT);
+        sink.i32_const(0).i32_load(own32(self.addresses.matching));
+        sink.i32_const(abi::MATCH_FIRST as i32).i32_eq();
+        sink.local_get(COUNT).i32_const(1).i32_sub();
+        sink.i32_const(HITS_MAX as i32).i32_lt_u().i32_and();
         sink.if_(BlockType::Empty);
-        for (local, offset) in [(0, 0), (1, 4)] {
-            sink.local_get(2).i32_const(abi::HIT_BYTES as i32).i32_mul();
-            sink.local_get(local);
-            sink.i32_store(own32(self.addresses.hits + offset));
-        }
+        sink.local_get(AT).i32_const(size).i32_sub().local_tee(AT);
+        sink.i32_load(own32(row)).local_get(ROW).i32_eq();
+        sink.if_(BlockType::Empty);
+        sink.local_get(RULE).local_get(AT).i32_load(own32(rule));
+        sink.i32_lt_u().if_(BlockType::Empty);
+        sink.local_get(AT).local_get(RULE).i32_store(own32(rule));
         sink.end();
-        sink.local_get(2).i32_const(1).i32_add().end();
+        sink.local_get(COUNT).return_().end();
+        sink.local_get(AT).i32_const(size).i32_add().local_set(AT);
+        sink.end();
+
+        sink.local_get(COUNT).i32_const(HITS_MAX as i32).i32_lt_u();
+        sink.if_(BlockType::Empty);
+        sink.local_get(AT).local_get(ROW).i32_store(own32(row));
+        sink.local_get(AT).local_get(RULE).i32_store(own32(rule));
+        sink.end();
+        sink.local_get(COUNT).i32_const(1).i32_add().end();
         function
     }
 

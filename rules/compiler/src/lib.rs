@@ -17,6 +17,7 @@ mod emit;
 mod exception;
 mod falco_events;
 mod glob;
+mod guard;
 #[cfg(test)]
 mod golden;
 pub mod ir;

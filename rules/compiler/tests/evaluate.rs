@@ -354,3 +354,65 @@ fn first_match_stops_at_the_first_of_hundreds_of_rules() {
         assert_eq!(judge.judge(&window.bytes), [(0, first as u32)]);
     }
 }
+
+#[test]
+fn rules_asked_together_answer_each_for_itself() {
+    // Beginnings of every length around the eight bytes that are compared at once, texts
+    // shorter, equal and longer, and values that share a slot with them.
+    let text = "/srv/data/x";
+    let mut conditions: Vec<String> = (1..=text.len())
+        .map(|len| {
+            format!(
+                "evt.type = openat and fd.name startswith '{}'",
+                &text[..len]
+            )
+        })
+        .collect();
+    conditions.push("evt.type = openat and fd.name = /srv".into());
+    conditions.push("evt.type = openat and fd.name in (/srv/data, /srv/dat)".into());
+    conditions.push("evt.type = openat and fd.num = 3 and fd.name endswith a".into());
+    conditions.push("evt.type = openat and fd.num = 3 and fd.name contains d".into());
+    conditions.push("evt.type = openat and proc.name = cat".into());
+    conditions.push("evt.type = openat and proc.name = cat and fd.name endswith x".into());
+    let yaml: String = conditions
+        .iter()
+        .enumerate()
+        .map(|(at, condition)| {
+            format!(
+                "- rule: r{at}\n  desc: d\n  condition: {condition}\n  output: o\n  priority: INFO\n"
+            )
+        })
+        .collect();
+    let ruleset = ruleset(&yaml, false);
+    let manifest = &ruleset.manifest;
+    let mut window = Window::new(manifest);
+    window.process(manifest, 0, &facts(&[("proc.name", "cat")]));
+    window.process(manifest, 1, &facts(&[("proc.name", "dog")]));
+    let mut expected = Vec::new();
+    let texts = (0..=text.len()).map(|len| text[..len].to_string()).chain([
+        "/srv/datA/x".into(),
+        "srv/data/x".into(),
+        "/srv/dat\0".into(),
+    ]);
+    for (number, name) in texts.enumerate() {
+        for (fd, process) in [("3", 0), ("4", 1)] {
+            let known = facts(&[("fd.name", &name), ("fd.num", fd)]);
+            let openat = EventType::Openat;
+            assert!(window.event(manifest, openat, number as u64 + 1, process, &known));
+            let row = window.rows.last().unwrap().0;
+            let mut known = known;
+            known.extend(facts(&[(
+                "proc.name",
+                if process == 0 { "cat" } else { "dog" },
+            )]));
+            for (rule, condition) in ruleset.conditions.iter().enumerate() {
+                if saker_rules_compiler::oracle::holds(condition, &support::Known(&known), openat) {
+                    expected.push((row, rule as u32));
+                }
+            }
+        }
+    }
+    assert!(expected.len() > 50);
+    let mut judge = Judge::new(&engine(), &ruleset, MATCH_ALL);
+    assert_eq!(judge.judge(&window.bytes), expected);
+}

@@ -9,8 +9,8 @@
 //! - carries its manifest in the custom section [`MANIFEST_SECTION`].
 //!
 //! A hit is `row: u32` (the row's byte offset in the window memory) and `rule: u32` (index into
-//! the manifest's rules), at `manifest.hits_at`, in the order of rows, then rules. Only the
-//! first `manifest.hits_max` are stored; the count returned goes on.
+//! the manifest's rules), at `manifest.hits_at`, in the order of rows, those of one row in any
+//! order. Only the first `manifest.hits_max` are stored; the count returned goes on.
 //!
 //! After instantiation the host writes into the module's memory, at addresses the manifest
 //! names: a `u32` literal id per literal; a `u32` address and a `u32` number of bits per set

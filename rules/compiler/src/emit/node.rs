@@ -4,6 +4,7 @@
 use super::own::WORDS_AT;
 use super::text;
 use super::{Addresses, Functions, OWN, Pool, WINDOW, own32};
+use crate::guard::Head;
 use crate::ir::{Graph, Id, Node, Op, Test, is_string};
 use crate::share::Costs;
 use foldhash::fast::FixedState;
@@ -29,8 +30,10 @@ const CURSOR: u32 = 5;
 const LEFT: u32 = 6;
 /// A number.
 const NUMBER: u32 = 7;
-/// The first of the tests that are made early.
-pub(crate) const EARLY: u32 = 8;
+/// A word of bits in the making.
+pub(crate) const WORD: u32 = 8;
+/// The first of a function's own.
+pub(crate) const EARLY: u32 = 9;
 
 /// A set of so many is compared one by one; beyond, its bitmap is asked.
 const COMPARED_MAX: usize = 4;
@@ -51,6 +54,15 @@ pub(crate) struct Slots {
     pub(crate) ids: HashMap<u16, u32, FixedState>,
     /// Addresses of texts.
     pub(crate) texts: HashMap<u16, u32, FixedState>,
+    /// The first eight bytes of texts, zeroes behind a shorter one (`i64`).
+    pub(crate) heads: HashMap<u16, u32, FixedState>,
+}
+
+/// How many locals a function has of its own, from [`EARLY`] on: `i32`, then `i64`.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Locals {
+    pub(crate) ints: u32,
+    pub(crate) longs: u32,
 }
 
 /// The instructions of a function in the making.
@@ -62,13 +74,14 @@ impl Body {
         InstructionSink::new(&mut self.0)
     }
 
-    /// The function, which has so many parameters and tests that are made early. Locals have
-    /// fixed places.
-    pub(crate) fn finish(self, params: u32, early: usize) -> Function {
+    /// The function, which has so many parameters. Locals have fixed places, those of its own
+    /// follow.
+    pub(crate) fn finish(self, params: u32, own: Locals) -> Function {
         let mut function = Function::new([
             (NUMBER - params, ValType::I32),
-            (1, ValType::I64),
-            (early as u32, ValType::I32),
+            (EARLY - NUMBER, ValType::I64),
+            (own.ints, ValType::I32),
+            (own.longs, ValType::I64),
         ]);
         function.raw(self.0);
         function
@@ -100,6 +113,8 @@ struct Place {
     id: Option<u32>,
     /// The local that holds the text's address, if one does.
     text: Option<u32>,
+    /// The local that holds the text's first bytes, if one does.
+    head: Option<u32>,
 }
 
 impl Place {
@@ -156,6 +171,38 @@ impl Scope<'_, '_> {
         }
         // The 0 below.
         sink.i32_or().end().local_set(local);
+    }
+
+    /// Reads the first bytes of the text whose address is in a local into another.
+    pub(crate) fn read_head(&self, body: &mut Body, text: u32, local: u32) {
+        let at = |offset: u64| MemArg {
+            offset,
+            align: 0,
+            memory_index: WINDOW,
+        };
+        let mut sink = body.sink();
+        sink.block(BlockType::Result(ValType::I64)).i64_const(0);
+        sink.local_get(text).i32_eqz().br_if(0);
+        sink.local_get(text)
+            .i32_load(super::window32(0))
+            .local_tee(SCRATCH);
+        sink.i32_eqz().br_if(0).drop();
+        // Texts are filled up with zeroes to a multiple of four.
+        sink.local_get(text).i64_load32_u(at(4));
+        sink.local_get(SCRATCH).i32_const(4).i32_le_u().br_if(0);
+        sink.local_get(text).i64_load32_u(at(8));
+        sink.i64_const(32).i64_shl().i64_or();
+        sink.end().local_set(local);
+    }
+
+    /// Whether a text's first bytes, in a local, are these.
+    pub(crate) fn starts(&self, body: &mut Body, local: u32, head: Head) {
+        let mut sink = body.sink();
+        sink.local_get(local);
+        if head.mask != u64::MAX {
+            sink.i64_const(head.mask.cast_signed()).i64_and();
+        }
+        sink.i64_const(head.bytes.cast_signed()).i64_eq();
     }
 
     /// Recursion is bounded by the graph's depth.
@@ -238,6 +285,7 @@ impl Scope<'_, '_> {
             offset: shape.slot(slot),
             id: self.slots.ids.get(&slot).copied(),
             text: self.slots.texts.get(&slot).copied(),
+            head: self.slots.heads.get(&slot).copied(),
         };
         let present = |body: &mut Body| {
             let mut sink = body.sink();
@@ -294,6 +342,7 @@ impl Scope<'_, '_> {
             offset: 0,
             id: None,
             text: None,
+            head: None,
         };
         self.element(body, test.field.field.kind(), &test.op, element);
         let mut sink = body.sink();
@@ -403,6 +452,24 @@ impl Scope<'_, '_> {
 
     /// Whether the text begins or ends with this.
     fn end(&mut self, body: &mut Body, part: &[u8], place: Place, last: bool) {
+        if let (false, Some(local), Some(head)) = (last, place.head, Head::of(part)) {
+            self.starts(body, local, head);
+            if part.len() <= 8 {
+                return;
+            }
+            body.sink().if_(BlockType::Result(ValType::I32));
+            self.end(
+                body,
+                part,
+                Place {
+                    head: None,
+                    ..place
+                },
+                last,
+            );
+            body.sink().else_().i32_const(0).end();
+            return;
+        }
         let mut sink = body.sink();
         sink.block(BlockType::Result(ValType::I32)).i32_const(0);
         text_address(&mut sink, place);

@@ -266,17 +266,20 @@ impl Judge {
         self.hits(0, bytes.len() as u32)
     }
 
-    /// Judges a part of the window loaded last.
+    /// Judges a part of the window loaded last: hits by rows, each row's sorted by rules.
     pub fn hits(&mut self, first: u32, end: u32) -> Vec<(u32, u32)> {
         let count = self.evaluate(first, end) as u32;
         let memory = self.own.data(&self.store);
-        (0..count.min(self.manifest.hits_max))
+        let mut hits: Vec<(u32, u32)> = (0..count.min(self.manifest.hits_max))
             .map(|at| {
                 let at = (self.manifest.hits_at + at * 8) as usize;
                 let number = |at: usize| u32::from_le_bytes(memory[at..at + 4].try_into().unwrap());
                 (number(at), number(at + 4))
             })
-            .collect()
+            .collect();
+        assert!(hits.is_sorted_by_key(|(row, _)| *row));
+        hits.sort();
+        hits
     }
 }
 
