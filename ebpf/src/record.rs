@@ -381,6 +381,8 @@ pub struct Record<'a> {
     pieces: &'a [u8],
     /// Offset of each tag's first piece, in units of 8, plus 1; 0 = there is none.
     first: [u16; TAGS],
+    /// `PIECE_*` bits that any piece has.
+    piece_flags: u16,
 }
 
 /// Tags are below this number.
@@ -411,9 +413,11 @@ impl<'a> Record<'a> {
         }
         let pieces = bytes.get(HEADER_BYTES..size).ok_or(Malformed::Short)?;
         let mut first = [0; TAGS];
+        let mut piece_flags = 0;
         let mut at = 0;
         while at < pieces.len() {
-            let (tag, next) = Piece::skip(pieces, at).ok_or(Malformed::Piece)?;
+            let (tag, flags, next) = Piece::skip(pieces, at).ok_or(Malformed::Piece)?;
+            piece_flags |= flags;
             if let Some(first @ 0) = first.get_mut(usize::from(tag)) {
                 // A multiple of 8 below 64 KiB.
                 *first = (at / 8) as u16 + 1;
@@ -438,6 +442,7 @@ impl<'a> Record<'a> {
             },
             pieces,
             first,
+            piece_flags,
         })
     }
 
@@ -446,7 +451,7 @@ impl<'a> Record<'a> {
         let pieces = self.pieces;
         let mut at = 0;
         std::iter::from_fn(move || {
-            let (tag, next) = Piece::skip(pieces, at)?;
+            let (tag, _, next) = Piece::skip(pieces, at)?;
             let here = std::mem::replace(&mut at, next);
             Some((here, tag))
         })
@@ -458,6 +463,15 @@ impl<'a> Record<'a> {
     pub fn piece(&self, tag: Tag) -> Option<Piece<'a>> {
         let at = self.first[tag as usize].checked_sub(1)?;
         Piece::at(self.pieces, usize::from(at) * 8, tag)
+    }
+
+    /// Whether the probe cut that piece.
+    #[inline]
+    pub fn is_cut(&self, tag: Tag) -> bool {
+        self.piece_flags & PIECE_TRUNCATED != 0
+            && self
+                .piece(tag)
+                .is_some_and(|piece| piece.flags & PIECE_TRUNCATED != 0)
     }
 
     /// Whether there is a piece with that tag.
@@ -476,12 +490,12 @@ impl<'a> Piece<'a> {
         Some((head as u16, (head >> 16) as u16, (head >> 32) as usize))
     }
 
-    /// The tag of the piece at `at`, and where the next one begins.
+    /// Tag and flags of the piece at `at`, and where the next one begins.
     #[inline]
-    fn skip(pieces: &[u8], at: usize) -> Option<(u16, usize)> {
-        let (tag, _, len) = Piece::head(pieces, at)?;
+    fn skip(pieces: &[u8], at: usize) -> Option<(u16, u16, usize)> {
+        let (tag, flags, len) = Piece::head(pieces, at)?;
         let next = (at + PIECE_HEAD_BYTES).checked_add(len.checked_next_multiple_of(8)?)?;
-        (next <= pieces.len()).then_some((tag, next))
+        (next <= pieces.len()).then_some((tag, flags, next))
     }
 
     #[inline]

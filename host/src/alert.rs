@@ -73,6 +73,13 @@ impl Alert {
                     }
                 }
             }
+            // The rest is left out: events wait for this.
+            if message.len() > MESSAGE_BYTES_MAX {
+                let end = message.floor_char_boundary(MESSAGE_BYTES_MAX);
+                message.truncate(end);
+                message.push('…');
+                break;
+            }
         }
         fields.sort_by(|a, b| a.0.cmp(&b.0));
         fields.dedup_by(|a, b| a.0 == b.0);
@@ -99,6 +106,12 @@ impl Alert {
         }
     }
 
+    /// Bytes of memory it takes, about.
+    pub fn bytes(&self) -> usize {
+        // A field's value is at most as long as in the message, where its text stands as well.
+        size_of::<Alert>() + 3 * self.message.len() + 128 * self.fields.len()
+    }
+
     fn headline(&self, format: &Format) -> String {
         let time = if format.iso_8601 {
             extract::time::iso8601(self.time)
@@ -108,10 +121,10 @@ impl Alert {
         format!("{time}: {} {}", self.priority.name(), self.message)
     }
 
-    /// The text form. Control characters, quotes and backslashes are escaped as in a JSON
-    /// string, because names and paths are an attacker's choice and must not forge a line.
+    /// The text form, escaped as a JSON string is: names and paths are an attacker's choice
+    /// and must not forge a line.
     fn text(&self, format: &Format) -> String {
-        let quoted = serde_json::Value::from(self.headline(format)).to_string();
+        let quoted = visible(&serde_json::Value::from(self.headline(format)).to_string());
         quoted[1..quoted.len() - 1].to_owned()
     }
 
@@ -142,9 +155,34 @@ impl Alert {
         }
         let time = extract::time::iso8601(self.time).replace("+0000", "Z");
         line.insert("time".into(), time.into());
-        serde_json::Value::Object(line).to_string()
+        visible(&serde_json::Value::Object(line).to_string())
     }
 }
+
+/// JSON with those characters escaped, too, that JSON may hold as they are and that terminals
+/// obey (DEL, C1 controls), that end a line for some readers, or that turn the direction of
+/// writing. Outside of strings there are none.
+fn visible(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for char in json.chars() {
+        match char {
+            '\u{7f}'..='\u{9f}'
+            | '\u{61c}'
+            | '\u{200e}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{feff}' => {
+                // Writing to a String does not fail.
+                let _ = write!(out, "\\u{:04x}", char as u32);
+            }
+            char => out.push(char),
+        }
+    }
+    out
+}
+
+/// No alert's message is longer.
+const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
 /// The time fields that every alert carries once, whether its output names them or not.
 fn is_time(field: &FieldRef) -> bool {
@@ -201,10 +239,10 @@ fn to_json(value: Option<&Value<'_>>) -> serde_json::Value {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn alert() -> Alert {
+    pub(crate) fn alert() -> Alert {
         Alert {
             time: 1_795_310_331_399_411_691,
             rule: "A rule".into(),
@@ -266,6 +304,25 @@ mod tests {
         assert_eq!(
             alert().line(&Format::default(), "h"),
             r#"01:18:51.399411691: Critical name=a\"b\\c\nd\u001b[31m end=<NA>"#
+        );
+        let sly = Alert {
+            message: "\u{9b}31m \u{85} \u{2028} \u{202e}gpj.exe \u{7f} é…".into(),
+            ..alert()
+        };
+        let escaped = r"\u009b31m \u0085 \u2028 \u202egpj.exe \u007f é…";
+        let text = sly.line(&Format::default(), "h");
+        assert_eq!(text, format!("01:18:51.399411691: Critical {escaped}"));
+        let json = Format {
+            json: true,
+            ..Format::default()
+        };
+        let line = sly.line(&json, "h");
+        assert!(line.contains(escaped), "{line}");
+        let parsed: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        assert!(
+            parsed["output"]
+                .as_str()
+                .is_some_and(|output| output.ends_with(&sly.message))
         );
     }
 }

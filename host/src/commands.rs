@@ -1,6 +1,6 @@
 //! The command line: one command, one file. Exit codes: 0 done (also when stopped by SIGINT or
-//! SIGTERM), 1 failed, 2 wrong usage, 3 a rule file or module is invalid, 4 this machine or this
-//! user cannot do it (`saker doctor` says why).
+//! SIGTERM), 1 failed (also when alerts could not be written), 2 wrong usage, 3 a rule file or
+//! module is invalid, 4 this machine or this user cannot do it (`saker doctor` says why).
 
 mod check;
 mod compile;
@@ -52,10 +52,22 @@ enum Command {
 pub(crate) enum Failure {
     /// Something went wrong that belongs to none of the others.
     Failed(anyhow::Error),
+    /// The command line says what cannot be.
+    Usage(anyhow::Error),
     /// Rules or a module are invalid, and everything about that has been printed.
     Invalid,
     /// A precondition is missing here.
     Unable(anyhow::Error),
+}
+
+impl Failure {
+    /// What has still to be said.
+    fn error(self) -> Option<anyhow::Error> {
+        match self {
+            Failure::Failed(error) | Failure::Usage(error) | Failure::Unable(error) => Some(error),
+            Failure::Invalid => None,
+        }
+    }
 }
 
 impl From<crate::pipeline::PipelineError> for Failure {
@@ -83,25 +95,67 @@ pub fn main() -> ExitCode {
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "saker", &mut script);
-            print(&String::from_utf8_lossy(&script));
-            Ok(())
+            print_bytes(&script)
         }
     };
-    let (message, code) = match done {
-        Ok(()) => return ExitCode::SUCCESS,
-        Err(Failure::Invalid) => return ExitCode::from(3),
-        Err(Failure::Failed(error)) => (error, 1),
-        Err(Failure::Unable(error)) => (error, 4),
+    let Err(failure) = done else {
+        return ExitCode::SUCCESS;
     };
-    eprintln!("saker: {message:#}");
+    let code = match failure {
+        Failure::Failed(_) => 1,
+        Failure::Usage(_) => 2,
+        Failure::Invalid => 3,
+        Failure::Unable(_) => 4,
+    };
+    if let Some(error) = failure.error() {
+        complain(&format!("saker: {error:#}\n"));
+    }
     ExitCode::from(code)
 }
 
-/// Writes to standard output. A reader that has gone away (`saker list fields | head`) is no
-/// reason to panic, as `println!` would.
-fn print(text: &str) {
+/// Writes to standard output.
+fn print(text: &str) -> Result<(), Failure> {
+    print_bytes(text.as_bytes())
+}
+
+/// Writes to standard output. A reader that has gone away (`saker list fields | head`) has what
+/// it wanted.
+fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     use std::io::Write;
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let mut out = std::io::stdout();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(anyhow::Error::new(error)
+                .context("cannot write to standard output")
+                .into())
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Writes to standard error. Where that fails there is nobody left to tell.
+fn complain(text: &str) {
+    use std::io::Write;
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// A path for people to read: what a terminal would obey is escaped.
+fn shown(path: &std::path::Path) -> String {
+    let text = path.to_string_lossy();
+    let mut shown = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char.is_control() {
+            true => shown.extend(char.escape_default()),
+            false => shown.push(char),
+        }
+    }
+    shown
+}
+
+/// A count of things: `1 rule`, `2 rules`.
+fn count(number: u64, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
 }
 
 fn log_to_stderr(verbose: u8) {
@@ -117,6 +171,8 @@ fn log_to_stderr(verbose: u8) {
         .with_writer(std::io::stderr)
         .with_ansi(stderr_color())
         .with_target(false)
+        // Which would panic where standard error cannot be written.
+        .log_internal_errors(false)
         .init();
 }
 

@@ -4,6 +4,7 @@
 //! is the business of those who are handed the [`Config`].
 
 use crate::alert::Format;
+use saker_rules_compiler::similar;
 use saker_rules_schema::manifest::Priority;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -75,7 +76,7 @@ pub enum ConfigError {
     #[error("no setting is called `{0}`{1}")]
     UnknownKey(String, Suggestion),
     /// The key does not take that value.
-    #[error("`{value}` is no value for `{key}`: {wanted}")]
+    #[error("`{key}` takes {wanted}, not `{value}`")]
     BadValue {
         /// The key.
         key: &'static str,
@@ -150,7 +151,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "priority",
-        wanted: "a priority from emergency to debug (default debug)",
+        wanted: "emergency, alert, critical, error, warning, notice, info or debug (default debug)",
         description: "Load only rules of this priority and above.",
         apply: |config, value| set(&mut config.priority, Priority::parse(value)),
     },
@@ -290,17 +291,15 @@ fn number(value: &str, least: u32, most: u32) -> Option<u32> {
         .filter(|number| (least..=most).contains(number))
 }
 
-/// The key that shares the longest beginning with what was written, if that is long enough to
-/// be no accident.
+/// The key that was meant, if it is but mistyped or its parts stand in another order.
 fn closest_key(written: &str) -> Option<&'static str> {
-    let shared = |key: &str| {
-        key.bytes()
-            .zip(written.bytes())
-            .take_while(|(a, b)| a == b)
-            .count()
+    let keys = || SETTINGS.iter().map(|setting| setting.key);
+    let parts = |key: &str| {
+        let mut parts: Vec<&str> = key.split(['.', '_']).collect();
+        parts.sort_unstable();
+        parts.join(".")
     };
-    let best = SETTINGS.iter().max_by_key(|setting| shared(setting.key))?;
-    (shared(best.key) >= 4).then_some(best.key)
+    similar(written, keys()).or_else(|| keys().find(|key| parts(key) == parts(written)))
 }
 
 #[cfg(test)]
@@ -331,10 +330,18 @@ mod tests {
 
     #[test]
     fn a_misspelt_key_is_answered_with_the_right_one() {
-        let error = Config::default().set("json_outptu=true").unwrap_err();
-        assert!(
-            error.to_string().contains("did you mean `json_output`?"),
-            "{error}"
-        );
+        for (written, meant) in [
+            ("json_outptu", "json_output"),
+            ("prority", "priority"),
+            ("cgroup.scope", "scope.cgroup"),
+        ] {
+            let error = Config::default()
+                .set(&format!("{written}=true"))
+                .unwrap_err();
+            let hint = format!("did you mean `{meant}`?");
+            assert!(error.to_string().contains(&hint), "{error}");
+        }
+        let error = Config::default().set("rules_file=x").unwrap_err();
+        assert!(!error.to_string().contains("did you mean"), "{error}");
     }
 }

@@ -209,8 +209,7 @@ impl<'a> Event<'a> {
 
     /// Whether the probe had to cut that piece.
     pub fn is_cut(&self, tag: Tag) -> bool {
-        self.piece(tag)
-            .is_some_and(|piece| piece.flags & record::PIECE_TRUNCATED != 0)
+        self.record.is_cut(tag)
     }
 
     /// The file opened or used.

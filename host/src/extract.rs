@@ -20,12 +20,24 @@ use saker_rules_schema::field::{Arg, Binding, Field, FieldRef};
 /// An event, and the state as it saw it.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    /// The event.
-    pub event: &'a Event<'a>,
-    /// The state.
-    pub state: &'a State,
-    /// What the event saw of it.
-    pub seen: Seen,
+    pub(crate) event: &'a Event<'a>,
+    state: &'a State,
+    seen: Seen,
+    /// [`Event::descriptor`], which every `fd` field begins with.
+    descriptor: Option<i64>,
+}
+
+impl<'a> View<'a> {
+    /// An event, the state, and what the event saw of it.
+    #[inline]
+    pub fn new(event: &'a Event<'a>, state: &'a State, seen: Seen) -> View<'a> {
+        View {
+            event,
+            state,
+            seen,
+            descriptor: event.descriptor(),
+        }
+    }
 }
 
 /// A field's value.

@@ -40,6 +40,11 @@ impl Module {
         Module::checked(name.into(), wasm, false)
     }
 
+    /// How its rows are written when it is alone; an error if they cannot be.
+    pub fn plan(&self) -> Result<Plan, PlanError> {
+        Plan::new(&self.manifest, &Arc::default(), 0)
+    }
+
     fn checked(name: String, wasm: Vec<u8>, own: bool) -> Result<Module, Refusal> {
         let manifest = sandbox::validate(&wasm)?;
         Ok(Module {
@@ -63,6 +68,12 @@ pub struct Selection {
     pub priority: Priority,
     /// Whether all rules that hold give a hit.
     pub matching: Matching,
+}
+
+impl Selection {
+    fn is_on(self, rule: &saker_rules_schema::manifest::Rule) -> bool {
+        rule.enabled && rule.priority <= self.priority
+    }
 }
 
 /// A set of modules and what follows from it.
@@ -103,6 +114,15 @@ impl Epoch {
                 Plan::new(&module.manifest, &self.literals, layout)
             })
             .collect()
+    }
+
+    /// How many rules may alert: those that are on, and urgent enough.
+    pub fn rules_on(&self) -> usize {
+        let rules = self
+            .modules
+            .iter()
+            .flat_map(|module| &module.manifest.rules);
+        rules.filter(|rule| self.selection.is_on(rule)).count()
     }
 
     /// Event types that some module wants.
@@ -164,13 +184,12 @@ impl Epoch {
 
     fn image(&self, module: &Module) -> RulesetImage {
         let manifest = &module.manifest;
-        let on = |priority| priority <= self.selection.priority;
         RulesetImage {
             wasm: module.wasm.clone(),
             enabled: manifest
                 .rules
                 .iter()
-                .map(|rule| rule.enabled && on(rule.priority))
+                .map(|rule| self.selection.is_on(rule))
                 .collect(),
             matching: match self.selection.matching {
                 Matching::All => MATCH_ALL,

@@ -1,5 +1,6 @@
 //! Where alerts go: a bounded queue in front of a thread that writes, so that a slow reader of
-//! standard output never holds up the events. What does not fit in the queue is counted.
+//! standard output never holds up the events. The queue is bounded in alerts and in bytes; what
+//! does not fit is counted.
 //!
 //! How a line looks is `alert`'s business; one output, one file below.
 
@@ -7,112 +8,198 @@ pub mod stdout;
 
 use crate::alert::Alert;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use tokio::sync::Notify;
 
 /// One place alerts are written to.
 pub trait Output: Send {
-    /// Writes one alert. An error is logged once by the caller, and the alert counted as lost.
+    /// Takes one alert. An error is logged once by the caller, and the alert counted as lost.
     fn write(&mut self, alert: &Alert) -> std::io::Result<()>;
     /// Hands on what is buffered; called whenever the queue is empty.
     fn flush(&mut self) -> std::io::Result<()>;
 }
 
-/// How many alerts went where.
+/// How many alerts went where, over all outputs.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Written.
+    /// Written, and handed on.
     pub written: AtomicU64,
     /// Not taken, because the queue was full.
     pub dropped: AtomicU64,
-    /// Taken, and not written because of an error.
+    /// Taken, and not written because of an error. What is buffered is given up, and counted,
+    /// when the writer ends.
     pub failed: AtomicU64,
 }
 
-/// The queue and its writing thread.
+/// Bytes of alerts in the queue, at most.
+const QUEUE_BYTES_MAX: usize = 64 << 20;
+
+/// The writing thread, and what it tells.
 pub struct Outputs {
-    queue: Option<SyncSender<Alert>>,
-    writer: Option<JoinHandle<()>>,
+    queue: Option<Queue>,
     counters: Arc<Counters>,
+    ended: Arc<Notify>,
+}
+
+/// The end of the queue that takes alerts. When there is none left, the writer ends.
+#[derive(Clone)]
+pub struct Queue {
+    alerts: SyncSender<Alert>,
+    bytes: Arc<AtomicUsize>,
+    counters: Arc<Counters>,
+}
+
+impl Queue {
+    /// Hands an alert over, or counts it as dropped.
+    pub fn push(&mut self, alert: Alert) {
+        let bytes = alert.bytes();
+        let queued = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if queued + bytes > QUEUE_BYTES_MAX || self.alerts.try_send(alert).is_err() {
+            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.counters.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Outputs {
     /// Starts the thread that writes to `outputs`; at most `capacity` alerts wait for it.
     pub fn start(mut outputs: Vec<Box<dyn Output>>, capacity: usize) -> std::io::Result<Outputs> {
-        let (queue, waiting) = sync_channel(capacity);
+        let (alerts, waiting) = sync_channel(capacity);
         let counters = Arc::new(Counters::default());
-        let counted = counters.clone();
-        let writer = std::thread::Builder::new()
+        let ended = Arc::new(Notify::new());
+        let queue = Queue {
+            alerts,
+            bytes: Arc::default(),
+            counters: counters.clone(),
+        };
+        let (bytes, counted, end) = (queue.bytes.clone(), counters.clone(), ended.clone());
+        std::thread::Builder::new()
             .name("saker-outputs".into())
-            .spawn(move || write_all(&waiting, &mut outputs, &counted))?;
+            .spawn(move || {
+                write_all(&waiting, &mut outputs, &counted, &bytes);
+                end.notify_one();
+            })?;
         Ok(Outputs {
             queue: Some(queue),
-            writer: Some(writer),
             counters,
+            ended,
         })
     }
 
-    /// Hands an alert over, or counts it as dropped.
-    pub fn push(&self, alert: Alert) {
-        let Some(queue) = &self.queue else { return };
-        match queue.try_send(alert) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.counters.dropped.fetch_add(1, Ordering::Relaxed);
-            }
-        }
+    /// Where alerts are handed over.
+    pub fn queue(&self) -> Queue {
+        self.queue.clone().expect("asked for before `close`")
     }
 
-    /// The counters, which go on living after [`Outputs::stop`].
+    /// The counters, which go on living.
     pub fn counters(&self) -> Arc<Counters> {
         self.counters.clone()
     }
 
-    /// Waits until everything taken is written.
-    pub fn stop(mut self) {
-        self.finish();
-    }
-
-    fn finish(&mut self) {
+    /// Takes no more alerts, once every [`Queue`] is dropped as well.
+    pub fn close(&mut self) {
         self.queue = None;
-        if let Some(writer) = self.writer.take() {
-            // A panic of the writer has been reported by its own thread.
-            let _ = writer.join();
-        }
+    }
+
+    /// Waits until the writer ends: nobody reads any output any more, or everything is written
+    /// after [`Outputs::close`]. May be given up at any time.
+    pub async fn ended(&self) {
+        self.ended.notified().await;
     }
 }
 
-impl Drop for Outputs {
-    fn drop(&mut self) {
-        self.finish();
-    }
-}
-
-fn write_all(waiting: &Receiver<Alert>, outputs: &mut [Box<dyn Output>], counters: &Counters) {
+/// Writes until the queue ends or nobody reads any output any more.
+fn write_all(
+    waiting: &Receiver<Alert>,
+    outputs: &mut [Box<dyn Output>],
+    counters: &Counters,
+    queued_bytes: &AtomicUsize,
+) {
     let mut complained = false;
-    let mut complain = |error: std::io::Error| {
-        if !complained {
-            complained = true;
+    let mut complain = |error: &std::io::Error| {
+        if !std::mem::replace(&mut complained, true) {
             tracing::error!("cannot write alerts: {error}");
         }
     };
-    while let Ok(first) = waiting.recv() {
+    let add = |counter: &AtomicU64, count| counter.fetch_add(count, Ordering::Relaxed);
+    // Per output, alerts it has taken and not handed on yet; what it cannot hand on now it may
+    // later.
+    let mut buffered = vec![0; outputs.len()];
+    let mut gone = vec![false; outputs.len()];
+    while !gone.iter().all(|gone| *gone)
+        && let Ok(first) = waiting.recv()
+    {
         for alert in std::iter::once(first).chain(waiting.try_iter()) {
-            for output in outputs.iter_mut() {
+            queued_bytes.fetch_sub(alert.bytes(), Ordering::Relaxed);
+            for (output, buffered) in outputs.iter_mut().zip(&mut buffered) {
                 match output.write(&alert) {
-                    Ok(()) => counters.written.fetch_add(1, Ordering::Relaxed),
+                    Ok(()) => *buffered += 1,
                     Err(error) => {
-                        complain(error);
-                        counters.failed.fetch_add(1, Ordering::Relaxed)
+                        complain(&error);
+                        add(&counters.failed, 1);
                     }
-                };
+                }
             }
         }
-        for output in outputs.iter_mut() {
-            if let Err(error) = output.flush() {
-                complain(error);
+        for (index, output) in outputs.iter_mut().enumerate() {
+            match output.flush() {
+                Ok(()) => {
+                    add(&counters.written, std::mem::take(&mut buffered[index]));
+                }
+                Err(error) => {
+                    complain(&error);
+                    gone[index] |= error.kind() == std::io::ErrorKind::BrokenPipe;
+                }
             }
         }
+    }
+    add(&counters.failed, buffered.iter().sum());
+    // What still waits will not be written.
+    add(&counters.failed, waiting.try_iter().count() as u64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Error, ErrorKind};
+
+    /// Takes everything, and hands on or not.
+    struct Fake(Option<ErrorKind>);
+
+    impl Output for Fake {
+        fn write(&mut self, _: &Alert) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            self.0.map_or(Ok(()), |kind| Err(Error::from(kind)))
+        }
+    }
+
+    fn after_three_alerts(error: Option<ErrorKind>) -> (u64, u64) {
+        let mut outputs = Outputs::start(vec![Box::new(Fake(error))], 10).unwrap();
+        let counters = outputs.counters();
+        let mut queue = outputs.queue();
+        for _ in 0..3 {
+            queue.push(crate::alert::tests::alert());
+        }
+        drop(queue);
+        outputs.close();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(outputs.ended());
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (
+            get(&counters.written),
+            get(&counters.failed) + get(&counters.dropped),
+        )
+    }
+
+    #[test]
+    fn what_was_not_handed_on_counts_as_not_written() {
+        assert_eq!(after_three_alerts(None), (3, 0));
+        assert_eq!(after_three_alerts(Some(ErrorKind::StorageFull)), (0, 3));
+        assert_eq!(after_three_alerts(Some(ErrorKind::BrokenPipe)), (0, 3));
     }
 }

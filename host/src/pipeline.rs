@@ -118,7 +118,7 @@ pub enum PipelineError {
         reason: String,
     },
     /// A module asks for rows that cannot be.
-    #[error("a module's rows cannot be written: {0}")]
+    #[error("a module's rows cannot be written")]
     Plan(#[from] PlanError),
     /// The judge is gone.
     #[error("the judge has ended")]
@@ -554,11 +554,7 @@ impl Pipeline {
                 continue;
             };
             let event = event::decode(&record, &self.state.clock(), number);
-            let view = View {
-                event: &event,
-                state: &self.state,
-                seen: row.seen,
-            };
+            let view = View::new(&event, &self.state, row.seen);
             let alert = Alert::render(rule, &view, &mut self.scratch);
             self.counters.alerts += 1;
             (self.alerts)(alert);

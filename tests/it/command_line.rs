@@ -92,7 +92,7 @@ fn a_file_that_is_not_there_or_not_text_is_named() {
     );
     let binary = file(&folder, "binary.yaml", [0xff, 0xfe, 0x00]);
     let output = run(&["check", &binary]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(3));
     assert!(stderr(&output).contains("not UTF-8"), "{}", stderr(&output));
 }
 
@@ -176,7 +176,7 @@ fn fields_and_events_are_listed_for_people_and_for_programs() {
 #[test]
 fn a_wrong_setting_is_answered_with_the_right_one() {
     let output = run(&["run", "-o", "json_outptu=true"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(
         stderr(&output).contains("did you mean `json_output`?"),
         "{}",

@@ -292,7 +292,7 @@ fn a_busy_harmless_workload_gives_no_alert() {
         ));
     });
     assert!(ended.alerts.is_empty(), "{:#?}", ended.alerts);
-    let events = number_before(&ended.messages, " events");
+    let events = number_before(&ended.messages, " event");
     assert!(
         events > 2_000,
         "the workload was not seen: {}",
@@ -435,7 +435,7 @@ fn a_signal_in_mid_stream_ends_the_run_in_good_order() {
             ended.status,
             ended.messages
         );
-        let said = number_before(&ended.messages, " alerts");
+        let said = number_before(&ended.messages, " alert");
         assert_eq!(said, 1 + ended.alerts.len() as u64, "{}", ended.messages);
     }
 }

@@ -4,4 +4,5 @@ mod command_line;
 mod crate_edges;
 mod live;
 mod needs;
+mod operation;
 mod program;

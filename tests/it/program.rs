@@ -133,7 +133,8 @@ impl Drop for Scope {
 /// A running `saker run --json` that watches one scope.
 pub(crate) struct Saker {
     child: Child,
-    alerts: BufReader<ChildStdout>,
+    /// Standard output, where it comes here.
+    alerts: Option<BufReader<ChildStdout>>,
     messages: std::thread::JoinHandle<String>,
 }
 
@@ -147,13 +148,18 @@ pub(crate) struct Ended {
 impl Saker {
     /// Starts it and waits until it watches.
     pub(crate) fn watch(scope: &Scope, args: &[&str]) -> Saker {
+        Saker::watch_to(Stdio::piped(), scope, args)
+    }
+
+    /// The same, with its alerts going elsewhere.
+    pub(crate) fn watch_to(stdout: Stdio, scope: &Scope, args: &[&str]) -> Saker {
         let mut child = Command::new(saker())
             .args(["run", "--json", "-o"])
             .arg(format!("scope.cgroup={}", scope.path().display()))
             .args(args)
             .env("FALCO_HOSTNAME", "test-host")
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
             .expect("saker starts");
@@ -168,7 +174,7 @@ impl Saker {
             let _ = stderr.read_to_string(&mut messages);
             messages
         });
-        let alerts = BufReader::new(child.stdout.take().expect("piped"));
+        let alerts = child.stdout.take().map(BufReader::new);
         Saker {
             child,
             alerts,
@@ -183,8 +189,14 @@ impl Saker {
     /// The next alert; blocks until there is one.
     pub(crate) fn next_alert(&mut self) -> Value {
         let mut line = String::new();
-        self.alerts.read_line(&mut line).expect("alerts are text");
+        let alerts = self.alerts.as_mut().expect("they come here");
+        alerts.read_line(&mut line).expect("alerts are text");
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
+    }
+
+    /// Leaves its alerts unread from here on.
+    pub(crate) fn desert(&mut self) {
+        self.alerts = None;
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
@@ -201,9 +213,9 @@ impl Saker {
     /// Waits for its end.
     pub(crate) fn wait(mut self) -> Ended {
         let mut text = String::new();
-        self.alerts
-            .read_to_string(&mut text)
-            .expect("alerts are text");
+        if let Some(alerts) = &mut self.alerts {
+            alerts.read_to_string(&mut text).expect("alerts are text");
+        }
         let end = Instant::now() + PATIENCE;
         let status = loop {
             match self.child.try_wait().expect("a child of ours") {

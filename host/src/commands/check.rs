@@ -1,6 +1,6 @@
 //! `saker check`: rule files together, as `run` would load them, and compiled modules.
 
-use super::{Failure, print, rules, stderr_color};
+use super::{Failure, complain, print, rules, shown, stderr_color};
 use saker_rules_compiler::{Diagnostic, Options, Severity, compile, render};
 use std::path::PathBuf;
 
@@ -19,10 +19,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let mut valid = true;
     for path in &modules {
         match rules::read_module(path) {
-            Ok(_) => print(&format!("{}: Ok\n", path.display())),
+            Ok(_) => print(&format!("{}: Ok\n", shown(path)))?,
             Err(Failure::Invalid) => {
                 valid = false;
-                print(&format!("{}: Invalid\n", path.display()));
+                print(&format!("{}: Invalid\n", shown(path)))?;
             }
             Err(other) => return Err(other),
         }
@@ -31,10 +31,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         let sources = rules::read(&files)?;
         let compilation = compile(&sources, &Options { keep_bytes: false });
         if !compilation.diagnostics.is_empty() {
-            eprint!(
-                "{}",
-                render(&compilation.diagnostics, &sources, stderr_color())
-            );
+            complain(&render(&compilation.diagnostics, &sources, stderr_color()));
         }
         for (index, source) in sources.iter().enumerate() {
             // What has no place concerns all files.
@@ -52,7 +49,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             } else {
                 "Ok, with warnings"
             };
-            print(&format!("{}: {verdict}\n", source.name));
+            print(&format!("{}: {verdict}\n", source.name))?;
         }
         valid &= compilation.ruleset.is_some();
     }

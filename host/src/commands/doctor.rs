@@ -46,7 +46,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         as_json(&checks, able)
     } else {
         as_text(&checks, able)
-    });
+    })?;
     if able {
         Ok(())
     } else {
@@ -273,7 +273,7 @@ fn procfs() -> Check {
             Ok(_) => "other users' processes are readable".into(),
             Err(error) => format!("/proc/1/exe: {error}"),
         },
-        help: "processes that run already will lack details: mount /proc without hidepid",
+        help: "processes that run already will lack details: CAP_SYS_PTRACE, and a /proc mounted without hidepid",
     }
 }
 

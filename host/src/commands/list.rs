@@ -28,8 +28,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         (What::Fields, true) => lines(Field::ALL.iter().map(|field| field_json(*field))),
         (What::Events, false) => events(),
         (What::Events, true) => lines(EventType::ALL.iter().map(|event| event_json(*event))),
-    });
-    Ok(())
+    })
 }
 
 fn lines(values: impl Iterator<Item = serde_json::Value>) -> String {

@@ -1,6 +1,6 @@
 //! Reading rule files for the commands that compile them.
 
-use super::{Failure, stderr_color};
+use super::{Failure, complain, shown, stderr_color};
 use crate::modules::Module;
 use crate::sandbox::MODULE_BYTES_MAX;
 use anyhow::Context;
@@ -8,44 +8,64 @@ use saker_rules_compiler::{Options, Ruleset, Source, compile, render};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// The ruleset in the program itself.
+/// The ruleset in the program itself, and how it is named on the command line.
+const DEFAULT_PATH: &str = "default";
 const DEFAULT_NAME: &str = "saker_rules.yaml";
 const DEFAULT_TEXT: &str = include_str!("../../../rules/default/saker_rules.yaml");
 
 /// No rule file may be larger.
 const FILE_BYTES_MAX: u64 = 10 << 20;
 
-/// The files to compile: those named, or the bundled ruleset if none is. A directory stands for
-/// the `.yaml` and `.yml` files in it, in the order of their names.
+/// What to compile: the files named, or the bundled ruleset if none is. Says of every file
+/// that it cannot be read, not of the first only.
 pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
-    if paths.is_empty() {
-        return Ok(vec![Source {
-            name: DEFAULT_NAME.into(),
-            text: DEFAULT_TEXT.into(),
-        }]);
-    }
     let mut sources = Vec::new();
-    for path in paths {
-        if path.is_dir() {
-            let in_directory = files_in(path)?;
-            if in_directory.is_empty() {
-                let path = path.display();
-                return Err(anyhow::anyhow!("`{path}` holds no .yaml or .yml file").into());
+    let mut failed: Option<Failure> = None;
+    for path in files(paths)? {
+        if path == Path::new(DEFAULT_PATH) {
+            sources.push(Source {
+                name: DEFAULT_NAME.into(),
+                text: DEFAULT_TEXT.into(),
+            });
+            continue;
+        }
+        match read_file(&path) {
+            Ok(source) => sources.push(source),
+            Err(failure) => {
+                if let Some(error) = failed.replace(failure).and_then(Failure::error) {
+                    complain(&format!("saker: {error:#}\n"));
+                }
             }
-            for file in in_directory {
-                sources.push(read_file(&file)?);
-            }
-        } else {
-            sources.push(read_file(path)?);
         }
     }
-    Ok(sources)
+    failed.map_or(Ok(sources), Err)
 }
 
-fn files_in(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
+/// The files that paths stand for: a directory for the `.yaml` and `.yml` files in it, in the
+/// order of their names; no path at all for the bundled ruleset.
+pub(crate) fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    if paths.is_empty() {
+        return Ok(vec![DEFAULT_PATH.into()]);
+    }
+    let mut files = Vec::new();
+    for path in paths {
+        if path == Path::new(DEFAULT_PATH) || !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let in_directory = files_in(path)?;
+        if in_directory.is_empty() {
+            anyhow::bail!("`{}` holds no .yaml or .yml file", shown(path));
+        }
+        files.extend(in_directory);
+    }
+    Ok(files)
+}
+
+fn files_in(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(directory)
         .and_then(|entries| entries.collect::<Result<Vec<_>, _>>())
-        .with_context(|| format!("cannot read the rules directory `{}`", directory.display()))?;
+        .with_context(|| format!("cannot read the rules directory `{}`", shown(directory)))?;
     let mut files: Vec<PathBuf> = entries
         .into_iter()
         .map(|entry| entry.path())
@@ -61,20 +81,20 @@ fn files_in(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 fn read_file(path: &Path) -> Result<Source, Failure> {
-    let shown = path.display();
+    let name = shown(path);
     let bytes = read_bounded(path, "rule file", FILE_BYTES_MAX)?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        anyhow::anyhow!("the rule file `{shown}` is not UTF-8: byte {at} is no character")
+        complain(&format!(
+            "saker: the rule file `{name}` is not UTF-8: byte {at} is no character\n"
+        ));
+        Failure::Invalid
     })?;
-    Ok(Source {
-        name: shown.to_string(),
-        text,
-    })
+    Ok(Source { name, text })
 }
 
 fn read_bounded(path: &Path, what: &str, bytes_max: u64) -> Result<Vec<u8>, Failure> {
-    let shown = path.display();
+    let shown = shown(path);
     let file =
         std::fs::File::open(path).with_context(|| format!("cannot open the {what} `{shown}`"))?;
     let mut bytes = Vec::new();
@@ -83,25 +103,41 @@ fn read_bounded(path: &Path, what: &str, bytes_max: u64) -> Result<Vec<u8>, Fail
         .with_context(|| format!("cannot read the {what} `{shown}`"))?;
     if bytes.len() as u64 > bytes_max {
         let most = bytes_max >> 20;
-        return Err(anyhow::anyhow!("the {what} `{shown}` is larger than {most} MiB").into());
+        complain(&format!(
+            "saker: the {what} `{shown}` is larger than {most} MiB\n"
+        ));
+        return Err(Failure::Invalid);
     }
     Ok(bytes)
 }
 
-/// Whether that is the name of a compiled module.
+/// Whether that is a compiled module: by its name, or by how it begins.
 pub(crate) fn is_module(path: &Path) -> bool {
+    let begins = || {
+        // A pipe is not looked into: what was read of it would be gone.
+        let file = path.is_file().then(|| std::fs::File::open(path).ok())??;
+        let mut magic = Vec::new();
+        file.take(4).read_to_end(&mut magic).ok()?;
+        (magic == b"\0asm").then_some(())
+    };
     path.extension()
         .is_some_and(|extension| extension == "wasm")
+        || begins().is_some()
 }
 
 /// A compiled module from a file. That it is none is printed.
 pub(crate) fn read_module(path: &Path) -> Result<Module, Failure> {
-    let shown = path.display();
+    let shown = shown(path);
     let wasm = read_bounded(path, "module", MODULE_BYTES_MAX as u64)?;
-    Module::foreign(shown.to_string(), wasm).map_err(|refusal| {
-        eprintln!("saker: `{shown}` is no module that Saker can run: {refusal}");
+    let refused = |why: &dyn std::fmt::Display| {
+        complain(&format!(
+            "saker: `{shown}` is no module that Saker can run: {why}\n"
+        ));
         Failure::Invalid
-    })
+    };
+    let module = Module::foreign(shown.clone(), wasm).map_err(|refusal| refused(&refusal))?;
+    module.plan().map_err(|error| refused(&error))?;
+    Ok(module)
 }
 
 /// All modules to run: one compiled of all rule files, then the compiled ones.
@@ -125,10 +161,7 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<Vec<Module>, Failure> {
 pub(crate) fn compile_or_explain(sources: &[Source]) -> Result<Ruleset, Failure> {
     let compilation = compile(sources, &Options { keep_bytes: false });
     if !compilation.diagnostics.is_empty() {
-        eprint!(
-            "{}",
-            render(&compilation.diagnostics, sources, stderr_color())
-        );
+        complain(&render(&compilation.diagnostics, sources, stderr_color()));
     }
     compilation.ruleset.ok_or(Failure::Invalid)
 }

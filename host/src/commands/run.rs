@@ -1,23 +1,25 @@
 //! `saker run`: the live source, the pipeline and the outputs, until a signal or the time says
-//! stop.
+//! stop. SIGHUP reads the rules again; what is wrong with them is said, and the old ones stay.
 
-use super::{Failure, doctor, rules};
+use super::{Failure, count, doctor, rules, shown};
 use crate::config::Config;
 use crate::enrich::{self, Enrichment};
 use crate::modules::{Epoch, Module, Selection};
 use crate::outputs::{self, Outputs, stdout::Stdout};
 use crate::pipeline::{Counters, Pipeline, Setup};
 use crate::sandbox::{Budget, FromJudge, Judge, Limits};
-use crate::source::ebpf::{Options, Probe, Scope};
+use crate::source::ebpf::{Drops, Options, Probe, Scope};
 use crate::source::merge::Batch;
 use crate::state::{self, State};
 use crate::window::Window;
 use anyhow::Context;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 #[derive(clap::Args)]
 #[command(after_long_help = settings_help())]
@@ -51,7 +53,9 @@ fn settings_help() -> String {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let mut config = Config::default();
     for option in &args.option {
-        config.set(option).map_err(anyhow::Error::from)?;
+        config
+            .set(option)
+            .map_err(|error| Failure::Usage(error.into()))?;
     }
     config.format.json |= args.json;
     let modules = rules::load(&args.rules)?;
@@ -60,174 +64,384 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             "{missing} (see `saker doctor`)"
         )));
     }
-    watch(&config, modules, args.duration.map(Duration::from_secs))
+    let mut watch = Watch::begin(&config, modules)?;
+    let end = args.duration.and_then(|seconds| {
+        // Further away than the clock reaches is as good as never.
+        Instant::now().checked_add(Duration::from_secs(seconds))
+    });
+    watch.until_told(&args.rules, end)?;
+    watch.end()
 }
 
-fn watch(config: &Config, modules: Vec<Module>, duration: Option<Duration>) -> Result<(), Failure> {
-    // Each step takes place outside of the runtime but for waiting: the pipeline may block on
-    // the judge.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
-    let (mut terminate, mut interrupt) = {
-        let _inside = runtime.enter();
-        let handler = |kind| signal(kind).context("cannot take signals");
-        (
-            handler(SignalKind::terminate())?,
-            handler(SignalKind::interrupt())?,
-        )
-    };
+/// How often it is looked whether anything was lost.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How long the last alerts may take to be written.
+const LAST_ALERTS_WITHIN: Duration = Duration::from_secs(5);
 
-    let selection = Selection {
-        priority: config.priority,
-        matching: config.matching,
-    };
-    let epoch = Epoch::new(1, modules, selection);
-    let rules: usize = epoch
-        .modules
-        .iter()
-        .map(|module| module.manifest().rules.len())
-        .sum();
-
-    // Attach first, look around second: what happens meanwhile waits in the rings, and is newer.
-    let mut probe = Probe::load(&Options {
-        scope: config.scope_cgroup.clone().map(Scope::Path),
-        cpus_per_ring: config.cpus_per_ring,
-        bulk_ring_bytes: config.ring_bytes,
-        ..Options::default()
-    })
-    .map_err(|error| Failure::Unable(error.into()))?;
-    let not_told = "cannot tell the probe what to record";
-    probe
-        .set_interest(&state::calls().collect::<Vec<_>>())
-        .context(not_told)?;
-    let mut state = State::new(Default::default(), enrich::clock_now());
-    state.keep_all_descriptors(epoch.needs_all_descriptors());
-    state.set_hostname(config.hostname().as_bytes());
-    let mut enrichment = Enrichment::start(&mut state, config.scope_cgroup.as_deref())
-        .context("cannot look up processes")?;
-
-    let outputs = Outputs::start(
-        vec![Box::new(Stdout::new(
-            config.format.clone(),
-            config.hostname(),
-        ))],
-        config.outputs_queue_max,
-    )
-    .context("cannot start the writer of alerts")?;
-    let written = outputs.counters();
-    let window = Window::create(config.window_slots).context("cannot make the window")?;
-    let limits = Limits {
-        budget: Budget::Time {
-            cpu: config.budget_cpu,
-            wall: config.budget_cpu * 40,
-        },
-        ..Limits::default()
-    };
-    let judge = Judge::spawn(window.fd(), limits).context("cannot start the judge")?;
-    let outputs = Rc::new(outputs);
-    let sink = outputs.clone();
-    let mut pipeline = Pipeline::new(
-        Setup {
-            state,
-            window,
-            judge,
-            rows_max: config.window_rows_max,
-            alerts: Box::new(move |alert| sink.push(alert)),
-        },
-        epoch,
-    )
-    .context("cannot load the rules")?;
-
-    // What is plenty comes last, when there is somebody to read it.
-    probe
-        .set_interest(&pipeline.epoch().interest())
-        .context(not_told)?;
-    tracing::info!("watching with {rules} rules");
-    let end = duration.map(|duration| Instant::now() + duration);
-    let mut batch = Rc::new(Batch::new());
-    loop {
-        let fresh = match Rc::get_mut(&mut batch) {
-            Some(batch) => batch,
-            // Rows in flight still refer to it.
-            None => {
-                batch = Rc::new(Batch::new());
-                Rc::get_mut(&mut batch).expect("nobody else has it yet")
-            }
-        };
-        let step = runtime.block_on(async {
-            tokio::select! {
-                biased;
-                _ = terminate.recv() => Ok(Step::Stop),
-                _ = interrupt.recv() => Ok(Step::Stop),
-                answer = pipeline.answer(), if pipeline.is_waiting() => Ok(Step::Answer(answer?)),
-                read = probe.next_batch(fresh, config.window_flush_after) => {
-                    read.context("cannot read the rings").map(|()| Step::Read)
-                }
-            }
-        });
-        match step.map_err(Failure::Failed)? {
-            Step::Stop => break,
-            Step::Answer(answer) => pipeline.take(answer),
-            Step::Read => {
-                pipeline.push(&batch)?;
-                // Live, an alert is worth more than a full window.
-                pipeline.flush()?;
-                enrichment.exchange(pipeline.state());
-            }
-        }
-        if end.is_some_and(|end| Instant::now() >= end) {
-            break;
-        }
-    }
-    // What had happened by now is judged too.
-    let mut last = Batch::new();
-    probe.read(&mut last);
-    pipeline.push(&Rc::new(last))?;
-    pipeline.drain()?;
-
-    let counters = pipeline.counters();
-    let dropped = probe
-        .drops()
-        .context("cannot read what was dropped")?
-        .total
-        .records();
-    drop(pipeline);
-    if let Ok(outputs) = Rc::try_unwrap(outputs) {
-        outputs.stop();
-    }
-    report(&counters, dropped, &written);
-    Ok(())
+/// All that is at work while the kernel is watched.
+struct Watch {
+    runtime: tokio::runtime::Runtime,
+    stop: [Signal; 2],
+    again: Signal,
+    scope: Option<Watched>,
+    selection: Selection,
+    flush_after: Duration,
+    probe: Probe,
+    pipeline: Pipeline,
+    enrichment: Enrichment,
+    outputs: Outputs,
+    /// What was lost when it was last looked.
+    lost: Drops,
 }
 
 /// What the loop woke up for.
 enum Step {
     Stop,
+    Reload,
+    Reloaded(Result<Vec<Module>, Failure>),
+    Deserted,
     Read,
     Answer(FromJudge),
 }
 
+impl Watch {
+    /// Attaches the probe, looks at what runs already, and has the rules ready. Until this is
+    /// done, signals end the program at once.
+    fn begin(config: &Config, modules: Vec<Module>) -> Result<Watch, Failure> {
+        let selection = Selection {
+            priority: config.priority,
+            matching: config.matching,
+        };
+        let epoch = Epoch::new(1, modules, selection);
+        let scope = config.scope_cgroup.as_deref().map(Watched::of);
+
+        // Attach first, look around second: what happens meanwhile waits in the rings, and is
+        // newer.
+        let mut probe = Probe::load(&Options {
+            scope: config.scope_cgroup.clone().map(Scope::Path),
+            cpus_per_ring: config.cpus_per_ring,
+            bulk_ring_bytes: config.ring_bytes,
+            ..Options::default()
+        })
+        .map_err(|error| Failure::Unable(error.into()))?;
+        tracing::debug!("the probe is attached");
+        let calls: Vec<u16> = state::calls().collect();
+        probe.set_interest(&calls).context(NOT_TOLD)?;
+        let mut state = State::new(Default::default(), enrich::clock_now());
+        state.keep_all_descriptors(epoch.needs_all_descriptors());
+        state.set_hostname(config.hostname().as_bytes());
+        let enrichment = Enrichment::start(&mut state, config.scope_cgroup.as_deref())
+            .context("cannot look up processes")?;
+        let [threads, processes, ..] = state.sizes();
+        tracing::debug!("{processes} processes with {threads} threads run already");
+
+        let stdout = Stdout::new(config.format.clone(), config.hostname())
+            .context("cannot use standard output")?;
+        let outputs = Outputs::start(vec![Box::new(stdout)], config.outputs_queue_max)
+            .context("cannot start the writer of alerts")?;
+        let window = Window::create(config.window_slots).context("cannot make the window")?;
+        let limits = Limits {
+            budget: Budget::Time {
+                cpu: config.budget_cpu,
+                wall: config.budget_cpu * 40,
+            },
+            ..Limits::default()
+        };
+        let judge = Judge::spawn(window.fd(), limits).context("cannot start the judge")?;
+        let mut queue = outputs.queue();
+        let setup = Setup {
+            state,
+            window,
+            judge,
+            rows_max: config.window_rows_max,
+            alerts: Box::new(move |alert| queue.push(alert)),
+        };
+        let began = Instant::now();
+        let pipeline = Pipeline::new(setup, epoch).context("cannot load the rules")?;
+        tracing::debug!("the rules were made ready in {:?}", began.elapsed());
+
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the runtime")?;
+        let inside = runtime.enter();
+        let handler = |kind| signal(kind).context("cannot take signals");
+        let stop = [
+            handler(SignalKind::terminate())?,
+            handler(SignalKind::interrupt())?,
+        ];
+        let again = handler(SignalKind::hangup())?;
+        drop(inside);
+        let mut watch = Watch {
+            runtime,
+            stop,
+            again,
+            scope,
+            selection,
+            flush_after: config.window_flush_after,
+            probe,
+            pipeline,
+            enrichment,
+            outputs,
+            lost: Drops::default(),
+        };
+        watch.record_what_rules_want()?;
+        Ok(watch)
+    }
+
+    /// What is plenty comes last, when there is somebody to read it.
+    fn record_what_rules_want(&mut self) -> Result<(), Failure> {
+        let epoch = self.pipeline.epoch().clone();
+        self.probe
+            .set_interest(&epoch.interest())
+            .context(NOT_TOLD)?;
+        let rules = epoch.rules_on();
+        match rules {
+            0 => tracing::warn!("no rule is on: there is nothing to watch for"),
+            _ => tracing::info!("watching with {}", count(rules as u64, "rule")),
+        }
+        Ok(())
+    }
+
+    fn until_told(&mut self, rules: &[PathBuf], end: Option<Instant>) -> Result<(), Failure> {
+        let mut batch = Rc::new(Batch::new());
+        let mut reload: Option<oneshot::Receiver<Result<Vec<Module>, Failure>>> = None;
+        let mut look = Instant::now() + LOOK_EVERY;
+        loop {
+            let fresh = match Rc::get_mut(&mut batch) {
+                Some(batch) => batch,
+                // Rows in flight still refer to it.
+                None => {
+                    batch = Rc::new(Batch::new());
+                    Rc::get_mut(&mut batch).expect("nobody else has it yet")
+                }
+            };
+            let [terminate, interrupt] = &mut self.stop;
+            let step = self.runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    _ = terminate.recv() => Ok(Step::Stop),
+                    _ = interrupt.recv() => Ok(Step::Stop),
+                    _ = self.again.recv() => Ok(Step::Reload),
+                    Ok(loaded) = async {
+                        match &mut reload {
+                            Some(reload) => reload.await,
+                            None => std::future::pending().await,
+                        }
+                    } => Ok(Step::Reloaded(loaded)),
+                    () = self.outputs.ended() => Ok(Step::Deserted),
+                    answer = self.pipeline.answer(), if self.pipeline.is_waiting() => {
+                        Ok(Step::Answer(answer?))
+                    }
+                    read = self.probe.next_batch(fresh, self.flush_after) => {
+                        read.context("cannot read the rings").map(|()| Step::Read)
+                    }
+                }
+            });
+            match step.map_err(Failure::Failed)? {
+                Step::Stop => return Ok(()),
+                Step::Reload if reload.is_some() => {}
+                Step::Reload => reload = Some(load_aside(rules.to_vec())?),
+                Step::Reloaded(loaded) => {
+                    reload = None;
+                    self.change_rules(loaded)?;
+                }
+                Step::Deserted => {
+                    tracing::error!("nobody reads the alerts any more");
+                    return Ok(());
+                }
+                Step::Answer(answer) => self.pipeline.take(answer),
+                Step::Read => {
+                    self.pipeline.push(&batch)?;
+                    // Live, an alert is worth more than a full window.
+                    self.pipeline.flush()?;
+                    self.enrichment.exchange(self.pipeline.state());
+                }
+            }
+            let now = Instant::now();
+            if now >= look {
+                look = now + LOOK_EVERY;
+                self.look_for_losses()?;
+            }
+            if end.is_some_and(|end| now >= end) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Lets other rules judge from here on, if they can.
+    fn change_rules(&mut self, loaded: Result<Vec<Module>, Failure>) -> Result<(), Failure> {
+        let modules = match loaded {
+            Ok(modules) => modules,
+            Err(failure) => {
+                if let Some(error) = failure.error() {
+                    tracing::error!("{error:#}");
+                }
+                tracing::error!("the rules stay as they were");
+                return Ok(());
+            }
+        };
+        let id = self.pipeline.epoch().id + 1;
+        let epoch = Rc::new(Epoch::new(id, modules, self.selection));
+        // An empty file is most likely one that is just being written.
+        if epoch.rules_on() == 0 {
+            tracing::error!("the rules stay as they were: of the new ones, none is on");
+            return Ok(());
+        }
+        if let Err(error) = self.pipeline.prepare(&epoch) {
+            tracing::error!("the rules stay as they were: {error}");
+            return Ok(());
+        }
+        self.pipeline.switch(epoch)?;
+        self.record_what_rules_want()
+    }
+
+    /// Says while it matters what could not be recorded, and whether anything can be at all.
+    fn look_for_losses(&mut self) -> Result<(), Failure> {
+        let drops = self.probe.drops().context(NOT_COUNTED)?.total;
+        let before = std::mem::replace(&mut self.lost, drops);
+        let new = losses(&drops, &before);
+        if !new.is_empty() {
+            tracing::warn!("events are lost: {new}");
+        }
+        match &self.scope {
+            Some(scope) if scope.is_gone() => Err(Failure::Failed(anyhow::anyhow!(
+                "the cgroup `{}` is gone: there is nothing left to watch",
+                shown(&scope.path)
+            ))),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Judges what had happened by now, writes the last alerts and says what was seen.
+    fn end(mut self) -> Result<(), Failure> {
+        let mut last = Batch::new();
+        self.probe.read(&mut last);
+        self.pipeline.push(&Rc::new(last))?;
+        self.pipeline.drain()?;
+        let counters = self.pipeline.counters();
+        let drops = self.probe.drops().context(NOT_COUNTED)?.total;
+        // Takes its end of the queue with it.
+        drop(self.pipeline);
+        let written = self.outputs.counters();
+        self.outputs.close();
+        let [terminate, interrupt] = &mut self.stop;
+        self.runtime.block_on(async {
+            tokio::select! {
+                () = self.outputs.ended() => {}
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+                () = tokio::time::sleep(LAST_ALERTS_WITHIN) => {}
+            }
+        });
+        report(&counters, &drops, &written)
+    }
+}
+
+const NOT_TOLD: &str = "cannot tell the probe what to record";
+const NOT_COUNTED: &str = "cannot read what was dropped";
+
+/// Reads and compiles the rules on a thread of its own: events go on being judged.
+fn load_aside(
+    paths: Vec<PathBuf>,
+) -> Result<oneshot::Receiver<Result<Vec<Module>, Failure>>, Failure> {
+    let (tell, told) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("saker-rules".into())
+        .spawn(move || {
+            // Nobody listens any more only when the program ends.
+            let _ = tell.send(rules::load(&paths));
+        })
+        .context("cannot start reading the rules")?;
+    Ok(told)
+}
+
+/// The cgroup that is watched.
+struct Watched {
+    path: PathBuf,
+    inode: Option<u64>,
+}
+
+impl Watched {
+    fn of(path: &Path) -> Watched {
+        Watched {
+            path: path.to_owned(),
+            inode: inode(path),
+        }
+    }
+
+    /// Whether it was removed; another of the same name is not it.
+    fn is_gone(&self) -> bool {
+        inode(&self.path) != self.inode
+    }
+}
+
+fn inode(path: &Path) -> Option<u64> {
+    path.metadata().ok().map(|found| found.ino())
+}
+
+/// What was lost since `before`, by cause; empty if nothing was.
+fn losses(drops: &Drops, before: &Drops) -> String {
+    list(&[
+        (
+            drops.bulk_ring_full - before.bulk_ring_full,
+            "for want of room in the rings",
+        ),
+        (
+            drops.lifecycle_ring_full - before.lifecycle_ring_full,
+            "of processes' lives for want of room",
+        ),
+        (drops.busy - before.busy, "recorded while another was"),
+        (drops.too_long - before.too_long, "too long"),
+    ])
+}
+
+/// `3 too long, 1 malformed`, without what there is none of.
+fn list(counts: &[(u64, &str)]) -> String {
+    let some = counts.iter().filter(|(count, _)| *count > 0);
+    let words: Vec<String> = some
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    words.join(", ")
+}
+
 /// The closing line: what was seen, and everything that was lost, under its cause.
-fn report(counters: &Counters, dropped: u64, written: &outputs::Counters) {
+fn report(counters: &Counters, drops: &Drops, written: &outputs::Counters) -> Result<(), Failure> {
     let mut line = format!(
-        "stopped: {} events, {} alerts, {dropped} dropped",
-        counters.events, counters.alerts
+        "stopped: {}, {}, {} dropped",
+        count(counters.events, "event"),
+        count(counters.alerts, "alert"),
+        drops.records()
     );
-    for (count, what) in [
+    let causes = losses(drops, &Drops::default());
+    if !causes.is_empty() {
+        line.push_str(&format!(" ({causes})"));
+    }
+    let untaken = written.dropped.load(Ordering::Relaxed);
+    let unwritten = counters
+        .alerts
+        .saturating_sub(written.written.load(Ordering::Relaxed) + untaken);
+    let lost = list(&[
         (counters.malformed, "malformed records"),
         (counters.rows_unjudged, "events unjudged"),
         (counters.rows_too_large, "events too large"),
-        (counters.hits_lost, "hits lost"),
         (
-            written.dropped.load(Ordering::Relaxed),
-            "alerts not taken by the output",
+            counters.rows_truncated,
+            "events judged by texts that were cut",
         ),
-        (written.failed.load(Ordering::Relaxed), "alerts not written"),
-    ] {
-        if count > 0 {
-            line.push_str(&format!(", {count} {what}"));
-        }
+        (counters.hits_lost, "hits lost"),
+        (untaken, "alerts not taken by the output"),
+        (unwritten, "alerts not written"),
+    ]);
+    if !lost.is_empty() {
+        line.push_str(&format!(", {lost}"));
     }
     tracing::info!("{line}");
+    if untaken + unwritten > 0 {
+        return Err(Failure::Failed(anyhow::anyhow!(
+            "{} could not be written",
+            count(untaken + unwritten, "alert")
+        )));
+    }
+    Ok(())
 }

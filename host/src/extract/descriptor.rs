@@ -9,7 +9,7 @@ use saker_rules_schema::field::Field;
 
 /// What the event's descriptor stands for: as the state has it, else as the record tells.
 pub(super) fn info<'s>(view: &'s View<'_>, scratch: &'s mut Scratch) -> Option<&'s FdInfo> {
-    let number = view.event.descriptor()?;
+    let number = view.descriptor?;
     if number < 0 {
         return None;
     }
@@ -38,7 +38,7 @@ fn is_failed_open(view: &View<'_>) -> bool {
 /// Whether the value of the descriptor's number stands in no register: the call failed to
 /// make one.
 fn makes_descriptor(view: &View<'_>) -> bool {
-    view.event.descriptor() == Some(view.event.record.header.ret)
+    view.descriptor == Some(view.event.record.header.ret)
 }
 
 pub(super) fn value<'s>(
@@ -46,7 +46,7 @@ pub(super) fn value<'s>(
     view: &'s View<'_>,
     scratch: &'s mut Scratch,
 ) -> Option<Value<'s>> {
-    let number = view.event.descriptor()?;
+    let number = view.descriptor?;
     if field == Field::FdNum {
         let failed = number < 0 && makes_descriptor(view);
         return Some(Value::Int(if failed { -1 } else { number }));

@@ -442,7 +442,7 @@ impl Plan {
         let Some(plan) = &self.rows[kind.index()] else {
             return Ok(None);
         };
-        let view = View { event, state, seen };
+        let view = View::new(event, state, seen);
         let rest = &mut out[start..];
         let bytes = plan.write(&view, rest, ordinal)?;
         truncated |= row_is_truncated(&out[start..]);

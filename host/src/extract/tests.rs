@@ -111,11 +111,7 @@ impl Machine {
         self.number += 1;
         let event = decode(&record, &self.state.clock(), self.number);
         let seen = self.state.apply(&event);
-        let view = View {
-            event: &event,
-            state: &self.state,
-            seen,
-        };
+        let view = View::new(&event, &self.state, seen);
         let mut scratch = Scratch::new();
         fields
             .iter()
@@ -622,11 +618,7 @@ fn what_goes_into_a_row_comes_back_out_of_it() {
         assert_eq!(written.bytes % 8, 0);
         let row = &out[written.row..written.bytes];
         assert_eq!(u32_at(row, 0) as usize, row.len());
-        let view = View {
-            event: &event,
-            state: &machine.state,
-            seen,
-        };
+        let view = View::new(&event, &machine.state, seen);
         let slots = &manifest.events[event.kind.expect("it is an event").index()].slots;
         for (index, slot) in slots.iter().enumerate() {
             let expected = show(value(&slot.field, &view, &mut scratch));
@@ -770,7 +762,7 @@ proptest! {
             let record = Record::parse(bytes).expect("the builder's record parses");
             let event = decode(&record, &state.clock(), number);
             let seen = state.apply(&event);
-            let view = View { event: &event, state: &state, seen };
+            let view = View::new(&event, &state, seen);
             for field in &fields {
                 let _ = value(field, &view, &mut scratch);
             }

@@ -433,7 +433,7 @@ fn an_image_that_does_not_fit_its_module_is_refused() {
         ),
         ("at byte 40", changed(&|i| i.wasm.truncate(40))),
         (
-            "magic",
+            "not WebAssembly",
             changed(&|i| i.wasm = b"rules:\n- rule: x".to_vec()),
         ),
     ];

@@ -40,7 +40,7 @@ pub(crate) fn engine(limits: &Limits) -> wasmtime::Result<Engine> {
         .concurrency_support(false)
         // The same list as the validator's, should it ever be wrong.
         .wasm_multi_memory(true)
-        .wasm_multi_value(true)
+        .wasm_multi_value(false)
         .wasm_bulk_memory(true)
         .wasm_simd(false)
         .wasm_relaxed_simd(false)

@@ -27,12 +27,16 @@ pub const FUNCTIONS_MAX: u32 = 20_000;
 /// No function's body is larger. It is also how long code without a branch back can be, in
 /// which nothing looks at the deadline.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// No function has more parameters.
+pub(crate) const PARAMS_MAX: usize = 16;
 /// No function has more locals.
 pub const LOCALS_MAX: u32 = 4096;
-/// No function has more locals times branches: the time to compile grows with the product, and
-/// faster than it. Even so a module made for it keeps the compiling thread busy for seconds;
-/// it holds up no window.
+/// No function has more locals (parameters are some) times branches: the time to compile grows
+/// with the product, and faster than it.
 pub const LOCALS_TIMES_BRANCHES_MAX: u64 = 2_000_000;
+/// No module has more in all its functions. Even so one made for it keeps the compiling thread
+/// busy for seconds; it holds up no window.
+pub(crate) const LOCALS_TIMES_BRANCHES_TOTAL: u64 = 100_000_000;
 /// No function has more jump targets in tables.
 pub const TARGETS_MAX: u32 = 65_536;
 /// No function has more bulk memory instructions: each may move the whole memory, and none of
@@ -60,7 +64,10 @@ pub enum Refusal {
         /// How much there may be.
         limit: u64,
     },
-    /// Not a WebAssembly module, or not a valid one, or of a proposal that is not allowed.
+    /// It does not begin as WebAssembly does.
+    #[error("it is not WebAssembly")]
+    NotWasm,
+    /// Not a module, or not a valid one, or of a proposal that is not allowed.
     #[error("at byte {at}: {message}")]
     Malformed {
         /// Where.
@@ -174,13 +181,15 @@ impl From<wasmparser::Error> for Refusal {
 /// Decides whether a module may judge, and reads its manifest.
 pub fn validate(wasm: &[u8]) -> Result<Manifest, Refusal> {
     at_most("bytes", wasm.len(), MODULE_BYTES_MAX)?;
+    if !wasm.starts_with(b"\0asm") {
+        return Err(Refusal::NotWasm);
+    }
     let mut module = Module::default();
     // What is not in here the parser refuses, with its own words. Bulk memory is here so that
     // its instructions reach our list, which takes but two of them.
-    let features = WasmFeatures::SIGN_EXTENSION
-        | WasmFeatures::MULTI_VALUE
-        | WasmFeatures::BULK_MEMORY
-        | WasmFeatures::MULTI_MEMORY;
+    // Multiple values are not: blocks that pass thousands on cost gigabytes to compile.
+    let features =
+        WasmFeatures::SIGN_EXTENSION | WasmFeatures::BULK_MEMORY | WasmFeatures::MULTI_MEMORY;
     let mut validator = Validator::new_with_features(features);
     let mut allocations = wasmparser::FuncValidatorAllocations::default();
     for payload in Parser::new(0).parse_all(wasm) {
@@ -189,7 +198,10 @@ pub fn validate(wasm: &[u8]) -> Result<Manifest, Refusal> {
         match validator.payload(&payload)? {
             ValidPayload::Ok | ValidPayload::Parser(_) => {}
             ValidPayload::Func(function, body) => {
-                admit_body(&body)?;
+                module.work = module.work.saturating_add(admit_body(&body)?);
+                let what = "locals times branches";
+                let limit = LOCALS_TIMES_BRANCHES_TOTAL;
+                at_most(what, module.work as usize, limit as usize)?;
                 let mut function = function.into_validator(allocations);
                 function.validate(&body)?;
                 allocations = function.into_allocations();
@@ -227,6 +239,8 @@ struct Module<'a> {
     memory_exported: bool,
     evaluate: Option<u32>,
     manifest: Option<&'a [u8]>,
+    /// Locals times branches of the functions so far.
+    work: u64,
 }
 
 impl<'a> Module<'a> {
@@ -273,6 +287,12 @@ impl<'a> Module<'a> {
                         });
                     }
                     self.memory = Some(memory);
+                }
+                Ok(())
+            }
+            Payload::TypeSection(types) => {
+                for kind in types.clone().into_iter_err_on_gc_types() {
+                    at_most("parameters", kind?.params().len(), PARAMS_MAX)?;
                 }
                 Ok(())
             }
@@ -345,7 +365,6 @@ impl<'a> Module<'a> {
             Payload::ElementSection(elements) => section(&elements.range(), "an element segment"),
             Payload::TagSection(tags) => section(&tags.range(), "a tag"),
             Payload::Version { .. }
-            | Payload::TypeSection(_)
             | Payload::FunctionSection(_)
             | Payload::DataCountSection { .. }
             | Payload::CodeSectionEntry(_)
@@ -391,7 +410,8 @@ fn at_most(what: &'static str, found: usize, limit: usize) -> Result<(), Refusal
     Ok(())
 }
 
-fn admit_body(body: &FunctionBody<'_>) -> Result<(), Refusal> {
+/// Admits a function's body; its locals times its branches.
+fn admit_body(body: &FunctionBody<'_>) -> Result<u64, Refusal> {
     let bytes = body.range().len();
     at_most("bytes in a function", bytes, BODY_BYTES_MAX)?;
     let mut locals = 0_u32;
@@ -409,18 +429,15 @@ fn admit_body(body: &FunctionBody<'_>) -> Result<(), Refusal> {
             Cost::Targets(count) => targets = targets.saturating_add(count),
         }
     }
-    let product = branches * u64::from(locals);
-    if product > LOCALS_TIMES_BRANCHES_MAX {
-        return Err(Refusal::TooMany {
-            what: "locals times branches in a function",
-            found: product,
-            limit: LOCALS_TIMES_BRANCHES_MAX,
-        });
-    }
+    let product = branches * (u64::from(locals) + PARAMS_MAX as u64);
+    let product_what = "locals times branches in a function";
+    let limit = LOCALS_TIMES_BRANCHES_MAX as usize;
+    at_most(product_what, product as usize, limit)?;
     let bulk_what = "bulk memory instructions in a function";
     at_most(bulk_what, bulk as usize, BULK_MAX as usize)?;
     let targets_what = "jump targets in a function";
-    at_most(targets_what, targets as usize, TARGETS_MAX as usize)
+    at_most(targets_what, targets as usize, TARGETS_MAX as usize)?;
+    Ok(product)
 }
 
 /// What an instruction counts towards.

@@ -263,6 +263,30 @@ fn others() -> Vec<(&'static str, String)> {
             )),
         ),
         (
+            "locals times branches, the limit is 100000000",
+            field(
+                &format!(
+                    "(func (local {}) {})",
+                    "i32 ".repeat(3984),
+                    "(if (local.get 0) (then))".repeat(495)
+                )
+                .repeat(51),
+            ),
+        ),
+        (
+            "parameters",
+            field(&format!("(func (param {}))", "i32 ".repeat(17))),
+        ),
+        // Values that blocks pass on: ten thousand such blocks cost gigabytes to compile.
+        (
+            "multi-value",
+            body("(i32.const 0) (block (param i32) (result i32))"),
+        ),
+        (
+            "multi-value",
+            field("(func (result i32 i32) (i32.const 0) (i32.const 0))"),
+        ),
+        (
             "bulk memory instructions",
             body(&format!(
                 "{} (i32.const 0)",

@@ -35,6 +35,7 @@ mod text;
 mod value;
 
 pub use diagnostic::{Code, Diagnostic, Severity, render};
+pub use similar::similar;
 pub use text::Span;
 
 use diagnostic::Diagnostics;

@@ -3,11 +3,8 @@
 /// No longer name is compared.
 const NAME_BYTES_MAX: usize = 64;
 
-/// The candidate with the fewest typing errors, if they are few.
-pub(crate) fn similar<'a>(
-    name: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
+/// "Did you mean": the candidate with the fewest typing errors, if they are few.
+pub fn similar<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if name.len() > NAME_BYTES_MAX {
         return None;
     }
