@@ -78,6 +78,7 @@ pub(crate) struct Functions {
     find_folded: u32,
     same: u32,
     glob: u32,
+    walk: u32,
     /// The first of the others.
     first: u32,
 }
@@ -89,7 +90,8 @@ const FUNCTIONS: Functions = Functions {
     find_folded: 3,
     same: 4,
     glob: 5,
-    first: 6,
+    walk: 6,
+    first: 7,
 };
 
 /// Types of functions.
@@ -309,6 +311,7 @@ impl Emitter<'_> {
             (Signature::Three, text::find(true)),
             (Signature::Three, text::same()),
             (Signature::Three, text::glob(self.addresses.data)),
+            (Signature::Three, text::walk()),
         ];
         self.bodies.extend(others);
         Ok(())

@@ -5,8 +5,39 @@ use crate::ir::{Pattern, Piece};
 /// No pattern has more pieces: matching costs text times pieces at worst.
 const PIECES_MAX: usize = 1024;
 
-/// Takes a pattern apart; `None` if it has too many pieces. An unclosed `[` stands for itself.
+/// Takes a pattern apart; `None` if it has too many pieces.
 pub(crate) fn pattern(text: &[u8]) -> Option<Pattern> {
+    let pieces = pieces(text);
+    (pieces.len() <= PIECES_MAX).then_some(Pattern(pieces))
+}
+
+/// The same pattern for letters of either case (`iglob`).
+pub(crate) fn folded(pattern: Pattern) -> Pattern {
+    let both = |byte: u8| [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()];
+    let fold = |piece| match piece {
+        Piece::Byte(byte) if byte.is_ascii_alphabetic() => Piece::Class {
+            negated: false,
+            ranges: both(byte).map(|byte| (byte, byte)).to_vec(),
+        },
+        Piece::Class { negated, ranges } => Piece::Class {
+            negated,
+            ranges: (0..=u8::MAX)
+                .filter(|byte| {
+                    both(*byte).iter().any(|byte| {
+                        let inside = |(first, last): &(u8, u8)| (*first..=*last).contains(byte);
+                        ranges.iter().any(inside)
+                    })
+                })
+                .map(|byte| (byte, byte))
+                .collect(),
+        },
+        other => other,
+    };
+    Pattern(pattern.0.into_iter().map(fold).collect())
+}
+
+/// The pieces of a pattern. An unclosed `[` stands for itself.
+pub(crate) fn pieces(text: &[u8]) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();
     let mut at = 0;
     while let Some(&byte) = text.get(at) {
@@ -32,11 +63,8 @@ pub(crate) fn pattern(text: &[u8]) -> Option<Pattern> {
             other => Piece::Byte(other),
         };
         pieces.push(piece);
-        if pieces.len() > PIECES_MAX {
-            return None;
-        }
     }
-    Some(Pattern(pieces))
+    pieces
 }
 
 /// What follows a `[`, and how long it is.

@@ -3,6 +3,7 @@
 //!
 //! Every node has a bounded depth, so that the stages behind may recurse.
 
+use crate::automaton::Automaton;
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 use saker_rules_schema::field::{FieldRef, Type};
@@ -78,6 +79,8 @@ pub enum Op {
     EndsWith(Vec<u8>),
     /// Whether the whole text matches the pattern.
     Glob(Pattern),
+    /// Whether the automaton accepts the whole text.
+    Accepted(Automaton),
     /// Whether the number is one of these (sorted, no duplicates).
     Numbers(Vec<i128>),
     /// Whether the number lies in this range, both ends included.
@@ -115,7 +118,8 @@ impl Op {
             | Op::IContains(_)
             | Op::StartsWith(_)
             | Op::EndsWith(_)
-            | Op::Glob(_) => true,
+            | Op::Glob(_)
+            | Op::Accepted(_) => true,
         }
     }
 }
@@ -234,7 +238,8 @@ impl Graph {
             | Op::EndsWith(_)
             | Op::Exists
             | Op::Differs(_)
-            | Op::Glob(_) => {}
+            | Op::Glob(_)
+            | Op::Accepted(_) => {}
         }
         self.add(Node::Test(Test { field, op }))
     }
@@ -392,6 +397,7 @@ impl fmt::Display for Test {
             Op::StartsWith(value) => write!(f, "{field} startswith {}", text(value)),
             Op::EndsWith(value) => write!(f, "{field} endswith {}", text(value)),
             Op::Glob(pattern) => write!(f, "{field} glob {pattern}"),
+            Op::Accepted(automaton) => write!(f, "{field} {automaton}"),
             Op::Numbers(values) => match values.as_slice() {
                 [value] => write!(f, "{field} = {value}"),
                 values => {

@@ -11,6 +11,7 @@
 //! `oracle` evaluates the same `ir` by walking it: the judge of what `emit` produces.
 
 mod ast;
+pub mod automaton;
 mod collect;
 pub mod diagnostic;
 mod emit;

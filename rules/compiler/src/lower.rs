@@ -3,7 +3,8 @@
 //!
 //! Each macro is lowered once. Values are left to `value`, output formats to `output`.
 
-use crate::ast::{self, Expr, Kind, Operand, Operator, Right, Value};
+use crate::ast::{self, Expr, Kind, Modifier, Operand, Operator, Right, Value};
+use crate::automaton::Automaton;
 use crate::collect::Collected;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::glob;
@@ -204,12 +205,6 @@ impl Lowering<'_> {
         let field = field_ref(field)?;
         self.check_field(&field, name_span);
         check_type(test.operator, &field, test.operator_span)?;
-        if let Some((modifier, span)) = test.modifier {
-            return Err(not_supported(
-                span,
-                format!("modifier `{}`", modifier.name()),
-            ));
-        }
         let values: &[Value] = match &test.right {
             Right::None => &[],
             Right::Value(value) => std::slice::from_ref(value),
@@ -224,7 +219,6 @@ impl Lowering<'_> {
         if matches!(field.field, Field::EvtType | Field::SyscallType) {
             self.check_event_types(test.operator, values)?;
         }
-        let negative = test.operator == Operator::NotEqual;
         if matches!(
             test.operator,
             Operator::Equal | Operator::Equal2 | Operator::NotEqual
@@ -242,16 +236,55 @@ impl Lowering<'_> {
                 );
             }
         }
+        let Some((modifier, _)) = test.modifier else {
+            return self.question(&field, test.operator, values);
+        };
+        let mut answers = Vec::new();
+        for value in values {
+            let value = std::slice::from_ref(value);
+            answers.push(self.question(&field, test.operator, value)?);
+        }
+        Ok(match modifier {
+            _ if answers.is_empty() => Id::FALSE,
+            Modifier::Any => self.graph.or(answers),
+            Modifier::All => self.graph.and(answers),
+            Modifier::One => self.exactly_one(&answers).0,
+        })
+    }
+
+    /// Whether exactly one of these holds, and whether none does. Halves are joined, so that
+    /// the depth grows with the logarithm.
+    fn exactly_one(&mut self, answers: &[Id]) -> (Id, Id) {
+        match answers {
+            [] => (Id::FALSE, Id::TRUE),
+            [answer] => (*answer, self.graph.not(*answer)),
+            more => {
+                let (left, right) = more.split_at(more.len() / 2);
+                let (left_one, left_none) = self.exactly_one(left);
+                let (right_one, right_none) = self.exactly_one(right);
+                let either = [(left_one, right_none), (left_none, right_one)]
+                    .map(|(one, other)| self.graph.and(vec![one, other]));
+                (
+                    self.graph.or(either.to_vec()),
+                    self.graph.and(vec![left_none, right_none]),
+                )
+            }
+        }
+    }
+
+    /// One comparison with all of the values.
+    fn question(&mut self, field: &FieldRef, operator: Operator, values: &[Value]) -> Lower<Id> {
+        let negative = operator == Operator::NotEqual;
         match field.field.both_ends() {
             // Falco answers from the descriptor's existence, not from its addresses.
-            Some(_) if test.operator == Operator::Exists => {
+            Some(_) if operator == Operator::Exists => {
                 Ok(self.graph.test(plain(Field::FdNum), Op::Exists))
             }
             Some((client, server)) => {
                 let ends = [plain(client), plain(server)];
                 let mut parts = Vec::new();
                 for end in &ends {
-                    parts.push(self.compare(end, test.operator, values, false)?);
+                    parts.push(self.compare(end, operator, values, false)?);
                 }
                 let either = self.graph.or(parts);
                 if !negative {
@@ -265,7 +298,7 @@ impl Lowering<'_> {
                 let neither = self.graph.not(either);
                 Ok(self.graph.and(vec![exist, neither]))
             }
-            None => self.compare(&field, test.operator, values, negative),
+            None => self.compare(field, operator, values, negative),
         }
     }
 
@@ -361,7 +394,11 @@ impl Lowering<'_> {
                 let above = self.graph.test(field.clone(), Op::Range(first + 1, max));
                 self.graph.or(vec![below, above])
             }
-            Operator::Equal | Operator::Equal2 | Operator::NotEqual | Operator::In => {
+            Operator::Equal
+            | Operator::Equal2
+            | Operator::NotEqual
+            | Operator::In
+            | Operator::Intersects => {
                 let equal = self.graph.test(field.clone(), Op::Numbers(numbers));
                 self.unless(field, equal, negative)
             }
@@ -375,7 +412,6 @@ impl Lowering<'_> {
             | Operator::Glob
             | Operator::IGlob
             | Operator::Regex
-            | Operator::Intersects
             | Operator::PMatch => Id::FALSE,
         };
         Ok(id)
@@ -396,7 +432,12 @@ impl Lowering<'_> {
         let first = || texts.first().cloned().unwrap_or_default();
         let op = match operator {
             Operator::NotEqual if negative && field.is_list() => Op::Differs(first()),
-            Operator::Equal | Operator::Equal2 | Operator::NotEqual | Operator::In => {
+            // Of a list, one element must be among the values.
+            Operator::Equal
+            | Operator::Equal2
+            | Operator::NotEqual
+            | Operator::In
+            | Operator::Intersects => {
                 texts.sort_unstable();
                 texts.dedup();
                 Op::In(texts)
@@ -405,20 +446,40 @@ impl Lowering<'_> {
             Operator::IContains => Op::IContains(first().to_ascii_lowercase()),
             Operator::StartsWith => Op::StartsWith(first()),
             Operator::EndsWith => Op::EndsWith(first()),
-            Operator::Glob => match (glob::pattern(&first()), span) {
+            Operator::Glob | Operator::IGlob => match (glob::pattern(&first()), span) {
+                (Some(pattern), _) if operator == Operator::IGlob => {
+                    Op::Glob(glob::folded(pattern))
+                }
                 (Some(pattern), _) => Op::Glob(pattern),
                 (None, Some(span)) => {
                     return Err(fault(Code::Value, span, "the pattern is too long"));
                 }
                 (None, None) => return Ok(Id::FALSE),
             },
+            Operator::Regex | Operator::PMatch => {
+                let Some(value) = values.first() else {
+                    return Ok(Id::FALSE);
+                };
+                let automaton = match operator {
+                    Operator::Regex => Automaton::regex(&value.text),
+                    _ => Automaton::paths(&texts),
+                };
+                let what = match operator {
+                    Operator::Regex => format!("the regular expression `{}`", value.text),
+                    _ => "the list of paths".to_owned(),
+                };
+                Op::Accepted(automaton.map_err(|why| {
+                    let place = value.span;
+                    fault(
+                        Code::Value,
+                        place,
+                        format!("{what} does not compile: {why}"),
+                    )
+                })?)
+            }
             Operator::Exists
             | Operator::BContains
             | Operator::BStartsWith
-            | Operator::IGlob
-            | Operator::Regex
-            | Operator::Intersects
-            | Operator::PMatch
             | Operator::Less
             | Operator::LessEqual
             | Operator::Greater
@@ -547,14 +608,13 @@ fn check_type(operator: Operator, field: &FieldRef, span: Span) -> Lower<()> {
         | Operator::IContains
         | Operator::StartsWith
         | Operator::EndsWith
-        | Operator::Glob => true,
-        Operator::Less | Operator::LessEqual | Operator::Greater | Operator::GreaterEqual => number,
-        Operator::BContains
-        | Operator::BStartsWith
+        | Operator::Glob
         | Operator::IGlob
         | Operator::Regex
         | Operator::Intersects
-        | Operator::PMatch => false,
+        | Operator::PMatch => true,
+        Operator::Less | Operator::LessEqual | Operator::Greater | Operator::GreaterEqual => number,
+        Operator::BContains | Operator::BStartsWith => false,
     };
     if !supported && kind == Type::Text && operator.takes() == ast::Takes::Number {
         return Err(not_supported(

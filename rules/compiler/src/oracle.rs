@@ -79,6 +79,7 @@ fn answer(op: &Op, value: &Value<'_>) -> bool {
             Op::StartsWith(part) => text.starts_with(part),
             Op::EndsWith(part) => text.ends_with(part),
             Op::Glob(pattern) => pattern.matches(text),
+            Op::Accepted(automaton) => automaton.accepts(text),
             Op::Numbers(_) | Op::Range(..) => false,
         },
         Value::Number(_) | Value::Bool(_) => {
@@ -97,7 +98,8 @@ fn answer(op: &Op, value: &Value<'_>) -> bool {
                 | Op::IContains(_)
                 | Op::StartsWith(_)
                 | Op::EndsWith(_)
-                | Op::Glob(_) => false,
+                | Op::Glob(_)
+                | Op::Accepted(_) => false,
             }
         }
         // A list in a list does not occur.

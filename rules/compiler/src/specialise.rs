@@ -53,6 +53,7 @@ fn answer(op: &Op, text: &[u8]) -> bool {
         Op::StartsWith(part) => text.starts_with(part),
         Op::EndsWith(part) => text.ends_with(part),
         Op::Glob(pattern) => pattern.matches(text),
+        Op::Accepted(automaton) => automaton.accepts(text),
         Op::Numbers(_) | Op::Range(..) => false,
     }
 }
@@ -73,7 +74,8 @@ fn number_answer(op: &Op) -> Option<bool> {
         | Op::IContains(_)
         | Op::StartsWith(_)
         | Op::EndsWith(_)
-        | Op::Glob(_) => None,
+        | Op::Glob(_)
+        | Op::Accepted(_) => None,
     }
 }
 

@@ -80,6 +80,45 @@ fn test() -> impl Strategy<Value = String> {
         )
             .prop_map(|(field, pattern)| format!("{field} glob '{pattern}'")),
         (
+            select(&TEXT_FIELDS[..]),
+            select(&["*A*B", "A?B*", "[A-B]*", "/ETC/*"][..])
+        )
+            .prop_map(|(field, pattern)| format!("{field} iglob '{pattern}'")),
+        (
+            select(&TEXT_FIELDS[..]),
+            select(
+                &[
+                    "a*b+",
+                    "(abc)*ab",
+                    "/[^/]*/.*",
+                    ".{1,2}",
+                    "[[:upper:]/]+.*",
+                    "^$|x.*"
+                ][..]
+            )
+        )
+            .prop_map(|(field, pattern)| format!("{field} regex '{pattern}'")),
+        (
+            select(&TEXT_FIELDS[..]),
+            select(
+                &[
+                    "pmatch (/etc)",
+                    "pmatch (/etc/p*, /ETC/*/very)",
+                    "intersects (a, ab)"
+                ][..]
+            )
+        )
+            .prop_map(|(field, question)| format!("{field} {question}")),
+        (
+            select(&TEXT_FIELDS[..]),
+            select(&["=", "!=", "startswith", "contains"][..]),
+            select(&["oneof", "anyof", "allof"][..]),
+            prop::collection::vec(texts(), 0..5)
+        )
+            .prop_map(|(field, operator, modifier, texts)| {
+                format!("{field} {operator} {modifier} ({})", texts.join(", "))
+            }),
+        (
             select(&NUMBER_FIELDS[..]),
             select(&["=", "!=", "<", "<=", ">", ">="][..]),
             numbers()

@@ -393,6 +393,17 @@ impl Scope<'_, '_> {
                     self.functions.find_folded,
                 );
             }
+            Op::Accepted(automaton) => {
+                let (table, start) = automaton.encode();
+                let at = self.addresses.data + self.pool.data(&table);
+                call(
+                    &mut body.sink(),
+                    place,
+                    at,
+                    start as usize,
+                    self.functions.walk,
+                );
+            }
             Op::Glob(pattern) => {
                 let pieces = text::pieces(pattern, |class| self.pool.data(class));
                 let at = self.addresses.data + self.pool.data(&pieces);
@@ -512,7 +523,7 @@ fn text_address(sink: &mut InstructionSink<'_>, place: Place) {
         .local_set(TEXT);
 }
 
-/// Calls one of the functions over texts: `(text, data, count) -> i32`.
+/// Calls one of the functions over texts: `(text, data, number) -> i32`.
 fn call(sink: &mut InstructionSink<'_>, place: Place, data: u32, count: usize, function: u32) {
     sink.block(BlockType::Result(ValType::I32)).i32_const(0);
     text_address(sink, place);

@@ -1,4 +1,4 @@
-//! The module's functions over texts: substring, comparison, glob.
+//! The module's functions over texts: substring, comparison, glob, automaton.
 //!
 //! A text is the address of its length in the window, bytes behind it; needles and patterns
 //! lie in the own memory. Nothing reads beyond a text's end.
@@ -334,5 +334,36 @@ pub(crate) fn glob(data: u32) -> Function {
         .local_set(PIECE);
     sink.br(0).end().end();
     sink.i32_const(1).end();
+    function
+}
+
+/// `(text, table, row) -> i32`: whether the automaton whose table lies there, beginning at that
+/// row, accepts the whole text. The table is as `Automaton::encode` makes it.
+pub(crate) fn walk() -> Function {
+    const TEXT: u32 = 0;
+    const TABLE: u32 = 1;
+    const ROW: u32 = 2;
+    const END: u32 = 3;
+    let mut function = Function::new([(1, ValType::I32)]);
+    let mut sink = function.instructions();
+    sink.local_get(TEXT).i32_const(4).i32_add();
+    sink.local_get(TEXT).i32_load(window32(0));
+    sink.i32_add().local_set(END);
+    sink.local_get(TEXT).i32_const(4).i32_add().local_set(TEXT);
+    sink.block(BlockType::Empty);
+    sink.loop_(BlockType::Empty);
+    // No row: nothing is accepted any more.
+    sink.local_get(ROW).i32_eqz().if_(BlockType::Empty);
+    sink.i32_const(0).return_().end();
+    sink.local_get(TEXT).local_get(END).i32_ge_u().br_if(1);
+    sink.local_get(TABLE).local_get(ROW).i32_add();
+    sink.local_get(TABLE);
+    sink.local_get(TEXT).i32_load8_u(window8(0)).i32_add();
+    sink.i32_load8_u(own8(0)).i32_const(2).i32_shl().i32_add();
+    sink.i32_load(own32(4)).local_set(ROW);
+    sink.local_get(TEXT).i32_const(1).i32_add().local_set(TEXT);
+    sink.br(0).end().end();
+    sink.local_get(TABLE).local_get(ROW).i32_add();
+    sink.i32_load(own32(0)).end();
     function
 }
