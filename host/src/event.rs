@@ -264,43 +264,70 @@ impl<'a> Event<'a> {
         Some(i32::from_le_bytes(bytes.try_into().ok()?))
     }
 
-    fn struct_word(&self, index: usize) -> u64 {
-        let word = self
-            .bytes(Tag::Struct)
-            .and_then(|bytes| bytes.get(index * 8..index * 8 + 8));
-        word.map_or(0, |word| {
-            u64::from_le_bytes(word.try_into().expect("the slice has eight bytes"))
-        })
+    /// A word of a struct argument; `None` where it could not be read.
+    fn struct_word(&self, index: usize) -> Option<u64> {
+        let bytes = self.bytes(Tag::Struct)?.get(index * 8..index * 8 + 8)?;
+        Some(u64::from_le_bytes(bytes.try_into().ok()?))
     }
 
-    /// The kernel's flags of an open; `None` for any other event.
+    /// Whether the event is one of the opens that have flags.
+    pub fn is_open(&self) -> bool {
+        matches!(
+            self.kind,
+            Some(EventType::Open | EventType::Openat | EventType::Openat2)
+        )
+    }
+
+    /// The kernel's flags of an open; `None` for any other event, and where they could not be
+    /// read. What the open file keeps is taken from there: openat2's flags lie in memory that
+    /// another thread can change once the kernel has read them.
     pub fn open_flags(&self) -> Option<u64> {
-        match self.kind? {
-            EventType::Open => Some(self.arg(1) as u32 as u64),
-            EventType::Openat => Some(self.arg(2) as u32 as u64),
-            EventType::Openat2 => Some(self.struct_word(0)),
-            _ => None,
+        let asked = match self.kind? {
+            EventType::Open => Some(u64::from(self.arg(1) as u32)),
+            EventType::Openat => Some(u64::from(self.arg(2) as u32)),
+            EventType::Openat2 => self.struct_word(0),
+            _ => return None,
+        };
+        let Some(file) = self.opened() else {
+            return asked;
+        };
+        let mut flags = u64::from(file.open_flags) & encode::OPEN_FLAGS_KEPT
+            | asked.unwrap_or(0) & !encode::OPEN_FLAGS_KEPT;
+        if file.flags & record::FILE_CREATED != 0 && !encode::open_has_mode(flags) {
+            flags |= libc::O_CREAT as u64;
         }
+        Some(flags)
     }
 
-    /// The mode an open gives a file it makes, 0 if it makes none.
-    pub fn open_mode(&self) -> u64 {
+    /// The mode an open gives a file it makes, 0 if it makes none; `None` where it could not
+    /// be read.
+    pub fn open_mode(&self) -> Option<u64> {
         let mode = match self.kind {
             Some(EventType::Open) => self.arg(2),
             Some(EventType::Openat) => self.arg(3),
-            Some(EventType::Openat2) => self.struct_word(1),
-            Some(EventType::Creat) => return self.arg(1) & 0o7777,
-            _ => return 0,
+            Some(EventType::Openat2) => self.struct_word(1)?,
+            Some(EventType::Creat) => return Some(self.arg(1) & 0o7777),
+            _ => return Some(0),
         };
         match self.open_flags() {
-            Some(flags) if encode::open_has_mode(flags) => mode & 0o7777,
-            _ => 0,
+            Some(flags) if encode::open_has_mode(flags) => Some(mode & 0o7777),
+            _ => Some(0),
         }
     }
 
+    /// Whether the call asked for an execute bit on a file it makes, or has made a file that
+    /// has one.
+    pub fn makes_executable(&self) -> bool {
+        let made = self
+            .opened()
+            .filter(|file| self.is_open() && file.flags & record::FILE_CREATED != 0);
+        self.open_mode().unwrap_or(0) & 0o111 != 0
+            || made.is_some_and(|file| file.mode & 0o111 != 0)
+    }
+
     /// An open's flags in Falco's numbering, with what the kernel found out.
-    fn falco_open_flags(&self, kernel: u64) -> u64 {
-        let mut flags = encode::open_flags(kernel);
+    fn falco_open_flags(&self) -> Option<u64> {
+        let mut flags = encode::open_flags(self.open_flags()?);
         if let Some(file) = self.file() {
             for (bit, falco) in [
                 (record::FILE_CREATED, encode::F_CREATED),
@@ -312,13 +339,15 @@ impl<'a> Event<'a> {
                 }
             }
         }
-        flags
+        Some(flags)
     }
 
     fn fork_flags(&self) -> u64 {
         match (self.record.header.kind, self.kind) {
             (Kind::Syscall, Some(EventType::Clone)) => encode::clone_flags(self.arg(0)),
-            (Kind::Syscall, Some(EventType::Clone3)) => encode::clone_flags(self.struct_word(0)),
+            (Kind::Syscall, Some(EventType::Clone3)) => {
+                encode::clone_flags(self.struct_word(0).unwrap_or(0))
+            }
             (Kind::Fork, _) => {
                 let bits = self.process().map_or(0, |process| process.flags);
                 let mut flags = 0;
@@ -353,12 +382,9 @@ impl<'a> Event<'a> {
             Origin::Address => self.bytes(Tag::Sockaddr).map(Param::Address),
             Origin::Tuple => Some(Param::Tuple),
             Origin::Bytes => self.bytes(Tag::Struct).map(Param::Bytes),
-            Origin::OpenFlags(arg) => {
-                number(self.falco_open_flags(u64::from(self.arg(arg) as u32)))
-            }
-            Origin::OpenMode(..) | Origin::HowMode | Origin::Mode(_) => number(self.open_mode()),
-            Origin::HowFlags => number(self.falco_open_flags(self.struct_word(0))),
-            Origin::HowResolve => number(encode::resolve_flags(self.struct_word(2))),
+            Origin::OpenFlags => number(self.falco_open_flags()?),
+            Origin::OpenMode => number(self.open_mode()?),
+            Origin::HowResolve => number(encode::resolve_flags(self.struct_word(2)?)),
             Origin::Permissions(arg) => number(self.arg(arg) & 0o7777),
             Origin::CreatFlags => number(self.file().map_or(0, |file| {
                 u64::from(file.flags & (record::FILE_UPPER_LAYER | record::FILE_LOWER_LAYER))
@@ -437,6 +463,7 @@ mod tests {
         let file = File {
             inode: 410334,
             dev: 254 << 20,
+            open_flags: (libc::O_WRONLY | 0o100000) as u32,
             flags: record::FILE_CREATED,
             ..File::default()
         };
@@ -463,6 +490,51 @@ mod tests {
         assert_eq!(number(&event, "ino"), 410334);
         assert_eq!(event.param(2), Some(Param::Text(b"rel")));
         assert_eq!(event.descriptor(), Some(6));
+    }
+
+    #[test]
+    fn what_an_open_file_keeps_of_its_flags_is_believed_to_no_memory_of_a_program() {
+        let open = |how: &[u64], file: Option<(i32, u32)>| {
+            let ret = if file.is_some() { 5 } else { -13 };
+            let how: Vec<u8> = how.iter().flat_map(|word| word.to_le_bytes()).collect();
+            let fault = if how.is_empty() {
+                record::PIECE_FAULT
+            } else {
+                0
+            };
+            let header = header(Kind::Syscall, libc::SYS_openat2, ret, [0, 0, 0, 24, 0, 0]);
+            let mut builder = Builder::new(&header).piece(Tag::Struct, fault, &how);
+            if let Some((kept, flags)) = file {
+                let mut wire = Vec::new();
+                let file = File {
+                    open_flags: kept as u32,
+                    mode: 0o100755,
+                    flags,
+                    ..File::default()
+                };
+                file.write(&mut wire);
+                builder = builder.piece(Tag::File, 0, &wire);
+            }
+            let bytes = builder.finish();
+            let record = Record::parse(&bytes).expect("the builder's record parses");
+            let event = decode(&record, &Clock::default(), 0);
+            assert!(event.is_open());
+            let flags = event.open_flags().map(|flags| flags as i32);
+            (flags, event.open_mode(), event.makes_executable())
+        };
+        let (write, append) = (libc::O_WRONLY, libc::O_APPEND);
+        let (trunc, creat) = (libc::O_TRUNC, libc::O_CREAT);
+        let how = [(libc::O_RDONLY | trunc) as u64, 0, 0];
+        let kept = Some((write | append, 0));
+        assert_eq!(
+            open(&how, kept),
+            (Some(write | append | trunc), Some(0), false)
+        );
+        assert_eq!(open(&how, None), (Some(trunc), Some(0), false));
+        assert_eq!(open(&[], kept), (Some(write | append), None, false));
+        assert_eq!(open(&[], None), (None, None, false));
+        let made = Some((write, record::FILE_CREATED));
+        assert_eq!(open(&[0, 0, 0], made), (Some(write | creat), Some(0), true));
     }
 
     #[test]

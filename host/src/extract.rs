@@ -169,9 +169,9 @@ fn event_value<'s>(
                 .open_flags()
                 .is_some_and(|flags| matches!(flags & 3, 1 | 2)),
         )),
-        Field::EvtIsOpenExec => Some(Value::Bool(event.open_mode() & 0o111 != 0)),
+        Field::EvtIsOpenExec => Some(Value::Bool(event.makes_executable())),
         Field::EvtIsOpenCreate => Some(Value::Bool(
-            event.open_flags().is_some()
+            event.is_open()
                 && event.succeeded()
                 && event
                     .file()

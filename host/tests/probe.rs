@@ -11,6 +11,7 @@ use std::process::{Command, ExitStatus, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use saker::event::{Clock, decode};
 use saker::source::ebpf::{Options, Probe, Scope};
 use saker::source::merge::Batch;
 use saker_ebpf::recipe::RECIPES;
@@ -22,6 +23,7 @@ mod acts;
 const EXECVE: u16 = 59;
 const OPEN: u16 = 2;
 const OPENAT: u16 = 257;
+const OPENAT2: u16 = 437;
 const CONNECT: u16 = 42;
 const RENAME: u16 = 82;
 const CHMOD: u16 = 90;
@@ -271,6 +273,26 @@ fn an_open_tells_the_file_reached_and_the_path_used() {
     assert_eq!(path(&renamed, Tag::Dir1).as_deref(), Some("/tmp"));
     let chmod = with(&calls(&all, CHMOD), Tag::Path0, "saker-probe-test-newer");
     assert_eq!(chmod.header.args[1], 0o4755);
+}
+
+#[test]
+fn an_openat2_whose_flags_are_gone_is_known_by_what_it_opened() {
+    if !live() {
+        return;
+    }
+    let stage = Stage::new("openat2");
+    let mut probe = stage.probe();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let name = folder.path().join("how").display().to_string();
+    stage.done(&format!("openat2 {name}"));
+    let all = everything(&mut probe);
+    let open = with(&calls(&all, OPENAT2), Tag::Path0, &name);
+    let how = open.piece(Tag::Struct).expect("the attempt to read it");
+    assert_eq!((how.flags, how.bytes), (record::PIECE_FAULT, &b""[..]));
+    let event = decode(&open, &Clock::default(), 1);
+    let flags = event.open_flags().expect("the file's flags");
+    assert_eq!(flags & libc::O_ACCMODE as u64, libc::O_WRONLY as u64);
+    assert_eq!(event.open_mode(), None);
 }
 
 #[test]

@@ -12,6 +12,19 @@ const O_SYNC_ONLY: u64 = 0o4000000;
 /// glibc defines `O_LARGEFILE` as 0 on 64-bit.
 const O_LARGEFILE: u64 = 0o100000;
 
+/// What an open file keeps of its flags. `O_CREAT` and its like are done with when it is open,
+/// `O_CLOEXEC` is the descriptor's, and `O_LARGEFILE` is set by the kernel.
+pub const OPEN_FLAGS_KEPT: u64 = (libc::O_ACCMODE
+    | libc::O_APPEND
+    | libc::O_NONBLOCK
+    | libc::O_SYNC
+    | libc::O_DIRECT
+    | libc::O_DIRECTORY
+    | libc::O_NOFOLLOW
+    | libc::O_NOATIME
+    | libc::O_PATH
+    | libc::O_TMPFILE) as u64;
+
 /// Falco's `O_F_CREATED`.
 pub const F_CREATED: u64 = 16384;
 /// Falco's `FD_UPPER_LAYER`.

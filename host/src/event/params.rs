@@ -27,18 +27,12 @@ pub enum Origin {
     Tuple,
     /// Bytes from user memory.
     Bytes,
-    /// Open flags in that register.
-    OpenFlags(u8),
-    /// Mode in the second register, if the flags in the first make a file.
-    OpenMode(u8, u8),
-    /// Flags in openat2's `open_how`.
-    HowFlags,
-    /// Mode there.
-    HowMode,
-    /// Resolve flags there.
+    /// Flags of an open.
+    OpenFlags,
+    /// Mode of a file that an open may make.
+    OpenMode,
+    /// Resolve flags in openat2's `open_how`.
     HowResolve,
-    /// Mode of a file that is always made.
-    Mode(u8),
     /// Permission bits of chmod.
     Permissions(u8),
     /// Overlay layer of a file made by creat.
@@ -180,7 +174,7 @@ const EXEC: &[Origin] = &[
 /// The origins of an event type's parameters, in the order of `EventType::params`.
 pub fn origins(event: EventType) -> &'static [Origin] {
     match event {
-        EventType::Open => &[Ret, Path0, OpenFlags(1), OpenMode(1, 2), Device, Inode],
+        EventType::Open => &[Ret, Path0, OpenFlags, OpenMode, Device, Inode],
         EventType::Close => &[Ret, Int(0)],
         EventType::Socket => &[Ret, Uint(0), Uint(1), Uint(2), DescriptorFlags(1)],
         EventType::Bind => &[Ret, Address, Int(0)],
@@ -195,7 +189,7 @@ pub fn origins(event: EventType) -> &'static [Origin] {
             Uint(1),
             Uint(2),
         ],
-        EventType::Creat => &[Ret, Path0, Mode(1), Device, Inode, CreatFlags],
+        EventType::Creat => &[Ret, Path0, OpenMode, Device, Inode, CreatFlags],
         EventType::Chdir => &[Ret, Path0],
         EventType::Fchdir => &[Ret, Int(0)],
         EventType::Kill => &[Ret, Int(0), Int(1)],
@@ -223,15 +217,7 @@ pub fn origins(event: EventType) -> &'static [Origin] {
         EventType::Setpgid => &[Ret, Int(0), Int(1)],
         EventType::Unlinkat => &[Ret, Int(0), Path0, Uint(2)],
         EventType::Mkdirat => &[Ret, Int(0), Path0, Uint(2)],
-        EventType::Openat => &[
-            Ret,
-            Int(0),
-            Path0,
-            OpenFlags(2),
-            OpenMode(2, 3),
-            Device,
-            Inode,
-        ],
+        EventType::Openat => &[Ret, Int(0), Path0, OpenFlags, OpenMode, Device, Inode],
         EventType::Linkat => &[Ret, Int(0), Path0, Int(2), Path1, Uint(4)],
         EventType::Fchmodat => &[Ret, Int(0), Path0, Permissions(2)],
         EventType::Chmod => &[Ret, Path0, Permissions(1)],
@@ -241,8 +227,8 @@ pub fn origins(event: EventType) -> &'static [Origin] {
             Ret,
             Int(0),
             Path0,
-            HowFlags,
-            HowMode,
+            OpenFlags,
+            OpenMode,
             HowResolve,
             Device,
             Inode,

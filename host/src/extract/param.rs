@@ -101,6 +101,9 @@ pub(super) fn write(
     };
     let out = &mut scratch.text;
     match param.kind {
+        ParamType::U32 | ParamType::Flags if matches!(known, Known::Absent) => {
+            out.extend_from_slice(b"<NA>");
+        }
         ParamType::Errno => {
             let name = encode::error_name(number.saturating_neg()).filter(|_| number < 0);
             write_named(number, name.map(str::as_bytes), form, out);

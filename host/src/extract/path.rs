@@ -77,7 +77,7 @@ pub(super) fn raw<'s>(
     scratch: &'s mut Scratch,
 ) -> Option<Value<'s>> {
     let kind = view.event.kind?;
-    if !view.event.succeeded() && view.event.open_flags().is_none() {
+    if !view.event.succeeded() && !view.event.is_open() {
         return None;
     }
     let tag = match place(kind, which) {
@@ -98,7 +98,7 @@ pub(super) fn resolved<'s>(
     scratch: &'s mut Scratch,
 ) -> Option<Value<'s>> {
     let kind = view.event.kind?;
-    if !view.event.succeeded() && view.event.open_flags().is_none() {
+    if !view.event.succeeded() && !view.event.is_open() {
         return None;
     }
     let (path, directory) = match place(kind, which) {

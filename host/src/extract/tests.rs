@@ -7,7 +7,7 @@ use crate::literal::Literals;
 use crate::source::synthetic::{Options, Synthetic};
 use crate::state::{Limits, State};
 use proptest::prelude::*;
-use saker_ebpf::record::{Builder, File, Header, Kind, Process, Record, Socket, Tag};
+use saker_ebpf::record::{self, Builder, File, Header, Kind, Process, Record, Socket, Tag};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::{Arg, ArgKind, Binding, Field, FieldRef, Type};
 use saker_rules_schema::manifest::{EventLayout, Manifest, Slot};
@@ -334,6 +334,15 @@ fn an_open_reads_as_falco_reads_it() {
     assert_eq!(
         machine.show(unread, &["evt.arg.name", "fd.name"]),
         ["<NA>", "-"]
+    );
+    let call = header(Kind::Syscall, libc::SYS_openat2, -14, [0; 6]);
+    let unread = Builder::new(&call).piece(Tag::Struct, record::PIECE_FAULT, b"");
+    assert_eq!(
+        machine.show(unread, &["evt.args", "evt.is_open_read"]),
+        [
+            "fd=-14(EFAULT) dirfd=0 name=<NA> flags=<NA> mode=<NA> resolve=<NA> dev=0 ino=0",
+            "false"
+        ]
     );
 }
 

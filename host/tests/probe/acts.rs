@@ -39,6 +39,7 @@ fn the_child_of_another_test_does_its_act() {
             let answer = unsafe { libc::syscall(libc::SYS_setresuid, nobody, nobody, nobody) };
             assert_eq!(answer, 0);
         }
+        "openat2" => act_openat2(Path::new(argument)),
         "overlay" => act_overlay(Path::new(argument)),
         "flood" => {
             for _ in 0..20_000 {
@@ -118,6 +119,29 @@ fn act_int80() {
         fd as i32
     };
     assert!(fd >= 0, "open answered {fd}");
+}
+
+/// An openat2 whose flags lie in the file that it empties: gone when the call returns.
+fn act_openat2(path: &Path) {
+    let how = [(libc::O_WRONLY | libc::O_TRUNC) as u64, 0, 0];
+    let words: Vec<u8> = how.iter().flat_map(|word| word.to_le_bytes()).collect();
+    fs::write(path, words).expect("written");
+    let file = fs::File::open(path).expect("read");
+    let path = CString::new(path.as_os_str().as_encoded_bytes()).expect("no NUL in it");
+    // SAFETY: a new mapping, which only the kernel reads; the path is NUL-ended.
+    let fd = unsafe {
+        let page = libc::mmap(
+            std::ptr::null_mut(),
+            4096,
+            libc::PROT_READ,
+            libc::MAP_SHARED | libc::MAP_POPULATE,
+            file.as_raw_fd(),
+            0,
+        );
+        assert_ne!(page, libc::MAP_FAILED);
+        libc::syscall(libc::SYS_openat2, libc::AT_FDCWD, path.as_ptr(), page, 24)
+    };
+    assert!(fd >= 0, "openat2 answered {fd}");
 }
 
 fn act_overlay(folder: &Path) {
