@@ -23,6 +23,7 @@ char LICENSE[] SEC("license") = "GPL";
  * byte read in place is all that an unwanted call costs. Written by the host at any time. */
 #define WANTED_NATIVE 1
 #define WANTED_COMPAT 2
+#define WANTED_FAILED 4 /* by 64-bit number: failed calls too */
 volatile u8 wanted[NUMBERS] = {};
 
 #define CALLS 512
@@ -311,7 +312,10 @@ static __always_inline void record_call(struct pt_regs *regs, s64 ret, u32 numbe
 		args[4] = regs->r8;
 		args[5] = regs->r9;
 	}
-	if (call >= CALLS || !(wanted[call] & WANTED_NATIVE))
+	if (call >= CALLS)
+		return;
+	want = wanted[call];
+	if (!(want & WANTED_NATIVE) || (ret < 0 && !(want & WANTED_FAILED)))
 		return;
 	const struct recipe *recipe = bpf_map_lookup_elem(&recipes, &call);
 
@@ -323,7 +327,9 @@ static __always_inline void record_call(struct pt_regs *regs, s64 ret, u32 numbe
 	if (recipe->flags & RECIPE_ONLY_DUPFD && (u32)args[1] != F_DUPFD &&
 	    (u32)args[1] != F_DUPFD_CLOEXEC)
 		return;
-	struct scratch *s = begin(KIND_SYSCALL, call, recipe->flags & RECIPE_LIFECYCLE);
+	/* Calls that fail cost a flooder nothing, and change nothing. */
+	struct scratch *s =
+		begin(KIND_SYSCALL, call, ret >= 0 && recipe->flags & RECIPE_LIFECYCLE);
 
 	if (!s)
 		return;

@@ -17,6 +17,8 @@ pub const IA32_SOCKETCALL: u16 = 102;
 pub const WANTED_NATIVE: u8 = 1;
 /// Interest bit: the 32-bit table's call of that number.
 pub const WANTED_COMPAT: u8 = 2;
+/// Interest bit: the 64-bit call of that number also when it fails.
+pub const WANTED_FAILED: u8 = 4;
 
 const RET: u8 = 7;
 const CWD: u8 = 7;
@@ -84,7 +86,8 @@ impl Recipe {
         ]
     }
 
-    /// Whether its records go into the lifecycle rings, which no flood of opens can fill.
+    /// Whether its records go into the lifecycle rings when it succeeds: no flood of opens, or
+    /// of calls that fail, can fill them.
     pub const fn is_lifecycle(self) -> bool {
         self.flags & LIFECYCLE != 0
     }
@@ -245,8 +248,8 @@ pub const RECIPES: &[Call] = &[
     call("chdir", "chdir", 80, &[12], N.lifecycle().path(0).cwd_after()),
     call("fchdir", "fchdir", 81, &[133], N.lifecycle().cwd_after()),
     call("chroot", "chroot", 161, &[61], N.lifecycle().path(0)),
-    call("execve", "execve", 59, &[11], N.lifecycle().only_failure().path(0).argv(1)),
-    call("execveat", "execveat", 322, &[358], N.lifecycle().only_failure().path_at(0, 1).argv(2)),
+    call("execve", "execve", 59, &[11], N.only_failure().path(0).argv(1)),
+    call("execveat", "execveat", 322, &[358], N.only_failure().path_at(0, 1).argv(2)),
     call("fork", "fork", 57, &[2], N.lifecycle()),
     call("vfork", "vfork", 58, &[190], N.lifecycle()),
     call("clone", "clone", 56, &[120], N.lifecycle()),
@@ -304,11 +307,41 @@ pub fn translation() -> [u16; NUMBERS] {
     table
 }
 
-/// The probe's interest table for these 64-bit numbers; those without a recipe are passed over.
-pub fn interest(wanted: impl IntoIterator<Item = u16>) -> [u8; NUMBERS] {
+/// A system call that is to be recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wanted {
+    /// Its number in the 64-bit table.
+    pub call: u16,
+    /// Whether also when it fails.
+    pub failed: bool,
+}
+
+impl Wanted {
+    /// The call, however it ends.
+    pub const fn always(call: u16) -> Wanted {
+        Wanted { call, failed: true }
+    }
+
+    /// The call when it succeeds.
+    pub const fn success(call: u16) -> Wanted {
+        Wanted {
+            call,
+            failed: false,
+        }
+    }
+}
+
+/// The probe's interest table for these calls; those without a recipe are passed over.
+pub fn interest(wanted: impl IntoIterator<Item = Wanted>) -> [u8; NUMBERS] {
     let mut table = [0; NUMBERS];
-    for call in wanted.into_iter().filter_map(call_of) {
+    for wanted in wanted {
+        let Some(call) = call_of(wanted.call) else {
+            continue;
+        };
         table[usize::from(call.number)] |= WANTED_NATIVE;
+        if wanted.failed {
+            table[usize::from(call.number)] |= WANTED_FAILED;
+        }
         for &number in call.ia32 {
             table[usize::from(number)] |= WANTED_COMPAT;
         }
@@ -343,7 +376,13 @@ mod tests {
 
     #[test]
     fn a_wanted_call_is_wanted_by_every_way_into_the_kernel() {
-        let table = interest([59, 42, 105]);
+        let table = interest([
+            Wanted::always(59),
+            Wanted::success(42),
+            Wanted::success(105),
+            Wanted::always(105),
+            Wanted::success(105),
+        ]);
         let wanted: Vec<(usize, u8)> = table
             .iter()
             .copied()
@@ -356,9 +395,9 @@ mod tests {
                 (11, 2),
                 (23, 2),
                 (42, 1),
-                (59, 1),
+                (59, 5),
                 (102, 2),
-                (105, 1),
+                (105, 5),
                 (213, 2),
                 (362, 2),
                 (520, 1)
@@ -371,7 +410,8 @@ mod tests {
 
     #[test]
     fn an_unknown_call_asks_for_nothing() {
-        assert!(interest([0, 511, u16::MAX]).iter().all(|bits| *bits == 0));
+        let unknown = [0, 511, u16::MAX].map(Wanted::always);
+        assert!(interest(unknown).iter().all(|bits| *bits == 0));
     }
 
     #[test]
@@ -379,7 +419,9 @@ mod tests {
         let rename = call_of(316).expect("renameat2 has a row").recipe.to_bytes();
         assert_eq!(rename, [0, 2, 1, 4, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         let execve = call_of(59).expect("execve has a row").recipe;
-        assert!(execve.is_lifecycle());
-        assert_eq!(execve.to_bytes()[..2], [LIFECYCLE | ONLY_FAILURE, 1]);
+        assert_eq!(execve.to_bytes()[..2], [ONLY_FAILURE, 1]);
+        let chdir = call_of(80).expect("chdir has a row").recipe;
+        assert!(chdir.is_lifecycle());
+        assert_eq!(chdir.to_bytes()[..2], [LIFECYCLE, 1]);
     }
 }

@@ -9,6 +9,7 @@ use crate::extract::row::{Plan, PlanError};
 use crate::literal::Literals;
 use crate::sandbox::{self, Refusal, RulesetImage};
 use crate::state;
+use saker_ebpf::recipe::Wanted;
 use saker_rules_schema::abi::{MATCH_ALL, MATCH_FIRST};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::Field;
@@ -134,14 +135,18 @@ impl Epoch {
         })
     }
 
-    /// The system calls (64-bit numbers) that must be recorded for the modules, and for the
-    /// state to be what their fields need.
-    pub fn interest(&self) -> Vec<u16> {
-        let mut calls: Vec<u16> = self.wanted().flat_map(event::calls_of).collect();
+    /// The system calls that must be recorded for the modules, and for the state to be what
+    /// their fields need.
+    pub fn interest(&self) -> Vec<Wanted> {
+        let of_modules = self.wanted().flat_map(event::calls_of);
+        let mut calls: Vec<Wanted> = of_modules.map(Wanted::always).collect();
         calls.extend(state::calls());
         if self.fields().any(tells_client_from_server) {
-            let events = [EventType::Connect, EventType::Accept, EventType::Accept4];
-            calls.extend(events.into_iter().flat_map(event::calls_of));
+            // A connect may fail for now and go on in the background.
+            calls.extend(event::calls_of(EventType::Connect).map(Wanted::always));
+            let accepts = [EventType::Accept, EventType::Accept4];
+            let accepts = accepts.into_iter().flat_map(event::calls_of);
+            calls.extend(accepts.map(Wanted::success));
         }
         calls.sort_unstable();
         calls.dedup();

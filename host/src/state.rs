@@ -24,6 +24,7 @@ use container::Cgroup;
 use descriptor::{FdIndex, FdInfo, Role};
 use facts::{Image, KeptImage};
 pub use lineage::Lineage;
+use saker_ebpf::recipe::Wanted;
 use saker_ebpf::record::{Kind, Tag};
 use slab::{IdTable, NONE, Slab};
 use std::collections::VecDeque;
@@ -96,9 +97,9 @@ pub struct Counters {
     pub memory_emptied: u64,
 }
 
-/// The system calls (64-bit numbers) that change what the state says of a process, beside exec,
-/// fork and exit, which are always recorded. All of them are rare.
-pub fn calls() -> impl Iterator<Item = u16> {
+/// The system calls that, when they succeed, change what the state says of a process, beside
+/// exec, fork and exit, which are always recorded. All of them are rare.
+pub fn calls() -> impl Iterator<Item = Wanted> {
     [
         libc::SYS_chdir,
         libc::SYS_fchdir,
@@ -118,7 +119,7 @@ pub fn calls() -> impl Iterator<Item = u16> {
         libc::SYS_unshare,
     ]
     .into_iter()
-    .map(|number| number as u16)
+    .map(|number| Wanted::success(number as u16))
 }
 
 /// What is not known and should be asked of `/proc`.

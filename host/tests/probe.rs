@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use saker::event::{Clock, decode};
 use saker::source::ebpf::{Options, Probe, Scope};
 use saker::source::merge::Batch;
-use saker_ebpf::recipe::RECIPES;
+use saker_ebpf::recipe::{RECIPES, Wanted};
 use saker_ebpf::record::{self, File, Kind, Process, Record, Socket, Tag};
 
 #[path = "probe/acts.rs"]
@@ -26,6 +26,7 @@ const OPENAT: u16 = 257;
 const OPENAT2: u16 = 437;
 const CONNECT: u16 = 42;
 const RENAME: u16 = 82;
+const CHDIR: u16 = 80;
 const CHMOD: u16 = 90;
 const SETRESUID: u16 = 117;
 const MEMFD_CREATE: u16 = 319;
@@ -133,8 +134,9 @@ impl Drop for Stage {
     }
 }
 
-fn all_calls() -> Vec<u16> {
-    RECIPES.iter().map(|call| call.number).collect()
+fn all_calls() -> Vec<Wanted> {
+    let all = RECIPES.iter();
+    all.map(|call| Wanted::always(call.number)).collect()
 }
 
 /// Everything that happened up to now, in order.
@@ -533,7 +535,9 @@ fn what_is_not_of_interest_is_not_recorded_until_it_is() {
         1,
         "lifecycles are always told"
     );
-    probe.set_interest(&[OPENAT]).expect("interest is written");
+    probe
+        .set_interest(&[Wanted::always(OPENAT)])
+        .expect("interest is written");
     stage.done("open");
     let all = everything(&mut probe);
     let seen: BTreeSet<u16> = of_kind(&all, Kind::Syscall)
@@ -588,6 +592,52 @@ fn every_record_a_full_ring_could_not_take_is_counted_and_leaves_a_gap() {
         !of_kind(&all, Kind::Exit).is_empty(),
         "the flood evicts no lifecycle record"
     );
+}
+
+#[test]
+fn calls_that_fail_are_not_recorded_for_the_state_alone() {
+    if !live() {
+        return;
+    }
+    let stage = Stage::new("failures");
+    let mut probe = Probe::load(&stage.options()).expect("the probe loads");
+    let state: Vec<Wanted> = saker::state::calls().collect();
+    probe.set_interest(&state).expect("interest is written");
+    stage.done("flood-of-failures");
+    let all = everything(&mut probe);
+    let chdirs = calls(&all, CHDIR);
+    assert_eq!(chdirs.len(), 1, "the one that succeeded");
+    assert_eq!(path(&chdirs[0], Tag::Cwd).as_deref(), Some("/tmp"));
+    let attempted = probe.drops().expect("counts are read").attempted;
+    assert_eq!(attempted, all.len() as u64);
+}
+
+#[test]
+fn calls_that_fail_do_not_take_the_place_of_an_exec() {
+    if !live() {
+        return;
+    }
+    let stage = Stage::new("failures-wanted");
+    let options = Options {
+        bulk_ring_bytes: 64 * 1024,
+        lifecycle_ring_bytes: 256 * 1024,
+        ..stage.options()
+    };
+    let mut probe = Probe::load(&options).expect("the probe loads");
+    probe
+        .set_interest(&all_calls())
+        .expect("interest is written");
+    stage.done("flood-of-failures");
+    let all = everything(&mut probe);
+    with(
+        &of_kind(&all, Kind::Exec),
+        Tag::Args,
+        "/bin/true\0after the flood\0",
+    );
+    let counts = probe.drops().expect("counts are read");
+    assert!(counts.total.bulk_ring_full > 1000, "{counts:?}");
+    assert_eq!(counts.total.records(), counts.total.bulk_ring_full);
+    assert_eq!(all.len() as u64 + counts.total.records(), counts.attempted);
 }
 
 #[test]

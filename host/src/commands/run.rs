@@ -125,7 +125,7 @@ impl Watch {
         })
         .map_err(|error| Failure::Unable(error.into()))?;
         tracing::debug!("the probe is attached");
-        let calls: Vec<u16> = state::calls().collect();
+        let calls: Vec<_> = state::calls().collect();
         probe.set_interest(&calls).context(NOT_TOLD)?;
         let mut state = State::new(Default::default(), enrich::clock_now());
         state.keep_all_descriptors(epoch.needs_all_descriptors());

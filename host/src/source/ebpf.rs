@@ -14,7 +14,7 @@ use aya::programs::{BtfTracePoint, ProgramError};
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader, VerifierLogLevel};
 use rustix::event::epoll;
 use rustix::time::{ClockId, clock_gettime};
-use saker_ebpf::recipe;
+use saker_ebpf::recipe::{self, Wanted};
 use thiserror::Error;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -298,9 +298,9 @@ impl Probe {
         })
     }
 
-    /// Says which system calls (64-bit numbers) are recorded from now on. Calls without a
+    /// Says which system calls are recorded from now on. Calls without a
     /// [recipe](saker_ebpf::recipe::RECIPES) are passed over.
-    pub fn set_interest(&mut self, calls: &[u16]) -> Result<(), ProbeError> {
+    pub fn set_interest(&mut self, calls: &[Wanted]) -> Result<(), ProbeError> {
         let name = ".bss";
         let mut wanted: Array<_, [u8; recipe::NUMBERS]> = map_mut(&mut self.ebpf, name)?;
         wanted

@@ -46,6 +46,7 @@ fn the_child_of_another_test_does_its_act() {
                 drop(fs::File::open("/etc/hostname"));
             }
         }
+        "flood-of-failures" => act_flood_of_failures(),
         "open-on-every-cpu" => act_open_on_every_cpu(),
         "watch-oneself" => act_watch_oneself(argument),
         other => panic!("no act `{other}`"),
@@ -119,6 +120,28 @@ fn act_int80() {
         fd as i32
     };
     assert!(fd >= 0, "open answered {fd}");
+}
+
+/// Calls that fail, among them execs with long arguments; then an exec that does not.
+fn act_flood_of_failures() {
+    let nowhere = c"/nonexistent/place";
+    let long = CString::new("x".repeat(1000)).expect("no NUL in it");
+    let argv = [
+        long.as_ptr(),
+        long.as_ptr(),
+        long.as_ptr(),
+        std::ptr::null(),
+    ];
+    for _ in 0..5_000 {
+        // SAFETY: NUL-ended strings, and an array ended by a null pointer.
+        unsafe {
+            assert_eq!(libc::chdir(nowhere.as_ptr()), -1);
+            assert_eq!(libc::execv(nowhere.as_ptr(), argv.as_ptr()), -1);
+        }
+    }
+    std::env::set_current_dir("/tmp").expect("there is /tmp");
+    let status = Command::new("/bin/true").arg("after the flood").status();
+    assert!(status.expect("it runs").success());
 }
 
 /// An openat2 whose flags lie in the file that it empties: gone when the call returns.
