@@ -214,6 +214,7 @@ pub const RECIPES: &[Call] = &[
     call("open", "open", 2, &[5], N.path(0).made_fd()),
     call("openat", "openat", 257, &[295], N.path_at(0, 1).made_fd()),
     call("openat2", "openat2", 437, &[437], N.path_at(0, 1).made_fd().bytes(2, 3)),
+    call("open_by_handle_at", "open_by_handle_at", 304, &[342], N.made_fd()),
     call("creat", "creat", 85, &[8], N.path(0).made_fd()),
     call("close", "close", 3, &[6], N),
     call("dup", "dup", 32, &[41], N.made_fd()),

@@ -54,6 +54,8 @@ pub enum Param<'a> {
     Address(&'a [u8]),
     /// Both ends of the record's socket.
     Tuple,
+    /// The path of the record's file.
+    FilePath,
     /// What the state knows of the process.
     Fact(Fact),
 }
@@ -110,6 +112,7 @@ const CALL_EVENTS: &[(libc::c_long, EventType)] = &[
     (libc::SYS_open, EventType::Open),
     (libc::SYS_openat, EventType::Openat),
     (libc::SYS_openat2, EventType::Openat2),
+    (libc::SYS_open_by_handle_at, EventType::OpenByHandleAt),
     (libc::SYS_creat, EventType::Creat),
     (libc::SYS_close, EventType::Close),
     (libc::SYS_dup, EventType::Dup),
@@ -274,7 +277,12 @@ impl<'a> Event<'a> {
     pub fn is_open(&self) -> bool {
         matches!(
             self.kind,
-            Some(EventType::Open | EventType::Openat | EventType::Openat2)
+            Some(
+                EventType::Open
+                    | EventType::Openat
+                    | EventType::Openat2
+                    | EventType::OpenByHandleAt
+            )
         )
     }
 
@@ -284,7 +292,7 @@ impl<'a> Event<'a> {
     pub fn open_flags(&self) -> Option<u64> {
         let asked = match self.kind? {
             EventType::Open => Some(u64::from(self.arg(1) as u32)),
-            EventType::Openat => Some(u64::from(self.arg(2) as u32)),
+            EventType::Openat | EventType::OpenByHandleAt => Some(u64::from(self.arg(2) as u32)),
             EventType::Openat2 => self.struct_word(0),
             _ => return None,
         };
@@ -381,6 +389,7 @@ impl<'a> Event<'a> {
             Origin::Text => self.text(Tag::Text).map(Param::Text),
             Origin::Address => self.bytes(Tag::Sockaddr).map(Param::Address),
             Origin::Tuple => Some(Param::Tuple),
+            Origin::FilePath => self.opened().map(|_| Param::FilePath),
             Origin::Bytes => self.bytes(Tag::Struct).map(Param::Bytes),
             Origin::OpenFlags => number(self.falco_open_flags()?),
             Origin::OpenMode => number(self.open_mode()?),

@@ -24,6 +24,7 @@ const EXECVE: u16 = 59;
 const OPEN: u16 = 2;
 const OPENAT: u16 = 257;
 const OPENAT2: u16 = 437;
+const OPEN_BY_HANDLE_AT: u16 = 304;
 const CONNECT: u16 = 42;
 const RENAME: u16 = 82;
 const CHDIR: u16 = 80;
@@ -295,6 +296,33 @@ fn an_openat2_whose_flags_are_gone_is_known_by_what_it_opened() {
     let flags = event.open_flags().expect("the file's flags");
     assert_eq!(flags & libc::O_ACCMODE as u64, libc::O_WRONLY as u64);
     assert_eq!(event.open_mode(), None);
+}
+
+#[test]
+fn a_file_opened_by_handle_is_told_by_its_path() {
+    if !live() {
+        return;
+    }
+    let stage = Stage::new("by-handle");
+    let mut probe = stage.probe();
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    let name = file.path().display().to_string();
+    let output = stage.act(&format!("by-handle {name}"));
+    if !require("file handles", output.status.code() != Some(77)) {
+        return;
+    }
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let all = everything(&mut probe);
+    let opens = calls(&all, OPEN_BY_HANDLE_AT);
+    let open = opens.first().expect("the call");
+    assert_eq!(path(open, Tag::FilePath), Some(name));
+    let event = decode(open, &Clock::default(), 1);
+    let flags = event.open_flags().expect("an open has flags");
+    assert_eq!(flags & libc::O_ACCMODE as u64, libc::O_WRONLY as u64);
 }
 
 #[test]

@@ -25,6 +25,8 @@ pub enum Origin {
     Address,
     /// Both ends of the socket.
     Tuple,
+    /// The path of the opened file.
+    FilePath,
     /// Bytes from user memory.
     Bytes,
     /// Flags of an open.
@@ -189,6 +191,7 @@ pub fn origins(event: EventType) -> &'static [Origin] {
             Uint(1),
             Uint(2),
         ],
+        EventType::OpenByHandleAt => &[Ret, Int(0), OpenFlags, FilePath, Device, Inode],
         EventType::Creat => &[Ret, Path0, OpenMode, Device, Inode, CreatFlags],
         EventType::Chdir => &[Ret, Path0],
         EventType::Fchdir => &[Ret, Int(0)],
@@ -273,6 +276,7 @@ pub fn descriptor(event: EventType) -> Descriptor {
         EventType::Open
         | EventType::Openat
         | EventType::Openat2
+        | EventType::OpenByHandleAt
         | EventType::Creat
         | EventType::Socket
         | EventType::Accept

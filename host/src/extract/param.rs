@@ -64,6 +64,7 @@ enum Known<'a> {
     Bytes(&'a [u8]),
     Address(&'a [u8]),
     Tuple,
+    FilePath,
     Absent,
 }
 
@@ -83,6 +84,7 @@ pub(super) fn write(
         Some(Param::Bytes(bytes)) => Known::Bytes(bytes),
         Some(Param::Address(address)) => Known::Address(address),
         Some(Param::Tuple) => Known::Tuple,
+        Some(Param::FilePath) => Known::FilePath,
         Some(Param::Fact(Fact::Cgroups)) => {
             write_cgroups(view, &mut scratch.text);
             return Some(());
@@ -93,7 +95,12 @@ pub(super) fn write(
     let number = match known {
         Known::Signed(number) => number,
         Known::Unsigned(number) => number as i64,
-        Known::Text(_) | Known::Bytes(_) | Known::Address(_) | Known::Tuple | Known::Absent => 0,
+        Known::Text(_)
+        | Known::Bytes(_)
+        | Known::Address(_)
+        | Known::Tuple
+        | Known::FilePath
+        | Known::Absent => 0,
     };
     let unsigned = match known {
         Known::Unsigned(number) => number,
@@ -180,6 +187,13 @@ pub(super) fn write(
         },
         ParamType::Path | ParamType::RelativePath => match known {
             Known::Text(text) => write_path(view, kind, index, text, form, out),
+            Known::FilePath => {
+                let mut text = std::mem::take(&mut scratch.text);
+                if let Some(info) = descriptor::info(view, scratch) {
+                    text.extend_from_slice(&info.name);
+                }
+                scratch.text = text;
+            }
             _ => out.extend_from_slice(b"<NA>"),
         },
         ParamType::Bytes => match known {

@@ -347,6 +347,52 @@ fn an_open_reads_as_falco_reads_it() {
 }
 
 #[test]
+fn a_file_opened_by_handle_has_the_name_that_the_kernel_knows() {
+    let mut machine = Machine::new();
+    machine.start();
+    let (file, path) = opened(b"shadow\0etc\0");
+    let call = |ret| {
+        header(
+            Kind::Syscall,
+            libc::SYS_open_by_handle_at,
+            ret,
+            [5, 0, 0, 0, 0, 0],
+        )
+    };
+    let record = Builder::new(&call(3))
+        .piece(Tag::File, 0, &file)
+        .piece(Tag::FilePath, 0, &path);
+    let fields = [
+        "evt.args",
+        "evt.arg.path",
+        "fd.name",
+        "fd.typechar",
+        "evt.is_open_read",
+    ];
+    assert_eq!(
+        machine.show(record, &fields),
+        [
+            "fd=3(<f>/etc/shadow) mountfd=5 flags=1(O_RDONLY) path=/etc/shadow dev=FE00 ino=410334",
+            "/etc/shadow",
+            "/etc/shadow",
+            "f",
+            "true",
+        ]
+    );
+    assert_eq!(
+        machine.show(
+            Builder::new(&call(-1)),
+            &["evt.args", "fd.num", "evt.is_open_write"]
+        ),
+        [
+            "fd=-1(EPERM) mountfd=5 flags=1(O_RDONLY) path=<NA> dev=0 ino=0",
+            "-1",
+            "false"
+        ]
+    );
+}
+
+#[test]
 fn calls_read_as_falco_reads_them() {
     let mut machine = Machine::new();
     machine.start();

@@ -42,7 +42,11 @@ impl State {
         }
         let args = header.args;
         match call {
-            libc::SYS_open | libc::SYS_openat | libc::SYS_openat2 | libc::SYS_creat => {
+            libc::SYS_open
+            | libc::SYS_openat
+            | libc::SYS_openat2
+            | libc::SYS_open_by_handle_at
+            | libc::SYS_creat => {
                 let flags = event.open_flags().unwrap_or(0);
                 self.open(slot, event, closes_on_exec(flags));
             }

@@ -40,6 +40,7 @@ fn the_child_of_another_test_does_its_act() {
             assert_eq!(answer, 0);
         }
         "openat2" => act_openat2(Path::new(argument)),
+        "by-handle" => act_by_handle(Path::new(argument)),
         "overlay" => act_overlay(Path::new(argument)),
         "flood" => {
             for _ in 0..20_000 {
@@ -165,6 +166,37 @@ fn act_openat2(path: &Path) {
         libc::syscall(libc::SYS_openat2, libc::AT_FDCWD, path.as_ptr(), page, 24)
     };
     assert!(fd >= 0, "openat2 answered {fd}");
+}
+
+/// Opens a file by its handle alone, to write.
+fn act_by_handle(path: &Path) {
+    let folder = fs::File::open(path.parent().expect("a file's folder")).expect("opened");
+    let path = CString::new(path.as_os_str().as_encoded_bytes()).expect("no NUL in it");
+    // `struct file_handle`: room for bytes u32, type i32, then that many bytes.
+    let mut handle = [0u32; 34];
+    handle[0] = 128;
+    let mut mount = 0i32;
+    // SAFETY: a NUL-ended path; the handle has the room that it says; `mount` takes an int.
+    unsafe {
+        let answer = libc::syscall(
+            libc::SYS_name_to_handle_at,
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            handle.as_mut_ptr(),
+            &raw mut mount,
+            0,
+        );
+        if answer != 0 {
+            std::process::exit(77);
+        }
+        let fd = libc::syscall(
+            libc::SYS_open_by_handle_at,
+            folder.as_raw_fd(),
+            handle.as_ptr(),
+            libc::O_WRONLY,
+        );
+        assert!(fd >= 0, "open_by_handle_at answered {fd}");
+    }
 }
 
 fn act_overlay(folder: &Path) {
