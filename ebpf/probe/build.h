@@ -17,7 +17,7 @@
 #include "record.h"
 
 #define PATH_BYTES_MAX 4096
-#define PATH_COMPONENTS_MAX 64
+#define PATH_COMPONENTS_MAX 256
 #define PATH_MOUNTS_MAX 16
 #define NAME_BYTES_MAX 256
 #define ARGS_BYTES_MAX 16384

@@ -114,7 +114,7 @@ tags! {
     Descriptor = 23,
 }
 
-/// The probe cut the string at its bound.
+/// The probe cut the string at its bound; of a path, the beginning is missing.
 pub const PIECE_TRUNCATED: u16 = 1;
 /// User memory could not be read; the bytes are what was read before that.
 pub const PIECE_FAULT: u16 = 2;

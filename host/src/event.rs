@@ -210,6 +210,13 @@ impl<'a> Event<'a> {
         Some(&piece.bytes[..end])
     }
 
+    /// The path in that piece.
+    pub fn path(&self, tag: Tag) -> Option<path::Base<'a>> {
+        let piece = self.piece(tag)?;
+        let is_whole = piece.flags & record::PIECE_TRUNCATED == 0;
+        Some(path::Base::of_components(piece.bytes, is_whole))
+    }
+
     /// Whether the probe had to cut that piece.
     pub fn is_cut(&self, tag: Tag) -> bool {
         self.record.is_cut(tag)

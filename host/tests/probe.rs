@@ -326,6 +326,38 @@ fn a_file_opened_by_handle_is_told_by_its_path() {
 }
 
 #[test]
+fn a_path_too_deep_to_be_told_says_that_its_beginning_is_missing() {
+    if !live() {
+        return;
+    }
+    let stage = Stage::new("deep");
+    let mut probe = stage.probe();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    stage.done(&format!("deep {}", folder.path().display()));
+    let all = everything(&mut probe);
+    let opens = calls(&all, OPENAT);
+    let shown = |depth: usize, tag| {
+        let open = with(&opens, Tag::Path0, &format!("file-{depth}"));
+        let event = decode(&open, &Clock::default(), 1);
+        let mut text = Vec::new();
+        event.path(tag).expect("a path").write(&mut text);
+        let is_cut = file(&open, Tag::File).flags & record::FILE_PATH_CUT != 0;
+        (String::from_utf8_lossy(&text).into_owned(), is_cut)
+    };
+    let whole = format!("{}{}", folder.path().display(), "/d".repeat(100));
+    assert_eq!(
+        shown(100, Tag::FilePath),
+        (format!("{whole}/file-100"), false)
+    );
+    assert_eq!(shown(100, Tag::Dir0), (whole, false));
+    for (tag, leaf) in [(Tag::FilePath, "/file-400"), (Tag::Dir0, "/d")] {
+        let (path, is_cut) = shown(400, tag);
+        assert!(is_cut && path.starts_with("<UNKNOWN>/d/d/"), "{path}");
+        assert!(path.ends_with(leaf), "{path}");
+    }
+}
+
+#[test]
 fn an_exec_tells_program_arguments_and_parent_and_a_failed_one_its_attempt() {
     if !live() {
         return;

@@ -4,6 +4,10 @@
 /// No path built here is longer; what goes beyond is cut.
 pub const PATH_BYTES_MAX: usize = 16 * 1024;
 
+/// Stands in front of a path whose beginning nobody knows, as in Falco. No path that is whole
+/// begins so: it begins with a slash.
+pub const UNKNOWN: &[u8] = b"<UNKNOWN>";
+
 /// Appends the absolute path that components (leaf first, each ended by NUL) stand for. Of a
 /// path that is too long the end is kept.
 pub fn write_components(components: &[u8], out: &mut Vec<u8>) {
@@ -53,23 +57,71 @@ pub fn leaf(components: &[u8]) -> &[u8] {
 pub enum Base<'a> {
     /// Components from leaf to root.
     Components(&'a [u8]),
-    /// An absolute path.
+    /// Components from leaf up to a directory that nobody knows.
+    End(&'a [u8]),
+    /// An absolute path, or one behind [`UNKNOWN`].
     Path(&'a [u8]),
     /// Nobody knows.
     Unknown,
+}
+
+impl<'a> Base<'a> {
+    /// Components from leaf up, to the root if the path is whole.
+    pub fn of_components(components: &'a [u8], is_whole: bool) -> Base<'a> {
+        if is_whole {
+            Base::Components(components)
+        } else {
+            Base::End(components)
+        }
+    }
+
+    /// Appends the path itself.
+    pub fn write(self, out: &mut Vec<u8>) {
+        match self {
+            Base::Components(components) => write_components(components, out),
+            Base::End(components) => {
+                out.extend_from_slice(UNKNOWN);
+                write_components(components, out);
+            }
+            Base::Path(path) => out.extend_from_slice(path),
+            Base::Unknown => out.extend_from_slice(UNKNOWN),
+        }
+    }
+}
+
+/// Cuts a path's beginning off, so that it has at most `bytes_max` bytes.
+pub fn keep_end(path: &mut Vec<u8>, bytes_max: usize) {
+    if path.len() <= bytes_max {
+        return;
+    }
+    let from = path.len() - bytes_max.saturating_sub(UNKNOWN.len());
+    let slash = memchr::memchr(b'/', &path[from..]).unwrap_or(0);
+    path.splice(..from + slash, UNKNOWN.iter().copied());
 }
 
 /// Appends `raw` made absolute against `base` and freed of `.`, `..`, doubled and trailing
 /// slashes. Symbolic links are not followed: the text is what the caller meant, not what the
 /// kernel found. A relative path without a base gets Falco's `<UNKNOWN>` in front.
 pub fn resolve(base: Base<'_>, raw: &[u8], out: &mut Vec<u8>) {
-    let start = out.len();
+    let mut start = out.len();
     if raw.first() != Some(&b'/') {
         match base {
             Base::Components(components) => write_components(components, out),
-            Base::Path(path) => push_segments(path, start, out),
+            Base::End(components) => {
+                out.extend_from_slice(UNKNOWN);
+                start = out.len();
+                write_components(components, out);
+            }
+            Base::Path(path) => {
+                let end = path.strip_prefix(UNKNOWN);
+                if end.is_some() {
+                    out.extend_from_slice(UNKNOWN);
+                    start = out.len();
+                }
+                push_segments(end.unwrap_or(path), start, out);
+            }
             Base::Unknown => {
-                out.extend_from_slice(b"<UNKNOWN>");
+                out.extend_from_slice(UNKNOWN);
                 out.extend_from_slice(&raw[..raw.len().min(PATH_BYTES_MAX)]);
                 return;
             }
@@ -176,6 +228,32 @@ mod tests {
         assert_eq!(resolved(Base::Path(b"/"), b"x"), "kept:/x");
         assert_eq!(resolved(Base::Components(b""), b"x"), "kept:/x");
         assert_eq!(resolved(Base::Unknown, b"../x"), "kept:<UNKNOWN>../x");
+    }
+
+    #[test]
+    fn a_path_without_its_beginning_is_never_absolute() {
+        let end = Base::End(b"b\0a\0");
+        for (raw, expected) in [
+            (&b"x"[..], "kept:<UNKNOWN>/a/b/x"),
+            (b"../x", "kept:<UNKNOWN>/a/x"),
+            (b"../../../x", "kept:<UNKNOWN>/x"),
+            (b"/x", "kept:/x"),
+        ] {
+            assert_eq!(resolved(end, raw), expected);
+            assert_eq!(resolved(Base::Path(b"<UNKNOWN>/a/b"), raw), expected);
+        }
+        let mut out = Vec::new();
+        end.write(&mut out);
+        assert_eq!(out, b"<UNKNOWN>/a/b");
+        let mut long = [&b"/dev/shm/"[..], &[b'x'; 30], b"/leaf"].concat();
+        keep_end(&mut long, 60);
+        assert_eq!(long.len(), 44);
+        keep_end(&mut long, 43);
+        assert_eq!(long, b"<UNKNOWN>/leaf");
+        assert_eq!(
+            resolved(Base::Path(b"/<UNKNOWN>"), b"x"),
+            "kept:/<UNKNOWN>/x"
+        );
     }
 
     #[test]

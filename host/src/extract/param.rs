@@ -321,10 +321,10 @@ fn meaning_of_fd(view: &View<'_>, number: i64, scratch: &mut Scratch, out: &mut 
     let is_call = header.kind == Kind::Syscall;
     let directory = |arg: usize, tag| {
         (is_call && i64::from(header.args[arg] as i32) == number)
-            .then(|| event.bytes(tag))
+            .then(|| event.path(tag))
             .flatten()
     };
-    let components = match event.kind {
+    let start = match event.kind {
         Some(
             EventType::Openat
             | EventType::Openat2
@@ -339,9 +339,9 @@ fn meaning_of_fd(view: &View<'_>, number: i64, scratch: &mut Scratch, out: &mut 
         Some(EventType::Symlinkat) => directory(1, Tag::Dir1),
         _ => None,
     };
-    if let Some(components) = components {
+    if let Some(start) = start {
         out.extend_from_slice(b"<d>");
-        write_components(components, out);
+        start.write(out);
         return;
     }
     // A duplicate stands for what the original stands for.

@@ -117,8 +117,8 @@ pub(super) fn resolved<'s>(
 
 /// Where a relative path of that event starts.
 pub(super) fn base<'a>(view: &View<'a>, directory: Tag) -> Base<'a> {
-    if let Some(components) = view.event.bytes(directory) {
-        return Base::Components(components);
+    if let Some(base) = view.event.path(directory) {
+        return base;
     }
     let header = &view.event.record.header;
     let descriptor = match (view.event.kind, directory) {

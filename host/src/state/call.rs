@@ -36,9 +36,9 @@ impl State {
             self.refresh(thread, &facts);
         }
         if event.has(Tag::Cwd)
-            && let Some(components) = event.bytes(Tag::Cwd)
+            && let Some(cwd) = event.path(Tag::Cwd)
         {
-            self.move_to(slot, absolute(components));
+            self.move_to(slot, absolute(cwd));
         }
         let args = header.args;
         match call {
@@ -216,10 +216,7 @@ impl State {
         let Some(version) = latest.and_then(|latest| self.versions.get(latest.0)) else {
             return;
         };
-        let base = match event.bytes(Tag::Dir0) {
-            Some(components) => Base::Components(components),
-            None => Base::Path(&version.cwd),
-        };
+        let base = event.path(Tag::Dir0).unwrap_or(Base::Path(&version.cwd));
         let mut cwd = Vec::new();
         path::resolve(base, raw, &mut cwd);
         self.move_to(slot, cwd.into());
@@ -294,8 +291,8 @@ impl State {
                 && let Some(raw) = event.text(Tag::Path0)
             {
                 info.kind = FdKind::File;
-                let base = match (event.bytes(Tag::Dir0), &cwd) {
-                    (Some(components), _) => Base::Components(components),
+                let base = match (event.path(Tag::Dir0), &cwd) {
+                    (Some(base), _) => base,
                     (None, Some(cwd)) => Base::Path(cwd),
                     (None, None) => Base::Unknown,
                 };
@@ -414,7 +411,7 @@ impl State {
         if !self.keeps(fd) {
             return;
         }
-        let Some(components) = event.bytes(tag) else {
+        let Some(directory) = event.path(tag) else {
             return;
         };
         let Some(process) = self.processes.get(slot) else {
@@ -423,7 +420,7 @@ impl State {
         if fd < 0 || self.descriptors.get(process.table, fd) != FdIndex::NONE {
             return;
         }
-        let name = absolute(components);
+        let name = absolute(directory);
         self.make(slot, fd, false, |info| {
             info.fill_path(FdKind::Directory, &name)
         });

@@ -164,6 +164,11 @@ pub struct FdInfo {
     pub(super) refs: u32,
 }
 
+/// Whether a file's path reaches up to the root.
+fn is_whole(file: &File) -> bool {
+    file.flags & record::FILE_PATH_CUT == 0
+}
+
 /// The pieces of a record that speak of one descriptor.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct FdPieces<'a> {
@@ -285,8 +290,8 @@ impl FdInfo {
             } else {
                 FdKind::File
             };
-            path::write_components(components, &mut self.name);
-            self.name.truncate(NAME_BYTES_MAX);
+            path::Base::of_components(components, is_whole(file)).write(&mut self.name);
+            path::keep_end(&mut self.name, NAME_BYTES_MAX);
         }
     }
 
@@ -294,8 +299,12 @@ impl FdInfo {
     pub(super) fn fill_path(&mut self, kind: FdKind, name: &[u8]) {
         self.clear();
         self.kind = kind;
-        self.name
-            .extend_from_slice(&name[..name.len().min(NAME_BYTES_MAX)]);
+        self.name.extend_from_slice(name);
+        if kind.has_path() {
+            path::keep_end(&mut self.name, NAME_BYTES_MAX);
+        } else {
+            self.name.truncate(NAME_BYTES_MAX);
+        }
     }
 
     /// Becomes that socket, from being nothing.
@@ -509,6 +518,27 @@ mod tests {
         write_end((&[0, 10, 200, 255], u16::MAX), &mut out);
         write_end((&[0; 16], 0), &mut out);
         assert_eq!(out, b"0.10.200.255:65535:::0");
+    }
+
+    #[test]
+    fn a_name_without_its_beginning_says_so_and_keeps_its_leaf() {
+        let mut file = File {
+            magic: 0x0102_1994,
+            ..File::default()
+        };
+        let mut info = FdInfo::default();
+        info.fill_file(&file, b"x\0d\0");
+        assert_eq!((&info.name[..], info.kind), (&b"/d/x"[..], FdKind::File));
+        info.clear();
+        let long = [b"leaf\0", &b"dd\0".repeat(2_000)[..]].concat();
+        info.fill_file(&file, &long);
+        assert!(info.name.starts_with(b"<UNKNOWN>/dd/"));
+        assert!(info.name.ends_with(b"/dd/leaf"));
+        assert!(info.name.len() <= NAME_BYTES_MAX);
+        info.clear();
+        file.flags = record::FILE_PATH_CUT;
+        info.fill_file(&file, b"x\0d\0");
+        assert_eq!(info.name, b"<UNKNOWN>/d/x");
     }
 
     #[test]

@@ -8,7 +8,8 @@ use super::version::{
     KNOWS_IMAGE, ProcessRef, ProcessVersion, VersionIndex,
 };
 use super::{Process, Retired, Seen, State, Thread};
-use crate::event::{Event, path};
+use crate::event::Event;
+use crate::event::path::{self, Base};
 use saker_ebpf::record::{self, File, Tag};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -595,7 +596,7 @@ impl State {
         let facts = event.process();
         let image = self.image_of(event);
         let image = KeptImage::new(image, &self.image_bytes);
-        let cwd: Option<Arc<[u8]>> = event.bytes(Tag::Cwd).map(absolute);
+        let cwd: Option<Arc<[u8]>> = event.path(Tag::Cwd).map(absolute);
         let cgroup = (event.has(Tag::Cgroup) || event.has(Tag::CgroupV1)).then(|| {
             let latest = self.processes.get(slot).map(|process| process.latest);
             match latest
@@ -655,12 +656,11 @@ impl State {
             .and_then(File::read)
             .unwrap_or_default();
         let mut exe_path = Vec::new();
-        if let Some(components) = event.bytes(Tag::ExePath) {
-            if file.flags & record::FILE_MEMFD != 0 {
-                exe_path.extend_from_slice(path::leaf(components));
-            } else {
-                path::write_components(components, &mut exe_path);
-            }
+        if file.flags & record::FILE_MEMFD != 0 {
+            let components = event.bytes(Tag::ExePath).unwrap_or_default();
+            exe_path.extend_from_slice(path::leaf(components));
+        } else if let Some(path) = event.path(Tag::ExePath) {
+            path.write(&mut exe_path);
         }
         let mut image = Image {
             arguments: event.bytes(Tag::Args).unwrap_or_default().into(),
@@ -720,9 +720,9 @@ fn header_last(number: u64) -> u64 {
     number.saturating_sub(1)
 }
 
-/// The path that components stand for, as the state keeps directories.
-pub(super) fn absolute(components: &[u8]) -> Arc<[u8]> {
+/// A directory's path as the state keeps it.
+pub(super) fn absolute(directory: Base<'_>) -> Arc<[u8]> {
     let mut out = Vec::new();
-    path::write_components(components, &mut out);
+    directory.write(&mut out);
     out.into()
 }

@@ -40,6 +40,7 @@ fn the_child_of_another_test_does_its_act() {
             assert_eq!(answer, 0);
         }
         "openat2" => act_openat2(Path::new(argument)),
+        "deep" => act_deep(Path::new(argument)),
         "by-handle" => act_by_handle(Path::new(argument)),
         "overlay" => act_overlay(Path::new(argument)),
         "flood" => {
@@ -166,6 +167,18 @@ fn act_openat2(path: &Path) {
         libc::syscall(libc::SYS_openat2, libc::AT_FDCWD, path.as_ptr(), page, 24)
     };
     assert!(fd >= 0, "openat2 answered {fd}");
+}
+
+/// Makes a file 100 folders below `folder`, and one 400 below.
+fn act_deep(folder: &Path) {
+    std::env::set_current_dir(folder).expect("there is one");
+    for depth in 1..=400 {
+        fs::create_dir("d").expect("made");
+        std::env::set_current_dir("d").expect("moved");
+        if depth == 100 || depth == 400 {
+            fs::write(format!("file-{depth}"), "x").expect("written");
+        }
+    }
 }
 
 /// Opens a file by its handle alone, to write.
