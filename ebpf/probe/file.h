@@ -26,6 +26,14 @@ static __always_inline struct mount *mount_of(u64 vfsmount)
 						   ((struct mount *)0)->mnt, 0));
 }
 
+/* Whether the dentry lies in a file system with directories. */
+static __always_inline int is_mountable(struct dentry *dentry)
+{
+	struct super_block *sb = KREAD(dentry->d_sb);
+
+	return !(KREAD(sb->s_flags) & SB_NOUSER);
+}
+
 /* Whether the dentry's name begins as the kernel names a memfd. */
 static __always_inline int is_memfd_name(struct dentry *dentry)
 {
@@ -36,8 +44,19 @@ static __always_inline int is_memfd_name(struct dentry *dentry)
 	return *(u64 *)name == 0x3a64666d656dull; /* "memfd:" */
 }
 
-/* Writes the path as components from leaf to root. Returns FILE_PATH_CUT, FILE_MEMFD or
- * FILE_NO_PATH. */
+/* Whether a mount without a parent is the root of a namespace. As fs/d_path.c has it: not one
+ * that was unmounted or is the kernel's own (no namespace, or an error in its place), nor one
+ * that open_tree made (an anonymous namespace). */
+static __always_inline int is_namespace_root(struct mount *mount)
+{
+	struct mnt_namespace *ns = KREAD(mount->mnt_ns);
+	u32 number = KREAD(ns->ns.inum);
+
+	return number != 0 && number != MNT_NS_ANON_INO;
+}
+
+/* Writes the path as components from leaf to root. Returns FILE_PATH_CUT, FILE_DETACHED,
+ * FILE_MEMFD or FILE_NO_PATH. */
 GLOBAL int put_path(u64 vfsmount, u64 first, u32 tag)
 {
 	struct scratch *s = scratch_here();
@@ -65,8 +84,8 @@ GLOBAL int put_path(u64 vfsmount, u64 first, u32 tag)
 			struct mount *above = KREAD(mount->mnt_parent);
 
 			if (above == mount || !above) {
-				/* Outside the process's root, or the namespace's own. */
-				result = 0;
+				/* Outside the process's root, or nowhere. */
+				result = is_namespace_root(mount) ? 0 : FILE_DETACHED;
 				break;
 			}
 			entry = (u64)KREAD(mount->mnt_mountpoint);
@@ -76,6 +95,12 @@ GLOBAL int put_path(u64 vfsmount, u64 first, u32 tag)
 		}
 		if (FORGET(s->len) >= PATH_BYTES_MAX)
 			break;
+		if (entry == parent && is_mountable(dentry)) {
+			/* Reached by its handle: beside what is mounted here, or without a
+			 * known folder. */
+			result = FILE_DETACHED;
+			break;
+		}
 		u32 at = FORGET(s->at) + sizeof(struct piece) + FORGET(s->len);
 		long n = bpf_probe_read_kernel_str(PLACE(s, at), NAME_BYTES_MAX,
 						   KREAD(dentry->d_name.name));
@@ -84,8 +109,7 @@ GLOBAL int put_path(u64 vfsmount, u64 first, u32 tag)
 		if (n > 1)
 			FORGET(s->len) += n;
 		if (entry == parent) {
-			/* No directory leads here: a memfd, a pipe, a socket, or a tree
-			 * that was detached. */
+			/* No directory leads here: a memfd, a pipe, a socket. */
 			result = FILE_NO_PATH;
 			if (is_memfd_name(dentry))
 				result = FILE_MEMFD;
@@ -96,7 +120,8 @@ GLOBAL int put_path(u64 vfsmount, u64 first, u32 tag)
 	u32 written = FORGET(s->len);
 	if (written > PATH_BYTES_MAX + NAME_BYTES_MAX)
 		written = PATH_BYTES_MAX + NAME_BYTES_MAX;
-	close_piece(s, tag, result == FILE_PATH_CUT ? PIECE_TRUNCATED : 0, written);
+	close_piece(s, tag, result & (FILE_PATH_CUT | FILE_DETACHED) ? PIECE_TRUNCATED : 0,
+		    written);
 	return result;
 }
 

@@ -35,8 +35,11 @@ struct qstr {
 
 struct super_block {
 	u32 s_dev;
+	unsigned long s_flags;
 	unsigned long s_magic;
 };
+/* include/linux/fs.h: the kernel's own, which nobody can mount. */
+#define SB_NOUSER (1u << 31)
 #define OVERLAYFS_MAGIC 0x794c7630
 
 struct timespec64 {
@@ -75,16 +78,20 @@ struct dentry {
 	struct dentry *d_parent;
 	struct qstr d_name;
 	struct inode *d_inode;
+	struct super_block *d_sb;
 };
 
 struct vfsmount {
 	struct dentry *mnt_root;
 };
 
+struct mnt_namespace;
+
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns;
 };
 
 struct path {
@@ -145,6 +152,8 @@ struct pid {
 struct mnt_namespace {
 	struct ns_common ns;
 };
+/* include/uapi/linux/nsfs.h: what open_tree makes; 0 before 6.18. */
+#define MNT_NS_ANON_INO 0xeffffff7u
 
 struct net {
 	struct ns_common ns;

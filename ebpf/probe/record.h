@@ -93,6 +93,7 @@ _Static_assert(sizeof(struct file_wire) == 56, "record.rs: File::BYTES");
 #define FILE_CREATED 16
 #define FILE_PATH_CUT 32
 #define FILE_NO_PATH 64
+#define FILE_DETACHED 128
 
 struct socket_wire {
 	u16 family;

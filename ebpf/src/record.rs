@@ -218,6 +218,9 @@ pub const FILE_CREATED: u32 = 16;
 pub const FILE_PATH_CUT: u32 = 32;
 /// The file is a pipe, and so on: `i_mode` tells; set when the dentry has no path at all.
 pub const FILE_NO_PATH: u32 = 64;
+/// The walk upwards ended below no root: in a tree that is mounted nowhere, or beside the part
+/// of a file system that is. The path lacks its beginning.
+pub const FILE_DETACHED: u32 = 128;
 
 wire_struct! {
     /// A socket as `struct sock` tells it.

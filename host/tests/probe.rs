@@ -358,6 +358,36 @@ fn a_path_too_deep_to_be_told_says_that_its_beginning_is_missing() {
 }
 
 #[test]
+fn a_file_in_a_tree_mounted_nowhere_does_not_look_as_if_at_the_root() {
+    if !live() {
+        return;
+    }
+    let stage = Stage::new("detached");
+    let mut probe = stage.probe();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    stage.done(&format!("detached {}", folder.path().display()));
+    let all = everything(&mut probe);
+    let relative: Vec<Record<'_>> = calls(&all, OPENAT)
+        .into_iter()
+        .filter(|open| text(open, Tag::Path0).as_deref() == Some("etc/hidden"))
+        .collect();
+    assert_eq!(relative.len(), 2, "cloned and unmounted");
+    let by_handle = calls(&all, OPEN_BY_HANDLE_AT);
+    assert_eq!(by_handle.len(), 1, "beside what is mounted");
+    for open in relative.iter().chain(&by_handle) {
+        assert_ne!(file(open, Tag::File).flags & record::FILE_DETACHED, 0);
+        let event = decode(open, &Clock::default(), 1);
+        let mut text = Vec::new();
+        event.path(Tag::FilePath).expect("a path").write(&mut text);
+        assert_eq!(String::from_utf8_lossy(&text), "<UNKNOWN>/etc/hidden");
+    }
+    let whole = format!("{}/tree/etc/hidden", folder.path().display());
+    let made = with(&calls(&all, OPENAT), Tag::Path0, &whole);
+    assert_eq!(path(&made, Tag::FilePath), Some(whole));
+    assert_eq!(file(&made, Tag::File).flags & record::FILE_DETACHED, 0);
+}
+
+#[test]
 fn an_exec_tells_program_arguments_and_parent_and_a_failed_one_its_attempt() {
     if !live() {
         return;

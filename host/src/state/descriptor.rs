@@ -166,7 +166,7 @@ pub struct FdInfo {
 
 /// Whether a file's path reaches up to the root.
 fn is_whole(file: &File) -> bool {
-    file.flags & record::FILE_PATH_CUT == 0
+    file.flags & (record::FILE_PATH_CUT | record::FILE_DETACHED) == 0
 }
 
 /// The pieces of a record that speak of one descriptor.

@@ -40,6 +40,7 @@ fn the_child_of_another_test_does_its_act() {
             assert_eq!(answer, 0);
         }
         "openat2" => act_openat2(Path::new(argument)),
+        "detached" => act_detached(Path::new(argument)),
         "deep" => act_deep(Path::new(argument)),
         "by-handle" => act_by_handle(Path::new(argument)),
         "overlay" => act_overlay(Path::new(argument)),
@@ -169,6 +170,45 @@ fn act_openat2(path: &Path) {
     assert!(fd >= 0, "openat2 answered {fd}");
 }
 
+/// Reads a file in a tree that is mounted nowhere: one that open_tree has cloned, one that was
+/// unmounted while in use, and one beside the only part of it that is mounted.
+fn act_detached(folder: &Path) {
+    let c = |path: &Path| CString::new(path.as_os_str().as_encoded_bytes()).expect("no NUL in it");
+    let (tree, part) = (folder.join("tree"), folder.join("part"));
+    fs::create_dir(&tree).expect("made");
+    fs::write(&part, "").expect("written");
+    let (none, tmpfs, hidden) = (c"none".as_ptr(), c"tmpfs".as_ptr(), c"etc/hidden".as_ptr());
+    let (place, nothing) = (c(&tree), std::ptr::null());
+    // SAFETY: NUL-ended strings that outlive the calls.
+    unsafe {
+        assert_eq!(libc::unshare(libc::CLONE_NEWNS), 0);
+        let private = libc::MS_REC | libc::MS_PRIVATE;
+        assert_eq!(libc::mount(none, c"/".as_ptr(), none, private, nothing), 0);
+        assert_eq!(libc::mount(tmpfs, place.as_ptr(), tmpfs, 0, nothing), 0);
+    }
+    fs::create_dir(tree.join("etc")).expect("made");
+    fs::write(tree.join("etc/hidden"), "x").expect("written");
+    fs::write(tree.join("part"), "x").expect("written");
+    let (from, to) = (c(&tree.join("part")), c(&part));
+    // SAFETY: as above.
+    unsafe {
+        const OPEN_TREE_CLONE: i32 = 1;
+        let at = libc::AT_FDCWD;
+        let clone = libc::syscall(libc::SYS_open_tree, at, place.as_ptr(), OPEN_TREE_CLONE);
+        assert!(clone >= 0, "open_tree answered {clone}");
+        assert!(libc::openat(clone as i32, hidden, libc::O_RDONLY) >= 0);
+        let bind = libc::MS_BIND;
+        assert_eq!(
+            libc::mount(from.as_ptr(), to.as_ptr(), none, bind, nothing),
+            0
+        );
+        act_by_handle_at(&tree.join("etc/hidden"), &part);
+        std::env::set_current_dir(&tree).expect("moved");
+        assert_eq!(libc::umount2(place.as_ptr(), libc::MNT_DETACH), 0);
+        assert!(libc::openat(at, hidden, libc::O_RDONLY) >= 0);
+    }
+}
+
 /// Makes a file 100 folders below `folder`, and one 400 below.
 fn act_deep(folder: &Path) {
     std::env::set_current_dir(folder).expect("there is one");
@@ -183,7 +223,12 @@ fn act_deep(folder: &Path) {
 
 /// Opens a file by its handle alone, to write.
 fn act_by_handle(path: &Path) {
-    let folder = fs::File::open(path.parent().expect("a file's folder")).expect("opened");
+    act_by_handle_at(path, path.parent().expect("a file's folder"));
+}
+
+/// The same through a mount of the file system that `place` lies in.
+fn act_by_handle_at(path: &Path, place: &Path) {
+    let place = fs::File::open(place).expect("opened");
     let path = CString::new(path.as_os_str().as_encoded_bytes()).expect("no NUL in it");
     // `struct file_handle`: room for bytes u32, type i32, then that many bytes.
     let mut handle = [0u32; 34];
@@ -204,7 +249,7 @@ fn act_by_handle(path: &Path) {
         }
         let fd = libc::syscall(
             libc::SYS_open_by_handle_at,
-            folder.as_raw_fd(),
+            place.as_raw_fd(),
             handle.as_ptr(),
             libc::O_WRONLY,
         );
