@@ -69,7 +69,6 @@ pub(crate) const NOT_SEEN: &[&str] = &[
     "nanosleep",
     "newfstatat",
     "notification",
-    "open_by_handle_at",
     "page_fault",
     "pidfd_getfd",
     "pidfd_open",
