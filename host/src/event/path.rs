@@ -20,30 +20,36 @@ pub fn write_components(components: &[u8], out: &mut Vec<u8>) {
         let whole = &components[..PATH_BYTES_MAX];
         end = memchr::memrchr(0, whole).map_or(0, |last| last + 1);
     }
-    out.reserve(end + 1 + BLOCK);
+    // Every name takes a slash and itself; a block may reach beyond.
+    out.resize(start + end + 1 + BLOCK, 0);
+    let mut at = start;
     // From the root, which comes last.
     while end > 0 {
-        let mut first = end;
-        while first > 0 && components[first - 1] != 0 {
-            first -= 1;
-        }
-        let name = &components[first..end];
+        let names = &components[..end];
+        let first = names
+            .iter()
+            .rposition(|byte| *byte == 0)
+            .map_or(0, |nul| nul + 1);
+        let name = &names[first..];
         if !name.is_empty() {
-            out.push(b'/');
-            match components[first..].first_chunk::<BLOCK>() {
-                Some(block) if name.len() <= BLOCK => {
-                    let len = out.len() + name.len();
-                    out.extend_from_slice(block);
-                    out.truncate(len);
-                }
-                Some(_) | None => out.extend_from_slice(name),
+            out[at] = b'/';
+            let place = &mut out[at + 1..];
+            match (
+                components[first..].first_chunk(),
+                place.first_chunk_mut::<BLOCK>(),
+            ) {
+                (Some(block), Some(place)) if name.len() <= BLOCK => *place = *block,
+                _ => place[..name.len()].copy_from_slice(name),
             }
+            at += 1 + name.len();
         }
         end = first.saturating_sub(1);
     }
-    if out.len() == start {
-        out.push(b'/');
+    if at == start {
+        out[at] = b'/';
+        at += 1;
     }
+    out.truncate(at);
 }
 
 /// The leaf of a path given as components.
@@ -266,6 +272,19 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn components_of_any_length_are_joined_from_the_last_to_the_first(
+            names in proptest::collection::vec("[a-z\u{e9}]{0,20}", 0..12),
+        ) {
+            let components: Vec<u8> = names.iter().flat_map(|name| [name.as_bytes(), b"\0"].concat()).collect();
+            let mut out = b"kept".to_vec();
+            write_components(&components, &mut out);
+            let named = names.iter().rev().filter(|name| !name.is_empty());
+            let expected: String = named.map(|name| format!("/{name}")).collect();
+            let expected = if expected.is_empty() { "/" } else { &expected };
+            assert_eq!(&out[4..], expected.as_bytes());
+        }
+
         #[test]
         fn no_bytes_make_a_path_that_is_not_absolute(
             dir in proptest::collection::vec(0u8..=255, 0..60),
