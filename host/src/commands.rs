@@ -5,6 +5,7 @@
 mod check;
 mod compile;
 mod doctor;
+mod explain;
 mod list;
 mod rules;
 mod run;
@@ -39,6 +40,8 @@ enum Command {
     Compile(compile::Args),
     /// List the fields or the event types that rules may name
     List(list::Args),
+    /// Show what a rule asks of each event type
+    Explain(explain::Args),
     /// Say whether Saker can run here, and what to do if not
     Doctor(doctor::Args),
     /// Print a completion script for a shell
@@ -91,6 +94,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::Compile(args) => compile::run(args),
         Command::List(args) => list::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Completion { shell } => {
             let mut script = Vec::new();

@@ -241,3 +241,35 @@ fn a_scope_that_is_no_cgroup_is_refused() {
         stderr(&output)
     );
 }
+
+#[test]
+fn a_rule_is_explained_by_event_type() {
+    let folder = folder();
+    let rules = file(
+        &folder,
+        "rules.yaml",
+        "- rule: A rule\n  desc: d\n  condition: >\n    (evt.type = openat and evt.is_open_write = true and fd.num >= 0 and proc.name != cat)\n    or (evt.type = connect and fd.sport in (22, 23))\n  output: o\n  priority: INFO\n",
+    );
+    let output = run(&["explain", "A rule", "-r", &rules]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let expected = "\
+connect
+  holds if fd.sport in (22, 23)
+  asked of the event: fd.sport
+openat
+  holds if evt.is_open_write = true
+       and fd.num >= 0
+       and proc.name exists
+       and not proc.name = \"cat\"
+  asked of the event: evt.is_open_write, fd.num
+  asked of the process: proc.name
+";
+    assert_eq!(stdout(&output), expected);
+    let json = stdout(&run(&["explain", "A rule", "-r", &rules, "--json"]));
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json[0]["events"], serde_json::json!(["connect"]));
+    assert_eq!(json[1]["process_fields"], serde_json::json!(["proc.name"]));
+    let wrong = run(&["explain", "A rul", "-r", &rules]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(stderr(&wrong).contains("did you mean `A rule`?"));
+}

@@ -4,6 +4,7 @@
 //! Every node has a bounded depth, so that the stages behind may recurse.
 
 use crate::automaton::Automaton;
+use crate::value;
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 use saker_rules_schema::field::{FieldRef, Type};
@@ -334,6 +335,44 @@ pub struct Expr {
     pub root: Id,
 }
 
+impl Expr {
+    /// What must all hold: the parts of an and, else the whole.
+    pub fn parts(&self) -> Vec<Expr> {
+        let roots = match self.graph.node(self.root) {
+            Node::And(parts) => parts.clone(),
+            Node::Or(_) | Node::Not(_) | Node::Test(_) | Node::True | Node::False => {
+                vec![self.root]
+            }
+        };
+        let part = |root| Expr {
+            graph: self.graph.clone(),
+            root,
+        };
+        roots.into_iter().map(part).collect()
+    }
+
+    /// The fields it asks for, in the order of the catalogue.
+    pub fn fields(&self) -> Vec<FieldRef> {
+        let mut fields = Vec::new();
+        let mut seen = vec![false; self.graph.len()];
+        let mut stack = vec![self.root];
+        while let Some(id) = stack.pop() {
+            if std::mem::replace(&mut seen[id.index()], true) {
+                continue;
+            }
+            match self.graph.node(id) {
+                Node::False | Node::True => {}
+                Node::Not(part) => stack.push(*part),
+                Node::And(parts) | Node::Or(parts) => stack.extend(parts),
+                Node::Test(test) => fields.push(test.field.clone()),
+            }
+        }
+        fields.sort();
+        fields.dedup();
+        fields
+    }
+}
+
 impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.graph.show(self.root).fmt(f)
@@ -399,13 +438,19 @@ impl fmt::Display for Test {
             Op::Glob(pattern) => write!(f, "{field} glob {pattern}"),
             Op::Accepted(automaton) => write!(f, "{field} {automaton}"),
             Op::Numbers(values) => match values.as_slice() {
+                [0] if self.field.field.kind() == Type::Bool => write!(f, "{field} = false"),
+                [1] if self.field.field.kind() == Type::Bool => write!(f, "{field} = true"),
                 [value] => write!(f, "{field} = {value}"),
                 values => {
                     let values: Vec<String> = values.iter().map(i128::to_string).collect();
                     write!(f, "{field} in ({})", values.join(", "))
                 }
             },
-            Op::Range(min, max) => write!(f, "{field} in {min}..={max}"),
+            Op::Range(min, max) => match value::limits(self.field.field.kind()) {
+                (_, greatest) if *max >= greatest => write!(f, "{field} >= {min}"),
+                (least, _) if *min <= least => write!(f, "{field} <= {max}"),
+                _ => write!(f, "{field} in {min}..={max}"),
+            },
         }
     }
 }

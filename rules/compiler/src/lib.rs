@@ -99,6 +99,23 @@ pub fn compile(sources: &[Source], options: &Options) -> Compilation {
     }
 }
 
+/// What is left of a condition per event type, once everything is folded in that the type
+/// decides; only the types for which it can hold.
+pub fn explain(condition: &ir::Expr) -> Vec<(EventType, ir::Expr)> {
+    let mut graph = (*condition.graph).clone();
+    let specialised = specialise_all(&mut graph, &[condition.root]);
+    let graph = Arc::new(graph);
+    specialised
+        .into_iter()
+        .filter(|(_, roots)| roots[0] != Id::FALSE)
+        .map(|(event, roots)| {
+            let graph = graph.clone();
+            let root = roots[0];
+            (event, ir::Expr { graph, root })
+        })
+        .collect()
+}
+
 fn stages(sources: &[Source], options: &Options, diagnostics: &mut Diagnostics) -> Option<Ruleset> {
     let lowered = front(sources, diagnostics)?;
     let mut graph = lowered.graph;
