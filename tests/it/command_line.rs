@@ -273,3 +273,27 @@ openat
     assert_eq!(wrong.status.code(), Some(2));
     assert!(stderr(&wrong).contains("did you mean `A rule`?"));
 }
+
+#[test]
+fn verdicts_are_also_told_as_json() {
+    let folder = folder();
+    let good = file(&folder, "good.yaml", "- list: unused\n  items: [a]\n");
+    let bad = file(
+        &folder,
+        "bad.yaml",
+        "- rule: r\n  desc: d\n  condition: evt.type = open and fd.nam = /x\n  output: o\n  priority: INFO\n",
+    );
+    let output = run(&["check", "--json", &good, &bad]);
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(stderr(&output), "");
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    let results = &json["falco_load_results"];
+    assert_eq!(results[0]["successful"], true);
+    assert_eq!(results[0]["warnings"][0]["code"], "LOAD_UNUSED_LIST");
+    assert_eq!(results[1]["successful"], false);
+    let error = &results[1]["errors"][0];
+    assert_eq!(error["code"], "LOAD_ERR_COMPILE_CONDITION");
+    let at = &error["context"]["locations"][0]["position"];
+    assert_eq!((&at["line"], &at["column"]), (&2.into(), &33.into()));
+    assert_eq!(error["saker"]["help"], "did you mean `fd.name`?");
+}

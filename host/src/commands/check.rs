@@ -1,14 +1,26 @@
 //! `saker check`: rule files together, as `run` would load them, and compiled modules.
 
 use super::{Failure, complain, print, rules, shown, stderr_color};
-use saker_rules_compiler::{Diagnostic, Options, Severity, compile, render};
+use saker_rules_compiler::{Diagnostic, Options, Severity, Source, compile, render};
+use serde_json::{Value, json};
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Rule files, directories of them, or compiled modules (.wasm)
+    /// Rule files, directories of them, or compiled modules
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// Print JSON as `falco -V` does: `falco_load_results`
+    #[arg(long)]
+    json: bool,
+}
+
+/// What came of one file.
+struct Verdict<'a> {
+    name: String,
+    /// Everything found in it.
+    found: Vec<&'a Diagnostic>,
+    valid: bool,
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
@@ -16,42 +28,116 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         .files
         .into_iter()
         .partition(|path| rules::is_module(path));
-    let mut valid = true;
+    let mut verdicts = Vec::new();
     for path in &modules {
-        match rules::read_module(path) {
-            Ok(_) => print(&format!("{}: Ok\n", shown(path)))?,
-            Err(Failure::Invalid) => {
-                valid = false;
-                print(&format!("{}: Invalid\n", shown(path)))?;
-            }
+        let valid = match rules::read_module(path) {
+            Ok(_) => true,
+            Err(Failure::Invalid) => false,
             Err(other) => return Err(other),
-        }
+        };
+        verdicts.push(Verdict {
+            name: shown(path),
+            found: Vec::new(),
+            valid,
+        });
     }
-    if !files.is_empty() {
-        let sources = rules::read(&files)?;
-        let compilation = compile(&sources, &Options { keep_bytes: false });
-        if !compilation.diagnostics.is_empty() {
-            complain(&render(&compilation.diagnostics, &sources, stderr_color()));
-        }
-        for (index, source) in sources.iter().enumerate() {
-            // What has no place concerns all files.
-            let here = |found: &&Diagnostic| {
-                found
-                    .span
-                    .as_ref()
-                    .is_none_or(|span| span.source as usize == index)
-            };
-            let mut of_file = compilation.diagnostics.iter().filter(here).peekable();
-            let verdict = if of_file.peek().is_none() {
-                "Ok"
-            } else if of_file.any(|found| found.code.severity() == Severity::Error) {
-                "Invalid"
-            } else {
-                "Ok, with warnings"
-            };
-            print(&format!("{}: {verdict}\n", source.name))?;
-        }
-        valid &= compilation.ruleset.is_some();
+    let sources = match files.is_empty() {
+        true => Vec::new(),
+        false => rules::read(&files)?,
+    };
+    let compilation = compile(&sources, &Options { keep_bytes: false });
+    let diagnostics = &compilation.diagnostics;
+    if !args.json && !diagnostics.is_empty() {
+        complain(&render(diagnostics, &sources, stderr_color()));
     }
-    if valid { Ok(()) } else { Err(Failure::Invalid) }
+    for (index, source) in sources.iter().enumerate() {
+        let found: Vec<&Diagnostic> = diagnostics
+            .iter()
+            .filter(|diagnostic| match &diagnostic.span {
+                Some(span) => span.source as usize == index,
+                // What has no place concerns all files.
+                None => true,
+            })
+            .collect();
+        let is_error = |found: &&Diagnostic| found.code.severity() == Severity::Error;
+        verdicts.push(Verdict {
+            name: source.name.clone(),
+            valid: !found.iter().any(is_error),
+            found,
+        });
+    }
+    print(&match args.json {
+        true => as_json(&verdicts, &sources),
+        false => as_text(&verdicts),
+    })?;
+    match verdicts.iter().all(|verdict| verdict.valid) {
+        true => Ok(()),
+        false => Err(Failure::Invalid),
+    }
+}
+
+fn as_text(verdicts: &[Verdict<'_>]) -> String {
+    let line = |verdict: &Verdict<'_>| {
+        let word = match (verdict.valid, verdict.found.is_empty()) {
+            (false, _) => "Invalid",
+            (true, true) => "Ok",
+            (true, false) => "Ok, with warnings",
+        };
+        format!("{}: {word}\n", verdict.name)
+    };
+    verdicts.iter().map(line).collect()
+}
+
+fn as_json(verdicts: &[Verdict<'_>], sources: &[Source]) -> String {
+    let of = |verdict: &Verdict<'_>, severity| -> Vec<Value> {
+        verdict
+            .found
+            .iter()
+            .filter(|found| found.code.severity() == severity)
+            .map(|found| diagnostic(found, sources))
+            .collect()
+    };
+    let results: Vec<Value> = verdicts
+        .iter()
+        .map(|verdict| {
+            json!({
+                "name": verdict.name,
+                "successful": verdict.valid,
+                "errors": of(verdict, Severity::Error),
+                "warnings": of(verdict, Severity::Warning),
+            })
+        })
+        .collect();
+    format!("{}\n", json!({"falco_load_results": results}))
+}
+
+/// One error or warning. Falco counts lines, columns and offsets from 0.
+fn diagnostic(found: &Diagnostic, sources: &[Source]) -> Value {
+    let place = found.span.as_ref().and_then(|span| {
+        let source = sources.get(span.source as usize)?;
+        let before = source.text.get(..span.start as usize)?;
+        let begin = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let rest = &source.text[begin..];
+        Some((
+            json!({
+                "item_name": "",
+                "item_type": "",
+                "position": {
+                    "name": source.name,
+                    "line": before.matches('\n').count(),
+                    "column": before[begin..].chars().count(),
+                    "offset": span.start,
+                },
+            }),
+            rest.lines().next().unwrap_or_default(),
+        ))
+    });
+    let (locations, snippet) = place.map_or((Vec::new(), ""), |(at, line)| (vec![at], line));
+    json!({
+        "code": found.code.falco(),
+        "codedesc": found.code.description(),
+        "message": found.message,
+        "context": {"locations": locations, "snippet": snippet},
+        "saker": {"code": found.code.id(), "help": found.help, "rules": found.rules},
+    })
 }
