@@ -41,6 +41,44 @@ fn exactly_one(ended: &Ended, rule: &str, fields: Value) -> Value {
     alert.clone()
 }
 
+/// Demands alerts of those rules, in that order, and no other. Each act is to give one.
+#[track_caller]
+fn in_turn(ended: &Ended, rules: &[&str]) {
+    let given: Vec<&str> = ended
+        .alerts
+        .iter()
+        .map(|alert| alert["rule"].as_str().expect("a name"))
+        .collect();
+    assert_eq!(given, rules, "{:#?}\n{}", ended.alerts, ended.messages);
+}
+
+/// Runs each script in a shell of its own; each is to give one alert of that rule.
+#[track_caller]
+fn each_alerts(rule: &str, scripts: &[String]) {
+    let ended = alerts_of(|scope| {
+        for script in scripts {
+            scope.shell(script);
+        }
+    });
+    in_turn(&ended, &vec![rule; scripts.len()]);
+}
+
+/// A file that a test makes where it cannot choose the folder.
+struct File(String);
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// A name in a folder that other programs look into: no test makes it twice, and cron passes
+/// over names with a dot.
+fn file(folder: &str, name: &str) -> File {
+    let _ = std::fs::create_dir_all(folder);
+    File(format!("{folder}/saker-test-{}.{name}", std::process::id()))
+}
+
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a folder for files of the test")
 }
@@ -269,6 +307,316 @@ fn setting_the_setuid_bit_alerts() {
         .as_str()
         .expect("a mode");
     assert!(mode.contains("S_ISUID"), "{mode}");
+}
+
+#[test]
+fn the_credentials_read_by_cp_or_under_a_borrowed_name_alert() {
+    if !needs::live() {
+        return;
+    }
+    let folder = folder();
+    let at = folder.path().display();
+    std::fs::copy("/bin/cat", folder.path().join("apt")).expect("a copy");
+    std::os::unix::fs::symlink("/bin/cat", folder.path().join("sshd")).expect("a link");
+    std::fs::copy("/bin/sh", folder.path().join("frontend")).expect("a copy");
+    each_alerts(
+        "Read sensitive file untrusted",
+        &[
+            format!("cp /etc/shadow {at}/copy"),
+            format!("cd /var/backups; cp -p /etc/shadow {at}/shadow.bak"),
+            format!("{at}/apt /etc/shadow > /dev/null"),
+            format!("{at}/sshd /etc/shadow > /dev/null"),
+            format!("{at}/frontend -c 'cat /etc/shadow > /dev/null; :'"),
+            "exec 3> /proc/self/comm; printf passwd >&3; read -r line < /etc/shadow".into(),
+        ],
+    );
+}
+
+#[test]
+fn what_cron_runs_alerts_however_it_comes_there() {
+    if !needs::live() {
+        return;
+    }
+    let folder = folder();
+    let at = folder.path().display();
+    let job = file("/etc/cron.d", "job");
+    let job = &job.0;
+    let ended = alerts_of(|scope| {
+        scope.act(&["creat", job]);
+        for script in [
+            format!("echo > {at}/1; mv {at}/1 {job}"),
+            format!("echo > {at}/2; mv {at}/2 /proc/self/root{job}"),
+            format!("echo > {at}/3; cp -f {at}/3 {job}"),
+            format!("rm {job}; ln -s {at}/3 {job}"),
+        ] {
+            scope.shell(&script);
+        }
+    });
+    in_turn(&ended, &["Schedule Cron Jobs"; 5]);
+    assert_eq!(ended.alerts[0]["output_fields"]["fd.name"], **job);
+    assert_eq!(ended.alerts[1]["output_fields"]["fs.path.target"], **job);
+}
+
+#[test]
+fn another_authorized_keys_alerts_however_it_comes_there() {
+    if !needs::live() {
+        return;
+    }
+    let folder = folder();
+    let at = folder.path().display();
+    std::fs::create_dir(folder.path().join(".ssh")).expect("a folder");
+    let keys = format!("{at}/.ssh/authorized_keys");
+    let ended = alerts_of(|scope| {
+        scope.act(&["creat", &keys]);
+        for script in [
+            format!("echo > {at}/1; mv {at}/1 {keys}"),
+            format!("echo > {at}/2; cd {at}/.ssh; mv ../2 authorized_keys"),
+            format!("rm {keys}; ln -s x {keys}"),
+            format!("mkdir {at}/3; mv {at}/.ssh {at}/4; mv {at}/3 {at}/.ssh"),
+        ] {
+            scope.shell(&script);
+        }
+    });
+    in_turn(&ended, &["Adding ssh keys to authorized_keys"; 5]);
+    assert_eq!(ended.alerts[1]["output_fields"]["fs.path.target"], *keys);
+}
+
+#[test]
+fn another_preload_file_in_place_alerts() {
+    if !needs::live() {
+        return;
+    }
+    // Not the real one, which every program would load.
+    let folder = folder();
+    let at = folder.path().display();
+    each_alerts(
+        "Dynamic linker preload changed",
+        &[
+            format!("echo > {at}/1; mv {at}/1 {at}/ld.so.preload"),
+            format!("ln -sf {at}/1 {at}/ld.so.preload"),
+        ],
+    );
+}
+
+#[test]
+fn emptying_a_log_alerts_in_whatever_mode_it_is_opened() {
+    if !needs::live() {
+        return;
+    }
+    let log = file("/var/log", "log");
+    std::fs::write(&log.0, "a line").expect("root may write a log");
+    let ended = alerts_of(|scope| {
+        scope.act(&["creat", &log.0]);
+        scope.act(&["open-to-empty", &log.0]);
+        scope.shell(&format!(": > {}", log.0));
+    });
+    in_turn(&ended, &["Clear Log Activities"; 3]);
+}
+
+#[test]
+fn shell_history_moved_away_or_linked_to_nothing_alerts() {
+    if !needs::live() {
+        return;
+    }
+    let folder = folder();
+    let at = folder.path().display();
+    std::fs::write(folder.path().join(".bash_history"), "ls").expect("a file");
+    each_alerts(
+        "Delete or rename shell history",
+        &[
+            format!("mv {at}/.bash_history {at}/x"),
+            format!("ln -sf /dev/null {at}/.bash_history"),
+            format!("cd {at}; rm .bash_history"),
+            format!("cd {at}; mv x .bash_history"),
+        ],
+    );
+}
+
+#[test]
+fn scripts_in_dev_shm_alert_however_they_are_run() {
+    if !needs::live() {
+        return;
+    }
+    let script = file("/dev/shm", "script");
+    let name = script.0.strip_prefix("/dev/shm/").expect("made there");
+    std::fs::write(&script.0, "#!/bin/sh\n:\n").expect("/dev/shm can be written");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&script.0, executable).expect("a file of ours");
+    let perl = file("/dev/shm", "perl");
+    std::fs::write(&perl.0, "1;\n").expect("/dev/shm can be written");
+    let program = file("/dev/shm", "program");
+    std::fs::copy("/bin/true", &program.0).expect("/dev/shm can be written");
+    let folder = folder();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(&script.0, &link).expect("outside of the scope");
+    let (path, link) = (&script.0, link.display());
+    let linker =
+        "$(ls /lib64/ld-linux-* /lib/ld-linux-aarch64* /lib/ld-musl-* 2> /dev/null | head -n 1)";
+    each_alerts(
+        "Execution from /dev/shm",
+        &[
+            format!("exec {path}"),
+            format!("cd /dev/shm; ./{name}"),
+            format!("sh {path}"),
+            format!("sh -e {path}"),
+            format!("sh -e -u {path}"),
+            format!("sh -o nounset {path}"),
+            format!("sh -c '. {path}'"),
+            format!("sh < {path}"),
+            format!("cd /dev/shm; sh {name}"),
+            format!("cd /dev/shm; sh -e {name}"),
+            format!("sh /dev//shm/{name}"),
+            format!("sh /proc/self/root{path}"),
+            format!("cd /dev; sh shm/{name}"),
+            format!("sh {link}"),
+            format!("perl -w {}", perl.0),
+            format!("{linker} {}", program.0),
+            format!("cd /dev/shm; {linker} ./{}", &program.0[9..]),
+        ],
+    );
+}
+
+#[test]
+fn a_program_in_memory_that_takes_the_name_of_a_container_runtime_alerts() {
+    if !needs::live() {
+        return;
+    }
+    let ended = alerts_of(|scope| {
+        let name = "runc_cloned:/proc/self/exe";
+        scope.act(&["memfd-exec-as", name, "/bin/true"]);
+    });
+    exactly_one(
+        &ended,
+        "Fileless execution via memfd_create",
+        json!({"proc.exepath": "memfd:runc_cloned:/proc/self/exe"}),
+    );
+}
+
+#[test]
+fn a_file_made_with_the_setuid_bit_alerts() {
+    if !needs::live() {
+        return;
+    }
+    let folder = folder();
+    let file = folder.path().join("tool").display().to_string();
+    let ended = alerts_of(|scope| scope.act(&["open-setuid", &file]));
+    exactly_one(
+        &ended,
+        "Set Setuid or Setgid bit",
+        json!({"fd.name": file, "evt.arg.mode": "04755"}),
+    );
+}
+
+#[test]
+fn links_to_sensitive_files_alert_however_they_are_written() {
+    if !needs::live() {
+        return;
+    }
+    let folder = folder();
+    let at = folder.path().display();
+    each_alerts(
+        "Create Symlink Over Sensitive Files",
+        &[
+            format!("ln -s /etc//shadow {at}/1"),
+            format!("ln -s /etc/./shadow {at}/2"),
+            format!("cd {at}; ln -s ..//..//../etc/shadow 3"),
+            format!("ln -s /proc/self/root/etc/shadow {at}/4"),
+            format!("ln -s /etc/ {at}/5"),
+            format!("ln -s /proc/self/root {at}/6"),
+        ],
+    );
+    // A hard link stays within its file system, so it is made beside the file.
+    let link = file("/etc", "link");
+    each_alerts(
+        "Create Hardlink Over Sensitive Files",
+        &[
+            format!("ln /proc/self/root/etc/shadow {0}; rm {0}", link.0),
+            format!("ln /etc/../etc//shadow {0}; rm {0}", link.0),
+            format!("cd /etc; ln /proc/self/cwd/shadow {0}; rm {0}", link.0),
+        ],
+    );
+}
+
+#[test]
+fn a_shell_with_only_its_errors_on_a_connection_alerts() {
+    if !needs::live() {
+        return;
+    }
+    let ended = alerts_of(|scope| scope.act(&["shell-with-errors-on-socket"]));
+    exactly_one(
+        &ended,
+        "Shell connected to the network",
+        json!({"proc.name": "sh", "proc.pname": "actor"}),
+    );
+}
+
+#[test]
+fn daily_work_that_resembles_attacks_gives_no_alert() {
+    if !needs::live() {
+        return;
+    }
+    let folder = folder();
+    let at = folder.path().display();
+    let shared = file("/dev/shm", "data");
+    let shared = &shared.0;
+    let log = file("/var/log", "kept");
+    let log = &log.0;
+    let ended = alerts_of(|scope| {
+        scope.shell(&format!(
+            "set -e; cd {at}; export HOME={at}
+             # Packages replace files, editors rename theirs, copies keep hard links.
+             mkdir -p etc/cron.d etc/ssh root; echo a > etc/cron.d/job; echo b > etc/shadow
+             echo c > etc/cron.d/job.dpkg-new; ln etc/cron.d/job etc/cron.d/job.dpkg-tmp
+             mv etc/cron.d/job.dpkg-new etc/cron.d/job; rm etc/cron.d/job.dpkg-tmp
+             cp -a etc/cron.d/job job~; sed -i s/c/d/ etc/cron.d/job; cp -al etc etc.1
+             ln -s etc config; ln -s ../etc up; ln -s . here; readlink -f up > /dev/null || :
+             # Shells keep their histories, and so do others.
+             echo ls > .bash_history; printf 'echo\nexit\n' | HISTFILE=.bash_history bash -i > /dev/null 2>&1 || :
+             echo x >> .python_history
+             # Data, not programs, in shared memory.
+             echo data > {shared}; sort {shared} > /dev/null; cat {shared} > /dev/null
+             while read -r line; do :; done < {shared}; sh -c 'cat > /dev/null' < {shared}
+             sh -c 'cat \"$1\" > /dev/null' sh {shared}; perl -ne 1 {shared}
+             (cd /dev/shm; cat {shared} > /dev/null; sh -c 'cat {shared}' > /dev/null; perl -e 1)
+             # Logs grow, and rotate.
+             echo line >> {log}; mv {log} {log}.1; echo line >> {log}; rm {log}.1
+             # What manages accounts reads credentials, under its own path.
+             passwd -S root > /dev/null 2>&1 || :; chage -l root > /dev/null 2>&1 || :
+             su -c : > /dev/null 2>&1 < /dev/null || :; crontab -l > /dev/null 2>&1 || :
+             # Who am I, and what has this machine?
+             grep root /etc/passwd > /dev/null; ls /etc/cron.d /etc/ssh > /dev/null 2>&1 || :
+             install -m 755 /bin/true tool; ./tool; chmod 1777 root; umask > /dev/null"
+        ));
+        if has("git") {
+            scope.shell(&format!(
+                "set -e; cd {at}; mkdir work; cd work; export HOME={at}
+                 git init -q .; mkdir -p etc/cron.d .ssh; echo x > etc/cron.d/job; echo y > notes
+                 git add .; git -c user.name=a -c user.email=a@b commit -q -m first
+                 git mv notes moved; git stash -q; git gc -q; git status > /dev/null"
+            ));
+        }
+        if has("vim") {
+            scope.shell(&format!(
+                "cd {at}; HOME={at} vim -u NONE -es -c 'set backup' -c 'normal ox' -c wq etc/cron.d/job < /dev/null || :"
+            ));
+        }
+        if std::path::Path::new("/usr/sbin/logrotate").exists() {
+            scope.shell(&format!(
+                "set -e; cd {at}; printf '{log} {{\n copytruncate\n rotate 0\n su root root\n}}\n' > rotate.conf
+                 chmod 600 rotate.conf; /usr/sbin/logrotate -f -s {at}/rotate.state rotate.conf"
+            ));
+        }
+    });
+    assert!(ended.alerts.is_empty(), "{:#?}", ended.alerts);
+    let events = number_before(&ended.messages, " events");
+    assert!(events > 500, "the work was not seen: {}", ended.messages);
+}
+
+/// Whether a program is there.
+fn has(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|folder| folder.join(program).exists())
+    })
 }
 
 #[test]

@@ -10,9 +10,14 @@ fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
-        ["memfd-exec", program] => memfd_exec(program),
+        ["memfd-exec", program] => memfd_exec("payload", program),
+        ["memfd-exec-as", name, program] => memfd_exec(name, program),
         ["ptrace-attach", pid] => ptrace_attach(pid.parse().expect("a process id")),
         ["shell-on-socket"] => shell_on_socket(),
+        ["shell-with-errors-on-socket"] => shell_with_errors_on_socket(),
+        ["creat", path] => creat_file(path),
+        ["open-to-empty", path] => open_file(path, O_TRUNC, 0),
+        ["open-setuid", path] => open_file(path, O_CREAT | O_WRONLY, 0o4755),
         ["open-int80", path] => open_int80(path),
         ["sleep-then-read", path] => sleep_then_read(path),
         ["open-many", path, count] => open_many(path, count.parse().expect("a number")),
@@ -21,9 +26,14 @@ fn main() {
     done.expect("the behaviour works on this machine");
 }
 
-/// Copies a program into a memfd and executes that.
-fn memfd_exec(program: &str) -> std::io::Result<()> {
-    let memory = rustix::fs::memfd_create("payload", rustix::fs::MemfdFlags::CLOEXEC)?;
+/// `<fcntl.h>`.
+const O_WRONLY: i32 = 0o1;
+const O_CREAT: i32 = 0o100;
+const O_TRUNC: i32 = 0o1000;
+
+/// Copies a program into a memfd of that name and executes that.
+fn memfd_exec(name: &str, program: &str) -> std::io::Result<()> {
+    let memory = rustix::fs::memfd_create(name, rustix::fs::MemfdFlags::CLOEXEC)?;
     std::io::copy(
         &mut std::fs::File::open(program)?,
         &mut std::fs::File::from(memory.try_clone()?),
@@ -86,6 +96,37 @@ fn shell_on_socket() -> std::io::Result<()> {
     Ok(())
 }
 
+/// A shell of which only the standard error is a connection.
+fn shell_with_errors_on_socket() -> std::io::Result<()> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let inside = std::net::TcpStream::connect(listener.local_addr()?)?;
+    let (_outside, _) = listener.accept()?;
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", ":"]).stdin(Stdio::null());
+    shell.stderr(Stdio::from(OwnedFd::from(inside))).status()?;
+    Ok(())
+}
+
+/// Opens a file with creat(2).
+fn creat_file(path: &str) -> std::io::Result<()> {
+    let path = CString::new(path)?;
+    // SAFETY: the path is NUL-terminated.
+    match unsafe { creat(path.as_ptr(), 0o644) } {
+        -1 => Err(std::io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Opens a file with exactly those flags and that mode.
+fn open_file(path: &str, flags: i32, mode: u32) -> std::io::Result<()> {
+    let path = CString::new(path)?;
+    // SAFETY: the path is NUL-terminated.
+    match unsafe { open(path.as_ptr(), flags, mode) } {
+        -1 => Err(std::io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
 /// Opens a file by the 32-bit system call table, as evasions do.
 #[cfg(target_arch = "x86_64")]
 fn open_int80(path: &str) -> std::io::Result<()> {
@@ -142,6 +183,8 @@ fn open_many(path: &str, count: u64) -> std::io::Result<()> {
 }
 
 unsafe extern "C" {
+    fn creat(path: *const std::ffi::c_char, mode: u32) -> i32;
+    fn open(path: *const std::ffi::c_char, flags: i32, ...) -> i32;
     fn execve(
         path: *const std::ffi::c_char,
         argv: *const *const std::ffi::c_char,
