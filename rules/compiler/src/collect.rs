@@ -46,6 +46,8 @@ pub(crate) struct Rule {
     pub(crate) warn_evttypes: bool,
     pub(crate) tags: Vec<String>,
     pub(crate) exceptions: Vec<Exception>,
+    /// The first exception of each name.
+    exception_names: HashMap<String, usize, FixedState>,
 }
 
 /// Definitions in the order of their first appearance.
@@ -551,6 +553,7 @@ impl Collected {
             warn_evttypes: rule.warn_evttypes.unwrap_or(true),
             tags: tags(rule.tags.unwrap_or_default()),
             exceptions: Vec::new(),
+            exception_names: HashMap::default(),
         };
         for exception in rule.exceptions.unwrap_or_default() {
             define_exception(&mut defined, exception, diagnostics);
@@ -611,6 +614,7 @@ impl Collected {
             (Some(Want::Append), Some(new)) => append_exceptions(known, new, diagnostics),
             (Some(Want::Replace), Some(new)) => {
                 known.exceptions.clear();
+                known.exception_names.clear();
                 for exception in new {
                     define_exception(known, exception, diagnostics);
                 }
@@ -656,8 +660,9 @@ fn read_priority(text: &Text, diagnostics: &mut Diagnostics) -> Option<Priority>
 }
 
 fn define_exception(rule: &mut Rule, exception: Exception, diagnostics: &mut Diagnostics) {
-    let same = |known: &&Exception| known.name.as_str() == exception.name.as_str();
-    if let Some(known) = rule.exceptions.iter().find(same) {
+    let name = exception.name.as_str();
+    if let Some(known) = rule.exception_names.get(name) {
+        let known = &rule.exceptions[*known];
         diagnostics.push(
             Diagnostic::new(
                 Code::ExceptionRepeated,
@@ -669,20 +674,20 @@ fn define_exception(rule: &mut Rule, exception: Exception, diagnostics: &mut Dia
             )
             .context(known.name.whole(), "first defined here"),
         );
+    } else {
+        let name = name.to_string();
+        rule.exception_names.insert(name, rule.exceptions.len());
     }
     rule.exceptions.push(exception);
 }
 
 fn append_exceptions(rule: &mut Rule, exceptions: Vec<Exception>, diagnostics: &mut Diagnostics) {
     for exception in exceptions {
-        let known = rule
-            .exceptions
-            .iter_mut()
-            .find(|known| known.name.as_str() == exception.name.as_str());
-        let Some(known) = known else {
+        let Some(known) = rule.exception_names.get(exception.name.as_str()) else {
             define_exception(rule, exception, diagnostics);
             continue;
         };
+        let known = &mut rule.exceptions[*known];
         if exception.fields.is_some() || exception.comps.is_some() {
             diagnostics.push(
                 Diagnostic::new(

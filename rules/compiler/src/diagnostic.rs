@@ -4,6 +4,7 @@
 //! of error or warning. Finding the faults is left to the stages.
 
 use crate::Source;
+use crate::similar::Suggestions;
 use crate::text::Span;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use foldhash::fast::FixedState;
@@ -183,6 +184,8 @@ pub(crate) struct Diagnostics {
     known: HashMap<(Code, Option<Span>, String), usize, FixedState>,
     left_out: usize,
     left_out_error: bool,
+    /// For the help of those that are about a name.
+    pub(crate) suggestions: Suggestions,
 }
 
 impl Diagnostics {
@@ -241,6 +244,10 @@ pub fn render(diagnostics: &[Diagnostic], sources: &[Source], color: bool) -> St
         Renderer::plain()
     };
     let mut out = String::new();
+    let lines: Vec<Lines> = sources
+        .iter()
+        .map(|source| Lines::of(&source.text))
+        .collect();
     for diagnostic in diagnostics {
         let level = match diagnostic.severity() {
             Severity::Error => Level::ERROR,
@@ -265,7 +272,8 @@ pub fn render(diagnostics: &[Diagnostic], sources: &[Source], color: bool) -> St
             let Some(source) = sources.get(first.source as usize) else {
                 continue;
             };
-            for (text, line, shown) in excerpts(&source.text, &here) {
+            for (text, line, shown) in excerpts(&source.text, &lines[first.source as usize], &here)
+            {
                 let mut snippet = Snippet::source(text)
                     .line_start(line)
                     .path(source.name.clone());
@@ -308,9 +316,29 @@ fn printable(text: &str) -> String {
 
 type Shown<'a> = (std::ops::Range<usize>, AnnotationKind, &'a str);
 
+/// Where the lines of a text begin: counting them anew for each diagnostic takes a minute where a
+/// thousand stand at the end of millions of lines.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Lines {
+        Lines(
+            memchr::memchr_iter(b'\n', text.as_bytes())
+                .map(|at| at + 1)
+                .collect(),
+        )
+    }
+
+    /// The number of the line that a byte is in, from 1.
+    fn number(&self, at: usize) -> usize {
+        self.0.partition_point(|start| *start <= at) + 1
+    }
+}
+
 /// The lines of the labels, those close together in one piece; labels relative to the piece.
 fn excerpts<'a>(
     text: &str,
+    lines: &Lines,
     labels: &[(Span, AnnotationKind, &'a str)],
 ) -> Vec<(String, usize, Vec<Shown<'a>>)> {
     let mut out = Vec::new();
@@ -338,7 +366,7 @@ fn excerpts<'a>(
             line_end
         };
         let end = end.min(to);
-        let line = text[..line_start].matches('\n').count() + 1;
+        let line = lines.number(line_start);
         let piece: String = text[from..to]
             .chars()
             .map(|char| {

@@ -11,7 +11,7 @@ use crate::glob;
 use crate::ir::{Graph, Id, Op, is_string};
 use crate::output;
 use crate::resolve::Resolved;
-use crate::similar::did_you_mean;
+use crate::similar::Suggestions;
 use crate::text::Span;
 use crate::value;
 use saker_rules_schema::event::EventType;
@@ -32,27 +32,73 @@ pub(crate) struct Lowered {
     pub(crate) rules: Vec<Rule>,
 }
 
+/// A macro, lowered. What is wrong with it is reported where a rule uses it; an unused one may
+/// name fields that do not exist.
+struct Macro {
+    root: Id,
+    found: Vec<Diagnostic>,
+    /// Whether something is wrong with it or with one it uses.
+    faulty: bool,
+    /// The first unknown field in it or in one it uses.
+    unknown: Option<Diagnostic>,
+    /// Whether all that has been reported.
+    told: bool,
+}
+
+impl Default for Macro {
+    fn default() -> Macro {
+        Macro {
+            root: Id::FALSE,
+            found: Vec::new(),
+            faulty: false,
+            unknown: None,
+            told: false,
+        }
+    }
+}
+
+/// Once so many faults of macros have been reported, each is reported for the first rule that
+/// it is in and for no other: thousands of rules may use a macro with thousands of faults.
+const REPORTS_MAX: usize = 100_000;
+
+/// Whether a rule with `skip-if-unknown-filter` is left out for it.
+fn is_unknown(diagnostic: &Diagnostic) -> bool {
+    diagnostic.code == Code::UnknownField || diagnostic.code == Code::Output
+}
+
 pub(crate) fn lower(
     collected: &Collected,
     resolved: &Resolved,
     diagnostics: &mut Diagnostics,
 ) -> Lowered {
     let mut graph = Graph::default();
-    // What is wrong with a macro is reported where a rule uses it; an unused one may name
-    // fields that do not exist.
-    let mut macros: Vec<(Id, Vec<Diagnostic>)> = Vec::new();
-    macros.resize_with(collected.macros.len(), || (Id::FALSE, Vec::new()));
+    let mut macros: Vec<Macro> = Vec::new();
+    macros.resize_with(collected.macros.len(), Macro::default);
     for &at in &resolved.order {
         let mut lowering = Lowering {
             graph: &mut graph,
             collected,
             macros: &macros,
             found: Vec::new(),
+            suggestions: &mut diagnostics.suggestions,
         };
-        let id = lowering.whole(&resolved.macros[at]);
+        let root = lowering.whole(&resolved.macros[at]);
         let found = lowering.found;
-        macros[at] = (id, found);
+        let used = || resolved.macro_uses[at].iter().map(|used| &macros[*used]);
+        let unknown = found
+            .iter()
+            .find(|diagnostic| is_unknown(diagnostic))
+            .or_else(|| used().find_map(|used| used.unknown.as_ref()))
+            .cloned();
+        macros[at] = Macro {
+            root,
+            faulty: !found.is_empty() || used().any(|used| used.faulty),
+            unknown,
+            found,
+            told: false,
+        };
     }
+    let mut reports = REPORTS_MAX;
     let mut visited = vec![usize::MAX; collected.macros.len()];
     let mut rules = Vec::new();
     for (at, rule) in collected.rules.iter().enumerate() {
@@ -61,34 +107,19 @@ pub(crate) fn lower(
             collected,
             macros: &macros,
             found: Vec::new(),
+            suggestions: &mut diagnostics.suggestions,
         };
         let root = lowering.whole(&resolved.rules[at]);
-        let mut found: Vec<(Diagnostic, bool)> = lowering
-            .found
-            .into_iter()
-            .map(|diagnostic| (diagnostic, false))
-            .collect();
-        let mut stack = resolved.rule_uses[at].clone();
-        while let Some(used) = stack.pop() {
-            if std::mem::replace(&mut visited[used], at) != at {
-                found.extend(
-                    macros[used]
-                        .1
-                        .iter()
-                        .map(|diagnostic| (diagnostic.clone(), true)),
-                );
-                stack.extend(&resolved.macro_uses[used]);
-            }
-        }
+        let found = lowering.found;
         let mut output_found = Vec::new();
-        let output = output::parse(&rule.output, &mut output_found);
+        let suggestions = &mut diagnostics.suggestions;
+        let output = output::parse(&rule.output, &mut output_found, suggestions);
+        let used = resolved.rule_uses[at].iter().map(|used| &macros[*used]);
         let unknown = found
             .iter()
-            .map(|(diagnostic, _)| diagnostic)
+            .chain(used.filter_map(|used| used.unknown.as_ref()))
             .chain(&output_found)
-            .find(|diagnostic| {
-                diagnostic.code == Code::UnknownField || diagnostic.code == Code::Output
-            });
+            .find(|diagnostic| is_unknown(diagnostic));
         if let Some(unknown) = unknown.filter(|_| rule.skip_if_unknown_filter) {
             let mut skipped = Diagnostic::new(
                 Code::UnknownFilter,
@@ -105,11 +136,23 @@ pub(crate) fn lower(
             diagnostics.push(skipped);
             continue;
         }
-        for (diagnostic, in_macro) in found {
-            diagnostics.push(match in_macro {
-                true => diagnostic.rule(rule.name.as_str()),
-                false => diagnostic,
-            });
+        for diagnostic in found {
+            diagnostics.push(diagnostic);
+        }
+        let mut stack = resolved.rule_uses[at].clone();
+        while let Some(used) = stack.pop() {
+            let item = &mut macros[used];
+            if !item.faulty || item.told && reports == 0 || visited[used] == at {
+                continue;
+            }
+            visited[used] = at;
+            item.told = true;
+            let uses = &resolved.macro_uses[used];
+            reports = reports.saturating_sub(1 + item.found.len() + uses.len());
+            for diagnostic in &item.found {
+                diagnostics.push(diagnostic.clone().rule(rule.name.as_str()));
+            }
+            stack.extend(uses);
         }
         for diagnostic in output_found {
             diagnostics.push(diagnostic);
@@ -135,8 +178,9 @@ pub(crate) fn lower(
 struct Lowering<'a> {
     graph: &'a mut Graph,
     collected: &'a Collected,
-    macros: &'a [(Id, Vec<Diagnostic>)],
+    macros: &'a [Macro],
     found: Vec<Diagnostic>,
+    suggestions: &'a mut Suggestions,
 }
 
 /// A diagnostic is large, and rare.
@@ -179,7 +223,7 @@ impl Lowering<'_> {
             Kind::Macro(name) => self
                 .collected
                 .macro_named(name)
-                .map_or(Id::FALSE, |at| self.macros[at].0),
+                .map_or(Id::FALSE, |at| self.macros[at].root),
             Kind::Test(test) => match self.test(test) {
                 Ok(id) => id,
                 Err(diagnostic) => {
@@ -202,7 +246,7 @@ impl Lowering<'_> {
             }
         };
         let name_span = field.span;
-        let field = field_ref(field)?;
+        let field = field_ref(field, self.suggestions)?;
         self.check_field(&field, name_span);
         check_type(test.operator, &field, test.operator_span)?;
         let values: &[Value] = match &test.right {
@@ -320,7 +364,8 @@ impl Lowering<'_> {
                     format!("no event type that Saker sees has a parameter `{key}`"),
                 )
                 .label("always absent");
-                diagnostic.help = did_you_mean(key, params().map(|param| param.name));
+                let names = params().map(|param| param.name);
+                diagnostic.help = self.suggestions.did_you_mean(key, names);
                 self.found.push(diagnostic);
             }
         }
@@ -355,7 +400,7 @@ impl Lowering<'_> {
                 format!("unknown event type `{name}`"),
             );
             let names = EventType::ALL.iter().map(|event| event.name());
-            diagnostic.help = did_you_mean(name, names);
+            diagnostic.help = self.suggestions.did_you_mean(name, names);
             return Err(Box::new(diagnostic));
         }
         Ok(())
@@ -517,7 +562,7 @@ fn not_supported(span: Span, what: String) -> Box<Diagnostic> {
 }
 
 /// Looks a field up.
-fn field_ref(field: &ast::Field) -> Lower<FieldRef> {
+fn field_ref(field: &ast::Field, suggestions: &mut Suggestions) -> Lower<FieldRef> {
     let written = match &field.arg {
         Some(arg) => format!("{}[{arg}]", field.name),
         None => field.name.clone(),
@@ -530,7 +575,8 @@ fn field_ref(field: &ast::Field) -> Lower<FieldRef> {
                 format!("unknown field `{}`", field.name),
             );
             let names = Field::ALL.iter().map(|field| field.name());
-            diagnostic.help = did_you_mean(&field.name, names)
+            diagnostic.help = suggestions
+                .did_you_mean(&field.name, names)
                 .or_else(|| Some("`saker list fields` shows all fields".into()));
             diagnostic
         }

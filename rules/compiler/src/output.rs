@@ -1,25 +1,48 @@
 //! Output formats: text with `%field` and `%field[argument]` in it.
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::similar::did_you_mean;
+use crate::similar::Suggestions;
 use crate::text::Text;
 use saker_rules_schema::field::{Field, FieldError, FieldRef};
 use saker_rules_schema::manifest::OutputPart;
 
+/// No output names more fields: each costs every alert.
+const FIELDS_MAX: usize = 1000;
+/// No field's name, with the name of a parameter or label behind it, is longer.
+const NAME_BYTES_MAX: usize = 256;
+
 /// Takes an output format apart; what is wrong with it is added to `found`.
-pub(crate) fn parse(output: &Text, found: &mut Vec<Diagnostic>) -> Vec<OutputPart> {
+pub(crate) fn parse(
+    output: &Text,
+    found: &mut Vec<Diagnostic>,
+    suggestions: &mut Suggestions,
+) -> Vec<OutputPart> {
     let text = output.as_str();
     // A leading `*` asks for the line even if fields are missing, which always happens.
     let mut at = usize::from(text.starts_with('*'));
     let mut parts = Vec::new();
     let mut plain = String::new();
+    let mut fields = 0;
     while let Some(offset) = text[at..].find('%') {
         plain.push_str(&text[at..at + offset]);
         let start = at + offset;
         at = start + 1;
+        fields += 1;
+        if fields > FIELDS_MAX {
+            found.push(
+                Diagnostic::new(
+                    Code::Output,
+                    output.span(start..at),
+                    format!("the output names more than {FIELDS_MAX} fields"),
+                )
+                .help("name only those that tell something about the event"),
+            );
+            return parts;
+        }
         let rest = &text[at..];
         let word = rest
             .bytes()
+            .take(NAME_BYTES_MAX)
             .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
             .count();
         let mut name = rest[..word].trim_end_matches('.');
@@ -104,7 +127,7 @@ pub(crate) fn parse(output: &Text, found: &mut Vec<Diagnostic>) -> Vec<OutputPar
                     Diagnostic::new(Code::Output, output.span(start..at + name.len()), message);
                 if error == FieldError::Unknown {
                     let names = Field::ALL.iter().map(|field| field.name());
-                    diagnostic.help = did_you_mean(name, names);
+                    diagnostic.help = suggestions.did_you_mean(name, names);
                 }
                 found.push(diagnostic);
                 at += name.len();

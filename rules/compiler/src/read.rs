@@ -6,6 +6,8 @@
 use crate::Source;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::text::{Span, Text};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use std::rc::Rc;
 
@@ -376,6 +378,7 @@ impl<'a> Keys<'a> {
             what,
             pairs: Vec::new(),
         };
+        let mut known: HashMap<&str, usize, FixedState> = HashMap::default();
         for (key, value) in pairs {
             let Kind::Scalar { text, .. } = &key.kind else {
                 diagnostics.push(Diagnostic::new(
@@ -385,11 +388,8 @@ impl<'a> Keys<'a> {
                 ));
                 continue;
             };
-            let known = keys
-                .pairs
-                .iter()
-                .find(|(known, _, _)| known.as_str() == text.as_str());
-            if let Some((first, _, _)) = known {
+            if let Some(first) = known.get(text.as_str()) {
+                let (first, _, _) = &keys.pairs[*first];
                 diagnostics.push(
                     Diagnostic::new(
                         Code::RepeatedKey,
@@ -401,6 +401,7 @@ impl<'a> Keys<'a> {
                 );
                 continue;
             }
+            known.insert(text.as_str(), keys.pairs.len());
             keys.pairs.push((text.clone(), value, false));
         }
         keys

@@ -10,7 +10,6 @@ use crate::collect::{Collected, List};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::exception::push_quoted;
 use crate::parse;
-use crate::similar::did_you_mean;
 use crate::text::Text;
 
 /// No condition is longer with its lists filled in.
@@ -163,9 +162,10 @@ impl<'a> Lists<'a> {
     fn fill(&mut self, text: &Text) -> Option<Text> {
         let mut out = Text::default();
         let limit = CONDITION_BYTES_MAX.min(self.room);
-        self.fill_words(text, 0, &mut out, limit, 0)?;
+        let filled = self.fill_words(text, 0, &mut out, limit, 0);
+        // One that became too long has taken as much time.
         self.room -= out.len().min(self.room);
-        Some(out)
+        filled.map(|()| out)
     }
 
     /// Falco goes through the lists in their order and replaces each one's name throughout, so
@@ -279,7 +279,7 @@ fn uses(
                         format!("unknown macro `{name}`"),
                     );
                     let names = collected.macros.iter().map(|item| item.name.as_str());
-                    diagnostic.help = did_you_mean(name, names);
+                    diagnostic.help = diagnostics.suggestions.did_you_mean(name, names);
                     if diagnostic.help.is_none() && collected.list(name).is_some() {
                         diagnostic.help =
                             Some(format!("`{name}` is a list: write `FIELD in ({name})`"));

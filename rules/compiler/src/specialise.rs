@@ -99,27 +99,18 @@ impl Specialiser {
         if let Some(done) = self.done.get(&id) {
             return *done;
         }
-        let folded = match graph.node(id).clone() {
-            Node::False | Node::True => id,
-            Node::Test(Test {
-                field:
-                    FieldRef {
-                        field: Field::EvtNum,
-                        ..
-                    },
-                op,
-            }) => number_answer(&op).map_or(id, |answer| match answer {
-                true => Id::TRUE,
-                false => Id::FALSE,
-            }),
-            Node::Test(Test { field, op }) => match known(&field, self.event) {
-                Known::Nothing => id,
-                Known::Absent => Id::FALSE,
-                Known::Text(text) => match answer(&op, text.as_bytes()) {
-                    true => Id::TRUE,
-                    false => Id::FALSE,
-                },
-            },
+        // Tests are not copied: there is one per rule and event type, with a pattern of up to a
+        // thousand pieces.
+        let part = match graph.node(id) {
+            Node::Test(test) => {
+                let folded = self.fold_test(id, test);
+                self.done.insert(id, folded);
+                return folded;
+            }
+            part => part.clone(),
+        };
+        let folded = match part {
+            Node::False | Node::True | Node::Test(_) => id,
             Node::Not(part) => {
                 let part = self.fold(graph, part);
                 graph.not(part)
@@ -141,5 +132,21 @@ impl Specialiser {
         };
         self.done.insert(id, folded);
         folded
+    }
+
+    fn fold_test(&self, id: Id, test: &Test) -> Id {
+        let answer = match test.field.field {
+            Field::EvtNum => number_answer(&test.op),
+            _ => match known(&test.field, self.event) {
+                Known::Nothing => None,
+                Known::Absent => Some(false),
+                Known::Text(text) => Some(answer(&test.op, text.as_bytes())),
+            },
+        };
+        match answer {
+            None => id,
+            Some(true) => Id::TRUE,
+            Some(false) => Id::FALSE,
+        }
     }
 }

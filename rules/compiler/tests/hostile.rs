@@ -171,6 +171,129 @@ fn too_many_rules_for_one_module_are_refused_and_not_half_compiled() {
 }
 
 #[test]
+fn thousands_of_wrong_names_among_thousands_of_right_ones_end_soon() {
+    let mut text: String = (0..9990)
+        .map(|at| format!("- macro: macro_number_{at:05}\n  condition: fd.num={at}\n"))
+        .collect();
+    let wrong: Vec<String> = (0..5000)
+        .map(|at| format!("macro_nunber_{at:05}"))
+        .collect();
+    text += &rule(&wrong.join(" or "));
+    let compilation = bounded(&text);
+    assert!(codes(&compilation).contains(&"S401"));
+    let helped = |compilation: &Compilation| {
+        let helps = compilation
+            .diagnostics
+            .iter()
+            .filter_map(|found| found.help.as_ref());
+        helps
+            .filter(|help| help.starts_with("did you mean"))
+            .count()
+    };
+    assert!(helped(&compilation) >= 1);
+    let wrong = |at: usize| {
+        let wrong = format!("evt.type=open{at} or evt.arg.nam{at}=1 or proc.nam{at}=1");
+        rule(&vec![wrong; 20].join(" or ")).replace("rule: r", &format!("rule: r{at}"))
+    };
+    let text: String = (0..2000).map(wrong).collect();
+    assert!(helped(&bounded(&text)) >= 50);
+}
+
+#[test]
+fn an_output_of_any_size_ends_soon() {
+    let long = format!("%{}", "fd.name".repeat(100_000));
+    let dots = format!("%{} ", "a.".repeat(5_000)).repeat(100);
+    let fields = "%fd.name ".repeat(200_000);
+    let unknown = "%fd.nam ".repeat(200_000);
+    let brackets = "%proc.aname[".repeat(100_000);
+    for output in [long, dots, fields, unknown, brackets] {
+        let text = format!(
+            "- rule: r\n  desc: d\n  condition: evt.type=open\n  output: \"{output}\"\n  priority: INFO\n"
+        );
+        let compilation = bounded(&text);
+        assert!(codes(&compilation).contains(&"S601"), "{}", &output[..20]);
+        assert!(compilation.diagnostics.len() <= 1001);
+    }
+}
+
+#[test]
+fn an_output_names_as_many_fields_as_the_limit_and_no_more() {
+    let of = |count: usize| {
+        let text = format!(
+            "- rule: r\n  desc: d\n  condition: evt.type=open\n  output: \"{}\"\n  priority: INFO\n",
+            "%fd.name".repeat(count)
+        );
+        bounded(&text)
+    };
+    assert!(of(1000).ruleset.is_some());
+    let refused = of(1001);
+    assert!(refused.ruleset.is_none());
+    assert_eq!(
+        refused.diagnostics[0].message,
+        "the output names more than 1000 fields"
+    );
+}
+
+#[test]
+fn thousands_of_rules_may_use_a_macro_with_thousands_of_faults() {
+    let faults: Vec<String> = (0..20_000).map(|at| format!("a.b{at}=1")).collect();
+    let mut text = format!("- macro: m\n  condition: {}\n", faults.join(" or "));
+    // Through a macro, to be met again and again.
+    text += "- macro: n\n  condition: m\n";
+    for at in 0..9000 {
+        text += &rule("evt.type=open and n").replace("rule: r", &format!("rule: r{at}"));
+    }
+    let compilation = bounded(&text);
+    assert!(codes(&compilation).contains(&"S501"));
+    assert!(compilation.ruleset.is_none());
+}
+
+#[test]
+fn faults_of_a_macro_count_for_every_rule_however_many_were_reported() {
+    // The first rules use up what is reported per rule; the last one's own macro is faulty too.
+    let faults: Vec<String> = (0..900).map(|at| format!("fd.num=x{at}")).collect();
+    let mut text = format!("- macro: m\n  condition: {}\n", faults.join(" or "));
+    text += "- macro: last\n  condition: no.such=1\n";
+    for at in 0..200 {
+        text += &rule("evt.type=open and m").replace("rule: r", &format!("rule: r{at}"));
+    }
+    text += &rule("evt.type=open and last");
+    let compilation = bounded(&text);
+    assert!(codes(&compilation).contains(&"S501"));
+}
+
+#[test]
+fn keys_and_exceptions_may_be_many() {
+    let keys: String = (0..100_000).map(|at| format!("  k{at}: v\n")).collect();
+    bounded(&format!("- rule: r\n{keys}"));
+    let exceptions: String = (0..40_000)
+        .map(|at| format!("    - name: e{at}\n      fields: [proc.name]\n      values: [[a]]\n"))
+        .collect();
+    bounded(&format!(
+        "{}  exceptions:\n{exceptions}",
+        rule("evt.type=open")
+    ));
+}
+
+#[test]
+fn a_list_too_long_for_thousands_of_rules_is_filled_in_a_few_times() {
+    let items: Vec<String> = (0..200_000).map(|at| format!("v{at}")).collect();
+    let mut text = format!("- list: l\n  items: [{}]\n", items.join(","));
+    for at in 0..2000 {
+        text +=
+            &rule("evt.type=open and fd.name in (l)").replace("rule: r", &format!("rule: r{at}"));
+    }
+    assert!(codes(&bounded(&text)).contains(&"S406"));
+}
+
+#[test]
+fn faults_behind_millions_of_lines_are_shown_soon() {
+    let text = format!("{}{}", "\n".repeat(8_000_000), "- a: b\n".repeat(900));
+    let shown = render(&bounded(&text).diagnostics, &[source(&text)], false);
+    assert!(shown.contains("rules.yaml:8000001:"));
+}
+
+#[test]
 fn bytes_of_all_kinds_give_diagnostics_and_no_panic() {
     let seeds = [
         rule("evt.type in (open, openat) and fd.name = 'ä\\\\' or not proc.aname[2] glob \\\"*\\\""),
