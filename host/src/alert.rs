@@ -67,7 +67,13 @@ impl Alert {
                 OutputPart::Text(text) => message.push_str(text),
                 OutputPart::Field { name, field } => {
                     let value = extract::value(field, view, scratch);
-                    push_text(&mut message, value.as_ref());
+                    match (field.field, &value) {
+                        // It stands behind the point of `evt.rawtime.s`.
+                        (Field::EvtRawtimeNs, Some(Value::Uint(number))) => {
+                            let _ = write!(message, "{number:09}");
+                        }
+                        _ => push_text(&mut message, value.as_ref()),
+                    }
                     if !is_time(field) {
                         fields.push((name.clone(), to_json(value.as_ref())));
                     }

@@ -2,7 +2,7 @@
 //!
 //! [`value`] gives any field of the catalogue, for rendering alerts and for the oracle;
 //! [`row`] writes what the loaded modules need into a window. A new field does not compile
-//! until it has its arm in one of the two matches.
+//! until it has its arm in one of the two matches; those without values share one arm.
 
 mod descriptor;
 mod param;
@@ -13,9 +13,12 @@ pub mod time;
 
 use crate::event::Event;
 use crate::state::descriptor::FdInfo;
+use crate::state::version::ProcessVersion;
 use crate::state::{Seen, State};
-use saker_rules_schema::event::{Category, EventType};
-use saker_rules_schema::field::{Arg, Binding, Field, FieldRef};
+use saker_rules_schema::absent_field;
+use saker_rules_schema::event::{CREATES_FD, Category, EventType};
+use saker_rules_schema::field::{Arg, Binding, Field, FieldRef, Type};
+use std::io::Write;
 
 /// An event, and the state as it saw it.
 #[derive(Clone, Copy, Debug)]
@@ -117,11 +120,25 @@ fn event_value<'s>(
             time::write_time_of_day(event.time, scratch.text());
             Some(Value::Text(&scratch.text))
         }
+        Field::EvtTimeS => {
+            time::write_time_of_day_s(event.time, scratch.text());
+            Some(Value::Text(&scratch.text))
+        }
+        Field::EvtDatetime => {
+            time::write_date_and_time(event.time, scratch.text());
+            Some(Value::Text(&scratch.text))
+        }
+        Field::EvtDatetimeS => {
+            time::write_date_and_time_s(event.time, scratch.text());
+            Some(Value::Text(&scratch.text))
+        }
         Field::EvtTimeIso8601 => {
             time::write_iso8601(event.time, scratch.text());
             Some(Value::Text(&scratch.text))
         }
         Field::EvtRawtime => Some(Value::Uint(event.time)),
+        Field::EvtRawtimeS => Some(Value::Uint(event.time / time::SECOND)),
+        Field::EvtRawtimeNs => Some(Value::Uint(event.time % time::SECOND)),
         Field::EvtType => fixed(event.kind?.name()),
         Field::SyscallType => match event.kind? {
             EventType::Procexit => None,
@@ -133,7 +150,22 @@ fn event_value<'s>(
             EventType::Procexit => fixed(">"),
             _ => fixed("<"),
         },
-        Field::EvtArgs => {
+        Field::EvtTypeIs
+        | Field::EvtIsIo
+        | Field::EvtIsIoRead
+        | Field::EvtIsIoWrite
+        | Field::EvtIsWait
+        | Field::EvtIsAsync
+        | Field::EvtCount
+        | Field::EvtCountExit => {
+            let number = field.number_by_type(event.kind?)??;
+            Some(match field.field.kind() {
+                Type::Bool => Value::Bool(number != 0),
+                _ => Value::Uint(number),
+            })
+        }
+        Field::EvtIoDir => event.kind?.direction().and_then(fixed),
+        Field::EvtArgs | Field::EvtInfo => {
             param::write_all(view, scratch)?;
             Some(Value::Text(&scratch.text))
         }
@@ -159,6 +191,15 @@ fn event_value<'s>(
             Some(Value::Text(&scratch.text))
         }
         Field::EvtRawres => Some(Value::Int(event.result()?)),
+        Field::EvtCountError
+        | Field::EvtCountErrorFile
+        | Field::EvtCountErrorNet
+        | Field::EvtCountErrorMemory
+        | Field::EvtCountErrorOther => {
+            let counts = field.field == Field::EvtCountError
+                || failure(view, scratch)?.contains(&Some(field.field));
+            (is_failure(event) && counts).then_some(Value::Uint(1))
+        }
         Field::EvtFailed => Some(Value::Bool(event.result()? < 0)),
         Field::EvtIsOpenRead => Some(Value::Bool(
             // O_RDONLY is 0, O_RDWR 2; 3 counts as neither bit of Falco's O_WRONLY.
@@ -179,8 +220,10 @@ fn event_value<'s>(
         )),
         Field::EvtSource => fixed("syscall"),
         Field::EvtHostname => Some(Value::Text(view.state.hostname())),
+        Field::EvtAbspath => path::absolute(view, &field.arg, scratch),
 
         Field::FdNum
+        | Field::FdUid
         | Field::FdType
         | Field::FdTypechar
         | Field::FdName
@@ -197,6 +240,11 @@ fn event_value<'s>(
         | Field::FdSport
         | Field::FdLport
         | Field::FdRport
+        | Field::FdNet
+        | Field::FdCnet
+        | Field::FdSnet
+        | Field::FdLnet
+        | Field::FdRnet
         | Field::FdL4proto
         | Field::FdSockfamily
         | Field::FdIsServer
@@ -236,6 +284,18 @@ fn event_value<'s>(
             view.state.version(view.seen.version)?;
             Some(Value::Int(view.seen.vtid.into()))
         }
+        Field::ThreadNametid => {
+            let version = view.state.version(view.seen.version)?;
+            let text = scratch.text();
+            text.extend_from_slice(version.comm.as_bytes());
+            // Writing to a vector cannot fail.
+            let _ = write!(text, "{}", header.tid);
+            Some(Value::Text(text))
+        }
+        Field::ThreadVmsize => first_threads(view, |version| version.vm_size),
+        Field::ThreadVmrss => first_threads(view, |version| version.vm_rss),
+        Field::ThreadVmsizeB => first_threads(view, |version| version.vm_size.saturating_mul(1024)),
+        Field::ThreadVmrssB => first_threads(view, |version| version.vm_rss.saturating_mul(1024)),
 
         Field::ProcExe
         | Field::ProcPexe
@@ -254,6 +314,7 @@ fn event_value<'s>(
         | Field::ProcCmdlenargs
         | Field::ProcExeline
         | Field::ProcEnv
+        | Field::ProcAenv
         | Field::ProcCwd
         | Field::ProcLoginshellid
         | Field::ProcTty
@@ -266,6 +327,10 @@ fn event_value<'s>(
         | Field::ProcSname
         | Field::ProcSidExe
         | Field::ProcSidExepath
+        | Field::ProcPgid
+        | Field::ProcPgidName
+        | Field::ProcPgidExe
+        | Field::ProcPgidExepath
         | Field::ProcVpgid
         | Field::ProcVpgidName
         | Field::ProcVpgidExe
@@ -278,9 +343,16 @@ fn event_value<'s>(
         | Field::ProcIsExeFromMemfd
         | Field::ProcIsSidLeader
         | Field::ProcIsVpgidLeader
+        | Field::ProcIsPgidLeader
         | Field::ProcExeIno
         | Field::ProcExeInoCtime
         | Field::ProcExeInoMtime
+        | Field::ProcExeInoCtimeDurationProcStart
+        | Field::ProcExeInoCtimeDurationPidnsStart
+        | Field::ProcPidnsInitStartTs
+        | Field::ProcFdlimit
+        | Field::ProcVmsize
+        | Field::ProcVmrss
         | Field::ThreadCapPermitted
         | Field::ThreadCapInheritable
         | Field::ThreadCapEffective
@@ -294,11 +366,74 @@ fn event_value<'s>(
         | Field::GroupName
         | Field::ContainerId
         | Field::ContainerFullId
-        | Field::ContainerName => {
+        | Field::ContainerName
+        | Field::ContainerType => {
             let version = view.state.version(view.seen.version)?;
             process::value(field, view.state, version, event.number, scratch)
         }
+        absent_field!() => None,
     }
+}
+
+/// Whether the event is a call that failed, as Falco counts them: one that tells its result, or
+/// the descriptor it makes.
+fn is_failure(event: &Event<'_>) -> bool {
+    let tells = event.kind.is_some_and(|kind| {
+        kind.param("res").is_some() || kind.flags() & CREATES_FD != 0 && kind.param("fd").is_some()
+    });
+    tells && event.result().is_some_and(|result| result < 0)
+}
+
+/// As what a call that failed counts: by what it is about and, where that is nothing, by its
+/// type.
+fn failure(view: &View<'_>, scratch: &mut Scratch) -> Option<[Option<Field>; 2]> {
+    use crate::state::descriptor::FdKind;
+    let kind = view.event.kind?;
+    let is_memory = kind.category() == Category::Memory;
+    let memory = is_memory.then_some(Field::EvtCountErrorMemory);
+    let by_subject = match descriptor::info(view, scratch).map(|info| info.kind) {
+        Some(FdKind::File | FdKind::Directory) => Some(Field::EvtCountErrorFile),
+        Some(FdKind::Ipv4 | FdKind::Ipv6 | FdKind::Unix) => Some(Field::EvtCountErrorNet),
+        Some(
+            FdKind::Unknown
+            | FdKind::Netlink
+            | FdKind::Pipe
+            | FdKind::Event
+            | FdKind::Signal
+            | FdKind::Epoll
+            | FdKind::Inotify
+            | FdKind::Timer
+            | FdKind::Bpf
+            | FdKind::Userfault
+            | FdKind::IoUring
+            | FdKind::Memfd
+            | FdKind::Pidfd,
+        ) => Some(Field::EvtCountErrorOther),
+        None => match kind {
+            EventType::Open
+            | EventType::Creat
+            | EventType::Openat
+            | EventType::Openat2
+            | EventType::OpenByHandleAt => Some(Field::EvtCountErrorFile),
+            EventType::Accept | EventType::Accept4 | EventType::Connect => {
+                Some(Field::EvtCountErrorNet)
+            }
+            _ if is_memory => None,
+            _ => Some(Field::EvtCountErrorOther),
+        },
+    };
+    Some([by_subject, memory])
+}
+
+/// A number of the process, shown for its first thread; 0 for the others.
+fn first_threads<'s>(
+    view: &View<'_>,
+    number: impl Fn(&ProcessVersion) -> u64,
+) -> Option<Value<'s>> {
+    let version = view.state.version(view.seen.version)?;
+    let header = &view.event.record.header;
+    let is_first = header.tid == header.tgid;
+    Some(Value::Uint(if is_first { number(version) } else { 0 }))
 }
 
 /// Nanoseconds from a start, given as time since boot, to the event.

@@ -220,6 +220,8 @@ fn tells_client_from_server(field: Field) -> bool {
             | Field::FdSip
             | Field::FdCport
             | Field::FdSport
+            | Field::FdCnet
+            | Field::FdSnet
             | Field::FdIsServer
             | Field::ProcStdinName
             | Field::ProcStdoutName

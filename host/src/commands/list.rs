@@ -2,7 +2,7 @@
 
 use super::{Failure, print};
 use saker_rules_schema::event::EventType;
-use saker_rules_schema::field::{ArgKind, Field, Type};
+use saker_rules_schema::field::{ArgKind, Field};
 use std::fmt::Write;
 
 #[derive(clap::Args)]
@@ -35,29 +35,6 @@ fn lines(values: impl Iterator<Item = serde_json::Value>) -> String {
     values.map(|value| format!("{value}\n")).collect()
 }
 
-fn type_name(kind: Type) -> &'static str {
-    match kind {
-        Type::Text => "text",
-        Type::Bool => "bool",
-        Type::Int => "int",
-        Type::Uint => "uint",
-        Type::Port => "port",
-        Type::IpAddr => "ip",
-        Type::AbsTime => "abstime",
-        Type::RelTime => "reltime",
-    }
-}
-
-fn with_arg(field: Field) -> String {
-    let name = field.name();
-    match field.arg() {
-        ArgKind::None => name.to_owned(),
-        ArgKind::Index => format!("{name}[n]"),
-        ArgKind::Key => format!("{name}[NAME]"),
-        ArgKind::KeyRequired => format!("{name}.NAME"),
-    }
-}
-
 fn fields() -> String {
     let mut out = String::new();
     let mut class = "";
@@ -69,7 +46,7 @@ fn fields() -> String {
             }
             class = begins;
         }
-        let (name, kind) = (with_arg(*field), type_name(field.kind()));
+        let (name, kind) = (field.usage(), field.kind().name());
         let _ = writeln!(out, "{name:<26} {kind:<8} {}", field.description());
     }
     out
@@ -78,12 +55,15 @@ fn fields() -> String {
 fn field_json(field: Field) -> serde_json::Value {
     serde_json::json!({
         "name": field.name(),
-        "type": type_name(field.kind()),
+        "type": field.kind().name(),
         "argument": match field.arg() {
             ArgKind::None => "none",
             ArgKind::Index => "number",
             ArgKind::Key => "name",
             ArgKind::KeyRequired => "name required",
+            ArgKind::IndexOrKey => "number or name",
+            ArgKind::IndexOrKeyRequired => "number or name required",
+            ArgKind::Side => "src or dst",
         },
         "description": field.description(),
     })

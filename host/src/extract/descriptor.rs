@@ -6,6 +6,7 @@ use crate::state::descriptor::{FdInfo, FdKind, Role};
 use saker_ebpf::record::{FILE_LOWER_LAYER, FILE_UPPER_LAYER, Tag};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::Field;
+use std::io::Write;
 
 /// What the event's descriptor stands for: as the state has it, else as the record tells.
 pub(super) fn info<'s>(view: &'s View<'_>, scratch: &'s mut Scratch) -> Option<&'s FdInfo> {
@@ -50,6 +51,17 @@ pub(super) fn value<'s>(
     if field == Field::FdNum {
         let failed = number < 0 && makes_descriptor(view);
         return Some(Value::Int(if failed { -1 } else { number }));
+    }
+    if field == Field::FdUid {
+        let number = if number < 0 && makes_descriptor(view) {
+            -1
+        } else {
+            number
+        };
+        let text = scratch.text();
+        // Writing to a vector cannot fail.
+        let _ = write!(text, "{}{number}", view.event.record.header.tid);
+        return Some(Value::Text(text));
     }
     if is_failed_open(view) {
         return failed_open(field, view, scratch);
@@ -97,7 +109,7 @@ pub(super) fn value<'s>(
             (info.kind == FdKind::File).then(|| Value::Text(file_name(&info.name)))
         }
         Field::FdNameraw => Some(Value::Text(&info.raw)),
-        Field::FdIp if connected => {
+        Field::FdIp | Field::FdNet if connected => {
             let (client, server) = info.ends();
             Some(Value::List(vec![ip(client), ip(server)]))
         }
@@ -105,17 +117,17 @@ pub(super) fn value<'s>(
             let (client, server) = info.ends();
             Some(Value::List(vec![port(client), port(server)]))
         }
-        Field::FdIp if bound => Some(Value::List(vec![ip(info.local())])),
+        Field::FdIp | Field::FdNet if bound => Some(Value::List(vec![ip(info.local())])),
         Field::FdPort if bound => Some(Value::List(vec![port(info.local())])),
-        Field::FdCip => connected.then(|| ip(info.ends().0)),
+        Field::FdCip | Field::FdCnet => connected.then(|| ip(info.ends().0)),
         Field::FdCport => connected.then(|| port(info.ends().0)),
-        Field::FdSip if bound => Some(ip(info.local())),
+        Field::FdSip | Field::FdSnet if bound => Some(ip(info.local())),
         Field::FdSport if bound => Some(port(info.local())),
-        Field::FdSip => connected.then(|| ip(info.ends().1)),
+        Field::FdSip | Field::FdSnet => connected.then(|| ip(info.ends().1)),
         Field::FdSport => connected.then(|| port(info.ends().1)),
-        Field::FdLip => connected.then(|| ip(info.local())),
+        Field::FdLip | Field::FdLnet => connected.then(|| ip(info.local())),
         Field::FdLport => connected.then(|| port(info.local())),
-        Field::FdRip => connected.then(|| ip(info.remote())),
+        Field::FdRip | Field::FdRnet => connected.then(|| ip(info.remote())),
         Field::FdRport => connected.then(|| port(info.remote())),
         Field::FdL4proto => fixed(info.protocol()),
         Field::FdSockfamily if is_ip => fixed("ip"),

@@ -4,6 +4,7 @@ use super::{Scratch, Value, View, descriptor};
 use crate::event::path::{Base, resolve};
 use saker_ebpf::record::{Kind, Tag};
 use saker_rules_schema::event::EventType;
+use saker_rules_schema::field::Arg;
 
 /// Which path of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +110,35 @@ pub(super) fn resolved<'s>(
         Place::Descriptor => {
             return Some(Value::Text(&descriptor::info(view, scratch)?.name));
         }
+    };
+    let raw = view.event.text(path)?;
+    resolve(base(view, directory), raw, scratch.text());
+    Some(Value::Text(&scratch.text))
+}
+
+/// `evt.abspath`: the path of a call that takes a directory as well, made absolute, whether
+/// the call succeeded or not. Where there are two, the first, unless `dst` is asked for.
+pub(super) fn absolute<'s>(
+    view: &'s View<'_>,
+    side: &Arg,
+    scratch: &'s mut Scratch,
+) -> Option<Value<'s>> {
+    let is_second = matches!(side, Arg::Key(side) if side == "dst");
+    let (path, directory) = match view.event.kind? {
+        EventType::Openat
+        | EventType::Openat2
+        | EventType::Mkdirat
+        | EventType::Unlinkat
+        | EventType::Fchmodat => (Tag::Path0, Tag::Dir0),
+        EventType::Renameat | EventType::Renameat2 | EventType::Linkat => match is_second {
+            true => (Tag::Path1, Tag::Dir1),
+            false => (Tag::Path0, Tag::Dir0),
+        },
+        EventType::Symlinkat => (Tag::Path1, Tag::Dir1),
+        EventType::OpenByHandleAt => {
+            return Some(Value::Text(&descriptor::info(view, scratch)?.name));
+        }
+        _ => return None,
     };
     let raw = view.event.text(path)?;
     resolve(base(view, directory), raw, scratch.text());

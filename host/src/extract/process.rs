@@ -7,6 +7,7 @@ use crate::state::container::ID_SHORT;
 use crate::state::facts::strings;
 use crate::state::version::ProcessVersion;
 use saker_ebpf::record::{FILE_LOWER_LAYER, FILE_MEMFD, FILE_UPPER_LAYER};
+use saker_rules_schema::absent_field;
 use saker_rules_schema::field::{Arg, Field, FieldRef};
 use saker_rules_schema::row::LIST_LEN_MAX;
 
@@ -40,15 +41,22 @@ pub(super) fn value<'s>(
         | Field::ProcAexepath
         | Field::ProcAname
         | Field::ProcAcmdline
-        | Field::ProcApid => match field.arg {
+        | Field::ProcAenv
+        | Field::ProcApid => match &field.arg {
             Arg::Index(0) => ancestor(field.field, version, scratch),
             Arg::Index(level) => {
-                let level = level as usize - 1;
+                let level = *level as usize - 1;
                 let found = state.lineage(version, number).nth(level)?;
                 ancestor(field.field, found, scratch)
             }
             Arg::None => Some(ancestors(field.field, state, version, number, scratch)),
-            Arg::Key(_) => None,
+            // Of the fields above, only the environment has names.
+            Arg::Key(name) => {
+                let mut values = state
+                    .lineage(version, number)
+                    .map(|ancestor| variable(&ancestor.image.environment, name.as_bytes()));
+                text(values.find(|value| !value.is_empty()).unwrap_or_default())
+            }
         },
         Field::ProcArgs => match field.arg {
             Arg::None => {
@@ -114,10 +122,18 @@ pub(super) fn value<'s>(
         Field::ProcSname => text(state.session_leader(version, number)?.comm.as_bytes()),
         Field::ProcSidExe => text(state.session_leader(version, number)?.image.exe()),
         Field::ProcSidExepath => text(&state.session_leader(version, number)?.image.exe_path),
+        Field::ProcPgid => int(ids.pgid),
         Field::ProcVpgid => int(ids.vpgid),
-        Field::ProcVpgidName => text(state.group_leader(version, number)?.comm.as_bytes()),
-        Field::ProcVpgidExe => text(state.group_leader(version, number)?.image.exe()),
-        Field::ProcVpgidExepath => text(&state.group_leader(version, number)?.image.exe_path),
+        // One group, whichever namespace numbers it.
+        Field::ProcPgidName | Field::ProcVpgidName => {
+            text(state.group_leader(version, number)?.comm.as_bytes())
+        }
+        Field::ProcPgidExe | Field::ProcVpgidExe => {
+            text(state.group_leader(version, number)?.image.exe())
+        }
+        Field::ProcPgidExepath | Field::ProcVpgidExepath => {
+            text(&state.group_leader(version, number)?.image.exe_path)
+        }
         Field::ProcPidTs => wall(version.start_time),
         Field::ProcPpidTs => wall(parent()?.start_time),
         Field::ProcIsExeWritable => flag(image.is_writable),
@@ -126,9 +142,22 @@ pub(super) fn value<'s>(
         Field::ProcIsExeFromMemfd => flag(image.file.flags & FILE_MEMFD != 0),
         Field::ProcIsSidLeader => flag(ids.vsid == ids.vpid),
         Field::ProcIsVpgidLeader => flag(ids.vpgid == ids.vpid),
+        Field::ProcIsPgidLeader => flag(ids.pgid == version.pid),
         Field::ProcExeIno => known(image.file.inode).map(|inode| Value::Int(inode as i64)),
         Field::ProcExeInoCtime => known(image.file.ctime).map(Value::Uint),
         Field::ProcExeInoMtime => known(image.file.mtime).map(Value::Uint),
+        Field::ProcExeInoCtimeDurationProcStart => {
+            let start = state.clock().wall(known(version.start_time)?);
+            start.checked_sub(known(image.file.ctime)?).map(Value::Uint)
+        }
+        Field::ProcExeInoCtimeDurationPidnsStart => {
+            let start = state.clock().wall(known(ids.pid_ns_start_time)?);
+            image.file.ctime.checked_sub(start).map(Value::Uint)
+        }
+        Field::ProcPidnsInitStartTs => wall(ids.pid_ns_start_time),
+        Field::ProcFdlimit => known(ids.fd_limit).map(|limit| Value::Int(limit as i64)),
+        Field::ProcVmsize => Some(Value::Uint(version.vm_size)),
+        Field::ProcVmrss => Some(Value::Uint(version.vm_rss)),
         Field::ThreadCapPermitted => {
             capabilities(version.credentials.cap_permitted, version, scratch)
         }
@@ -176,14 +205,35 @@ pub(super) fn value<'s>(
             Some(id) => text(id),
             None => host(version),
         },
-        // A container's name is its engine's to tell.
-        Field::ContainerName => match version.cgroup.container() {
+        // A container's name is its engine's to tell, and which engine that is, nobody tells yet.
+        Field::ContainerName | Field::ContainerType => match version.cgroup.container() {
             Some(_) => None,
             None => host(version),
         },
 
         Field::EvtNum
         | Field::EvtTime
+        | Field::EvtTimeS
+        | Field::EvtDatetime
+        | Field::EvtDatetimeS
+        | Field::EvtRawtimeS
+        | Field::EvtRawtimeNs
+        | Field::EvtTypeIs
+        | Field::EvtIsIo
+        | Field::EvtIsIoRead
+        | Field::EvtIsIoWrite
+        | Field::EvtIoDir
+        | Field::EvtIsWait
+        | Field::EvtIsAsync
+        | Field::EvtCount
+        | Field::EvtCountExit
+        | Field::EvtCountError
+        | Field::EvtCountErrorFile
+        | Field::EvtCountErrorNet
+        | Field::EvtCountErrorMemory
+        | Field::EvtCountErrorOther
+        | Field::EvtInfo
+        | Field::EvtAbspath
         | Field::EvtTimeIso8601
         | Field::EvtRawtime
         | Field::EvtType
@@ -203,6 +253,7 @@ pub(super) fn value<'s>(
         | Field::EvtSource
         | Field::EvtHostname
         | Field::FdNum
+        | Field::FdUid
         | Field::FdType
         | Field::FdTypechar
         | Field::FdName
@@ -219,6 +270,11 @@ pub(super) fn value<'s>(
         | Field::FdSport
         | Field::FdLport
         | Field::FdRport
+        | Field::FdNet
+        | Field::FdCnet
+        | Field::FdSnet
+        | Field::FdLnet
+        | Field::FdRnet
         | Field::FdL4proto
         | Field::FdSockfamily
         | Field::FdIsServer
@@ -245,7 +301,13 @@ pub(super) fn value<'s>(
         | Field::ProcStderrName
         | Field::ThreadTid
         | Field::ThreadIsmain
-        | Field::ThreadVtid => None,
+        | Field::ThreadVtid
+        | Field::ThreadNametid
+        | Field::ThreadVmsize
+        | Field::ThreadVmrss
+        | Field::ThreadVmsizeB
+        | Field::ThreadVmrssB
+        | absent_field!() => None,
     }
 }
 
@@ -263,6 +325,11 @@ fn ancestor<'s>(
         Field::ProcAcmdline => {
             scratch.text.clear();
             push_command_line(version, &mut scratch.text);
+            Some(Value::Text(&scratch.text))
+        }
+        Field::ProcAenv => {
+            scratch.text.clear();
+            push_joined(&version.image.environment, &mut scratch.text);
             Some(Value::Text(&scratch.text))
         }
         // No other field is an ancestor's.
@@ -291,13 +358,16 @@ fn ancestors<'s>(
         Field::ProcApid => lineage
             .map(|version| Value::Int(version.pid.into()))
             .collect(),
-        Field::ProcAcmdline => {
+        Field::ProcAcmdline | Field::ProcAenv => {
             let Scratch { text, ranges, .. } = scratch;
             text.clear();
             ranges.clear();
             for version in lineage {
                 let start = text.len();
-                push_command_line(version, text);
+                match field {
+                    Field::ProcAenv => push_joined(&version.image.environment, text),
+                    _ => push_command_line(version, text),
+                }
                 ranges.push((start, text.len()));
             }
             let text = &*text;

@@ -105,7 +105,10 @@ impl RowPlan {
                     at: place(index).0,
                     presence: place(index).1,
                     bytes: slot.bytes,
-                    is_text: matches!(slot.field.field.kind(), Type::Text | Type::IpAddr),
+                    is_text: matches!(
+                        slot.field.field.kind(),
+                        Type::Text | Type::Bytes | Type::IpAddr | Type::IpNet
+                    ),
                     is_list: slot.field.is_list(),
                 })
                 .collect(),

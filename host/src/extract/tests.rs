@@ -35,6 +35,15 @@ fn references() -> Vec<FieldRef> {
                 all.push(with(field, Arg::None));
                 all.push(with(field, Arg::Key("PATH".into())));
             }
+            ArgKind::IndexOrKey | ArgKind::IndexOrKeyRequired => {
+                for arg in [Arg::None, Arg::Index(1), Arg::Key("PATH".into())] {
+                    all.push(with(field, arg));
+                }
+            }
+            ArgKind::Side => {
+                all.push(with(field, Arg::None));
+                all.push(with(field, Arg::Key("dst".into())));
+            }
             ArgKind::KeyRequired => {
                 for key in [
                     "fd", "flags", "name", "res", "args", "tuple", "addr", "0", "99",
@@ -347,6 +356,179 @@ fn an_open_reads_as_falco_reads_it() {
 }
 
 #[test]
+fn failures_are_counted_by_what_they_are_about() {
+    let mut machine = Machine::new();
+    machine.start();
+    let fields = [
+        "evt.count.error",
+        "evt.count.error.file",
+        "evt.count.error.net",
+        "evt.count.error.memory",
+        "evt.count.error.other",
+    ];
+    let mut counted = |call, ret| {
+        let call = Builder::new(&header(Kind::Syscall, call, ret, [9, 0, 0, 0, 0, 0]));
+        machine.show(call, &fields).join(" ")
+    };
+    assert_eq!(counted(libc::SYS_openat, -2), "1 1 - - -");
+    assert_eq!(counted(libc::SYS_openat, 3), "- - - - -");
+    assert_eq!(counted(libc::SYS_connect, -111), "1 - 1 - -");
+    assert_eq!(counted(libc::SYS_memfd_create, -24), "1 - - 1 -");
+    assert_eq!(counted(libc::SYS_rename, -2), "1 - - - 1");
+}
+
+#[test]
+fn what_an_events_type_and_time_decide_is_told() {
+    let mut machine = Machine::new();
+    machine.start();
+    let call = Builder::new(&header(
+        Kind::Syscall,
+        libc::SYS_finit_module,
+        0,
+        [3, 0, 0, 0, 0, 0],
+    ));
+    let fields = [
+        "evt.time.s",
+        "evt.datetime",
+        "evt.datetime.s",
+        "evt.rawtime.s",
+        "evt.rawtime.ns",
+        "evt.type.is.finit_module",
+        "evt.type.is.open",
+        "evt.is_io",
+        "evt.is_io_read",
+        "evt.is_io_write",
+        "evt.io_dir",
+        "evt.is_wait",
+        "evt.is_async",
+        "evt.count",
+        "evt.count.exit",
+        "evt.info",
+        "fd.uid",
+        "thread.nametid",
+        "evt.latency",
+        "container.image",
+    ];
+    assert_eq!(
+        machine.show(call, &fields),
+        [
+            "00:00:06",
+            "1970-01-01 00:00:06.000000000",
+            "1970-01-01 00:00:06",
+            "6",
+            "0",
+            "1",
+            "0",
+            "true",
+            "true",
+            "false",
+            "read",
+            "false",
+            "false",
+            "1",
+            "1",
+            "res=0 fd=3 uargs=<NA> flags=0",
+            "423",
+            "bash42",
+            "-",
+            "-",
+        ]
+    );
+}
+
+#[test]
+fn paths_of_calls_with_directories_are_made_absolute() {
+    let mut machine = Machine::new();
+    machine.start();
+    let fields = ["evt.abspath", "evt.abspath.src", "evt.abspath.dst"];
+    let rename = |ret| {
+        Builder::new(&header(
+            Kind::Syscall,
+            libc::SYS_renameat,
+            ret,
+            [3, 0, libc::AT_FDCWD as u32 as u64, 0, 0, 0],
+        ))
+        .piece(Tag::Path0, 0, b"../a")
+        .piece(Tag::Path1, 0, b"b")
+        .piece(Tag::Dir0, 0, b"t1\0tmp\0")
+    };
+    let expected = ["/tmp/a", "/tmp/a", "/tmp/task/b"];
+    assert_eq!(machine.show(rename(0), &fields), expected);
+    assert_eq!(machine.show(rename(-2), &fields), expected);
+    let link = Builder::new(&header(Kind::Syscall, libc::SYS_symlink, 0, [0; 6]))
+        .piece(Tag::Path0, 0, b"a")
+        .piece(Tag::Path1, 0, b"b");
+    assert_eq!(machine.show(link, &fields), ["-", "-", "-"]);
+}
+
+#[test]
+fn groups_limits_and_ancestors_environments_are_told() {
+    let mut machine = Machine::new();
+    machine.start();
+    let facts = Process {
+        parent_tgid: 42,
+        vpid: 43,
+        vtid: 43,
+        pgid: 43,
+        vpgid: 43,
+        fd_limit: 1024,
+        pid_ns_start_time: 1_000_000_000,
+        ..Process::default()
+    };
+    let mut wire = Vec::new();
+    facts.write(&mut wire);
+    let file = File {
+        ctime: 2_500_000_000,
+        ..File::default()
+    };
+    let mut exe = Vec::new();
+    file.write(&mut exe);
+    let exec = Header {
+        tid: 43,
+        tgid: 43,
+        ..header(Kind::Exec, 0, 0, [0; 6])
+    };
+    let exec = Builder::new(&exec)
+        .piece(Tag::Process, 0, &wire)
+        .piece(Tag::Comm, 0, b"cat")
+        .piece(Tag::Exe, 0, &exe)
+        .piece(Tag::Env, 0, b"EX=2\0");
+    let fields = [
+        "proc.pgid",
+        "proc.pgid.name",
+        "proc.is_pgid_leader",
+        "proc.fdlimit",
+        "proc.aenv[0]",
+        "proc.aenv[1]",
+        "proc.aenv[2]",
+        "proc.aenv[EX]",
+        "proc.aenv[NO]",
+        "proc.aenv",
+        "proc.pidns_init_start_ts",
+        "proc.exe_ino.ctime_duration_proc_start",
+        "proc.exe_ino.ctime_duration_pidns_start",
+    ];
+    assert_eq!(
+        machine.show(exec, &fields),
+        [
+            "43",
+            "cat",
+            "true",
+            "1024",
+            "EX=2",
+            "PATH=/bin EX=1",
+            "-",
+            "1",
+            "",
+            "[PATH=/bin EX=1]",
+            "2000000000",
+            "500000000",
+            "500000000",
+        ]
+    );
+}
+
+#[test]
 fn a_file_opened_by_handle_has_the_name_that_the_kernel_knows() {
     let mut machine = Machine::new();
     machine.start();
@@ -622,11 +804,11 @@ fn read_slot(row: &[u8], slots: &[Slot], index: usize) -> String {
         let (low, high) = (u32_at(row, at), u32_at(row, at + 4));
         let number = u64::from(low) | u64::from(high) << 32;
         match field.field.kind() {
-            Type::Text => show(Some(Value::Text(string_at(row, high)))),
-            Type::IpAddr => show(Some(Value::Ip(string_at(row, high)))),
+            Type::Text | Type::Bytes => show(Some(Value::Text(string_at(row, high)))),
+            Type::IpAddr | Type::IpNet => show(Some(Value::Ip(string_at(row, high)))),
             Type::Bool => show(Some(Value::Bool(number != 0))),
             Type::Int => show(Some(Value::Int(number as i64))),
-            Type::Uint | Type::Port | Type::AbsTime | Type::RelTime => {
+            Type::Uint | Type::Port | Type::AbsTime | Type::RelTime | Type::Double => {
                 show(Some(Value::Uint(number)))
             }
         }

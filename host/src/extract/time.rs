@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-const SECOND: u64 = 1_000_000_000;
+pub(super) const SECOND: u64 = 1_000_000_000;
 const DAY: u64 = 86_400;
 
 /// `HH:MM:SS.nnnnnnnnn`.
@@ -23,10 +23,16 @@ fn text_of(ns: u64, write: fn(u64, &mut Vec<u8>)) -> String {
 
 /// Appends `HH:MM:SS.nnnnnnnnn`.
 pub(super) fn write_time_of_day(ns: u64, out: &mut Vec<u8>) {
-    let (seconds, rest) = (ns / SECOND % DAY, ns % SECOND);
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    write_time_of_day_s(ns, out);
     // Writing to a vector cannot fail.
-    let _ = write!(out, "{hours:02}:{minutes:02}:{seconds:02}.{rest:09}");
+    let _ = write!(out, ".{:09}", ns % SECOND);
+}
+
+/// Appends `HH:MM:SS`.
+pub(super) fn write_time_of_day_s(ns: u64, out: &mut Vec<u8>) {
+    let seconds = ns / SECOND % DAY;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let _ = write!(out, "{hours:02}:{minutes:02}:{seconds:02}");
 }
 
 /// Appends `YYYY-MM-DDTHH:MM:SS.nnnnnnnnn+0000`.
@@ -42,6 +48,13 @@ pub(super) fn write_date_and_time(ns: u64, out: &mut Vec<u8>) {
     write_date(ns, out);
     out.push(b' ');
     write_time_of_day(ns, out);
+}
+
+/// Appends `YYYY-MM-DD HH:MM:SS`.
+pub(super) fn write_date_and_time_s(ns: u64, out: &mut Vec<u8>) {
+    write_date(ns, out);
+    out.push(b' ');
+    write_time_of_day_s(ns, out);
 }
 
 fn write_date(ns: u64, out: &mut Vec<u8>) {

@@ -83,8 +83,9 @@ codes! {
     UnknownParameter "S508" Warning "LOAD_COMPILE_CONDITION" "No event type has a parameter of that name.";
     UnsafeNaCheck "S509" Warning "LOAD_UNSAFE_NA_CHECK" "A comparison with `<NA>` never sees an absent field.";
     UnknownFilter "S510" Warning "LOAD_UNKNOWN_FILTER" "A rule with `skip-if-unknown-filter` names an unknown field; it is left out.";
+    OutputOnly "S511" Error "LOAD_ERR_COMPILE_CONDITION" "A condition names a field that is for outputs.";
 
-    Output "S601" Error "LOAD_ERR_COMPILE_OUTPUT" "An output format names an unknown field.";
+    Output "S601" Error "LOAD_ERR_COMPILE_OUTPUT" "An output format names an unknown field, or one that is for conditions.";
 
     NoEventType "S701" Warning "LOAD_NO_EVTTYPE" "A rule asks for every event type, which costs.";
     NeverTrue "S702" Warning "LOAD_COMPILE_CONDITION" "A condition is true for no event.";

@@ -128,8 +128,14 @@ impl Op {
 /// Whether values of the type lie in a row as strings.
 pub fn is_string(kind: Type) -> bool {
     match kind {
-        Type::Text | Type::IpAddr => true,
-        Type::Bool | Type::Int | Type::Uint | Type::Port | Type::AbsTime | Type::RelTime => false,
+        Type::Text | Type::Bytes | Type::IpAddr | Type::IpNet => true,
+        Type::Bool
+        | Type::Int
+        | Type::Uint
+        | Type::Port
+        | Type::AbsTime
+        | Type::RelTime
+        | Type::Double => false,
     }
 }
 
@@ -215,6 +221,9 @@ impl Graph {
 
     /// A test, or the constant it amounts to.
     pub(crate) fn test(&mut self, field: FieldRef, op: Op) -> Id {
+        if field.field.is_absent() {
+            return Id::FALSE;
+        }
         match &op {
             Op::In(values) if values.is_empty() => return Id::FALSE,
             Op::Numbers(values) if values.is_empty() => return Id::FALSE,
@@ -411,8 +420,10 @@ impl fmt::Display for Show<'_> {
 impl fmt::Display for Test {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |bytes: &[u8]| match self.field.field.kind() {
-            Type::IpAddr => address(bytes),
+            Type::IpAddr | Type::IpNet => address(bytes),
             Type::Text
+            | Type::Bytes
+            | Type::Double
             | Type::Bool
             | Type::Int
             | Type::Uint

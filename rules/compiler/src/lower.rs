@@ -15,7 +15,7 @@ use crate::similar::Suggestions;
 use crate::text::Span;
 use crate::value;
 use saker_rules_schema::event::EventType;
-use saker_rules_schema::field::{Arg, Field, FieldError, FieldRef, Type};
+use saker_rules_schema::field::{Arg, Field, FieldError, FieldRef, Flag, Type};
 use saker_rules_schema::manifest;
 
 /// A rule whose condition is lowered.
@@ -247,7 +247,7 @@ impl Lowering<'_> {
         };
         let name_span = field.span;
         let field = field_ref(field, self.suggestions)?;
-        self.check_field(&field, name_span);
+        self.check_field(&field, name_span)?;
         check_type(test.operator, &field, test.operator_span)?;
         let values: &[Value] = match &test.right {
             Right::None => &[],
@@ -346,13 +346,24 @@ impl Lowering<'_> {
         }
     }
 
-    /// Warns of fields and parameters that are never there.
-    fn check_field(&mut self, field: &FieldRef, span: Span) {
-        if field.field == Field::EvtDir {
-            self.found.push(
-                Diagnostic::new(Code::Deprecated, span, "field `evt.dir` is deprecated")
-                    .help("every event is an exit event now: remove the comparison"),
-            );
+    /// Refuses fields that are for outputs, warns of fields and parameters that are never there.
+    fn check_field(&mut self, field: &FieldRef, span: Span) -> Lower<()> {
+        if field.field.has(Flag::PrintOnly) {
+            let message = format!("field `{field}` is for outputs, not for conditions");
+            return Err(fault(Code::OutputOnly, span, message));
+        }
+        if field.field.has(Flag::Deprecated) {
+            let message = format!("field `{field}` is deprecated");
+            self.found
+                .push(
+                    Diagnostic::new(Code::Deprecated, span, message).help(match field.field {
+                        Field::EvtDir => "every event is an exit event now: remove the comparison",
+                        _ => "nothing measures it any more: remove the comparison",
+                    }),
+                );
+        }
+        if let (Field::EvtTypeIs, Arg::Key(name)) = (field.field, &field.arg) {
+            self.check_event_type(name, span)?;
         }
         if let (Field::EvtArg, Arg::Key(key)) = (field.field, &field.arg) {
             let params = || EventType::ALL.iter().flat_map(|event| event.params());
@@ -369,6 +380,7 @@ impl Lowering<'_> {
                 self.found.push(diagnostic);
             }
         }
+        Ok(())
     }
 
     fn check_event_types(&mut self, operator: Operator, values: &[Value]) -> Lower<()> {
@@ -379,31 +391,34 @@ impl Lowering<'_> {
             return Ok(());
         }
         for value in values {
-            let name = value.text.as_str();
-            if EventType::by_name(name).next().is_some() {
-                continue;
-            }
-            if value::is_known_event(name) {
-                self.found.push(
-                    Diagnostic::new(
-                        Code::EventTypeNotSeen,
-                        value.span,
-                        format!("event type `{name}` is not seen yet"),
-                    )
-                    .label("this is never true"),
-                );
-                continue;
-            }
-            let mut diagnostic = Diagnostic::new(
-                Code::UnknownEventType,
-                value.span,
-                format!("unknown event type `{name}`"),
-            );
-            let names = EventType::ALL.iter().map(|event| event.name());
-            diagnostic.help = self.suggestions.did_you_mean(name, names);
-            return Err(Box::new(diagnostic));
+            self.check_event_type(&value.text, value.span)?;
         }
         Ok(())
+    }
+
+    fn check_event_type(&mut self, name: &str, span: Span) -> Lower<()> {
+        if EventType::by_name(name).next().is_some() {
+            return Ok(());
+        }
+        if value::is_known_event(name) {
+            self.found.push(
+                Diagnostic::new(
+                    Code::EventTypeNotSeen,
+                    span,
+                    format!("event type `{name}` is not seen yet"),
+                )
+                .label("this is never true"),
+            );
+            return Ok(());
+        }
+        let mut diagnostic = fault(
+            Code::UnknownEventType,
+            span,
+            format!("unknown event type `{name}`"),
+        );
+        let names = EventType::ALL.iter().map(|event| event.name());
+        diagnostic.help = self.suggestions.did_you_mean(name, names);
+        Err(diagnostic)
     }
 
     /// A comparison with one field. `!=` comes as `=` and `negative`, unless the field stands
@@ -417,6 +432,18 @@ impl Lowering<'_> {
     ) -> Lower<Id> {
         if operator == Operator::Exists {
             return Ok(self.graph.test(field.clone(), Op::Exists));
+        }
+        if field.field.kind() == Type::IpNet {
+            for value in values {
+                value::network(value)?;
+            }
+            return match values.first() {
+                Some(value) => Err(not_supported(
+                    value.span,
+                    "comparing with a network".to_string(),
+                )),
+                None => Ok(Id::FALSE),
+            };
         }
         if is_string(field.field.kind()) {
             return self.compare_text(field, operator, values, negative);
@@ -469,6 +496,11 @@ impl Lowering<'_> {
         values: &[Value],
         negative: bool,
     ) -> Lower<Id> {
+        if matches!(operator, Operator::BContains | Operator::BStartsWith) {
+            for value in values {
+                value::hexadecimal(value)?;
+            }
+        }
         let mut texts = Vec::new();
         for value in values {
             texts.push(value::text(field, value)?);
@@ -595,7 +627,8 @@ fn field_ref(field: &ast::Field, suggestions: &mut Suggestions) -> Lower<FieldRe
                 field.span,
                 format!("field `{}` needs an argument", field.name),
             );
-            diagnostic.help = Some(format!("write `{}.NAME`", field.name));
+            let usage = Field::by_name(&field.name).map(Field::usage);
+            diagnostic.help = usage.map(|usage| format!("write `{usage}`"));
             diagnostic
         }
     })
@@ -615,16 +648,15 @@ fn check_type(operator: Operator, field: &FieldRef, span: Span) -> Lower<()> {
         Operator::Less | Operator::LessEqual | Operator::Greater | Operator::GreaterEqual => {
             number || kind == Type::Text
         }
-        Operator::Contains
-        | Operator::IContains
-        | Operator::StartsWith
-        | Operator::EndsWith
+        Operator::Contains | Operator::StartsWith | Operator::EndsWith => {
+            matches!(kind, Type::Text | Type::Bytes)
+        }
+        Operator::IContains
         | Operator::Glob
         | Operator::IGlob
         | Operator::Regex
         | Operator::PMatch => kind == Type::Text,
-        // For fields that are byte buffers; no field is one yet.
-        Operator::BContains | Operator::BStartsWith => false,
+        Operator::BContains | Operator::BStartsWith => kind == Type::Bytes,
     };
     if !fits {
         let what = match kind {
@@ -632,7 +664,10 @@ fn check_type(operator: Operator, field: &FieldRef, span: Span) -> Lower<()> {
             Type::Bool => "true or false",
             Type::Int | Type::Uint => "a number",
             Type::Port => "a port number",
+            Type::Bytes => "bytes",
+            Type::Double => "a number with a fraction",
             Type::IpAddr => "an address",
+            Type::IpNet => "a network",
             Type::AbsTime | Type::RelTime => "a time in nanoseconds",
         };
         return Err(fault(
@@ -662,6 +697,10 @@ fn check_type(operator: Operator, field: &FieldRef, span: Span) -> Lower<()> {
         Operator::Less | Operator::LessEqual | Operator::Greater | Operator::GreaterEqual => number,
         Operator::BContains | Operator::BStartsWith => false,
     };
+    // What is never there needs no support to be compared.
+    if field.field.is_absent() {
+        return Ok(());
+    }
     if !supported && kind == Type::Text && operator.takes() == ast::Takes::Number {
         return Err(not_supported(
             span,

@@ -49,12 +49,16 @@ fn node(graph: &Graph, id: Id, values: &impl Values, event: EventType) -> bool {
 
 /// Whether one test holds: what `why` shows per line.
 pub fn test_holds(test: &Test, values: &impl Values, event: EventType) -> bool {
+    if let Some(number) = test.field.number_by_type(event) {
+        return number.is_some_and(|number| answer(&test.op, &Value::Number(number.into())));
+    }
     let text = |text: &'static str| Some(Value::Text(Cow::Borrowed(text.as_bytes())));
     let value = match test.field.field {
         Field::EvtType => text(event.name()),
         Field::SyscallType if event == EventType::Procexit => None,
         Field::SyscallType => text(event.name()),
         Field::EvtCategory => text(event.category().name()),
+        Field::EvtIoDir => event.direction().and_then(text),
         Field::EvtSource => text("syscall"),
         Field::EvtDir if event == EventType::Procexit => text(">"),
         Field::EvtDir => text("<"),
@@ -186,9 +190,15 @@ fn element_value(row: &[u8], at: usize, kind: Type) -> Option<Value<'_>> {
         return Some(match kind {
             Type::Bool => Value::Bool(number != 0),
             Type::Int => Value::Number((number as i64).into()),
-            Type::Uint | Type::Port | Type::AbsTime | Type::RelTime | Type::Text | Type::IpAddr => {
-                Value::Number(number.into())
-            }
+            Type::Uint
+            | Type::Port
+            | Type::AbsTime
+            | Type::RelTime
+            | Type::Double
+            | Type::Text
+            | Type::Bytes
+            | Type::IpAddr
+            | Type::IpNet => Value::Number(number.into()),
         });
     }
     let tail = u32_at(row, at + 4)? as usize;
@@ -200,7 +210,7 @@ fn element_value(row: &[u8], at: usize, kind: Type) -> Option<Value<'_>> {
         }
     };
     Some(match kind {
-        Type::IpAddr => Value::Ip(Cow::Borrowed(text)),
+        Type::IpAddr | Type::IpNet => Value::Ip(Cow::Borrowed(text)),
         _ => Value::Text(Cow::Borrowed(text)),
     })
 }

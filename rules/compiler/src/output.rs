@@ -3,7 +3,7 @@
 use crate::diagnostic::{Code, Diagnostic};
 use crate::similar::Suggestions;
 use crate::text::Text;
-use saker_rules_schema::field::{Field, FieldError, FieldRef};
+use saker_rules_schema::field::{Field, FieldError, FieldRef, Flag};
 use saker_rules_schema::manifest::OutputPart;
 
 /// No output names more fields: each costs every alert.
@@ -96,12 +96,14 @@ pub(crate) fn parse(
         };
         match field {
             Ok((field, written)) => {
-                if field.field == Field::EvtDir {
-                    found.push(Diagnostic::new(
-                        Code::Deprecated,
-                        output.span(start..at + written.len()),
-                        "field `evt.dir` is deprecated",
-                    ));
+                let span = output.span(start..at + written.len());
+                if field.field.has(Flag::FilterOnly) {
+                    let message = format!("field `{field}` is for conditions, not for outputs");
+                    found.push(Diagnostic::new(Code::Output, span, message));
+                }
+                if field.field.has(Flag::Deprecated) {
+                    let message = format!("field `{field}` is deprecated");
+                    found.push(Diagnostic::new(Code::Deprecated, span, message));
                 }
                 at += written.len();
                 if !plain.is_empty() {

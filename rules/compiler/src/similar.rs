@@ -7,24 +7,14 @@ const NAME_BYTES_MAX: usize = 64;
 /// thousands of right ones would take minutes.
 const STEPS_MAX: usize = 20_000_000;
 
-<<<<<<< HEAD
 /// "Did you mean": the candidate with the fewest typing errors, if they are few.
 pub fn similar<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    if name.len() > NAME_BYTES_MAX {
-        return None;
-    }
-    let allowed = (name.len() / 3).clamp(1, 3);
-    candidates
-        .filter(|candidate| candidate.len().abs_diff(name.len()) <= allowed)
-        .map(|candidate| (distance(name.as_bytes(), candidate.as_bytes()), candidate))
-        .filter(|(distance, _)| *distance <= allowed)
-        .min()
-        .map(|(_, candidate)| candidate)
-=======
+    Suggestions::default().similar(name, candidates)
+}
+
 /// What may still be spent on suggestions.
 pub(crate) struct Suggestions {
     steps: usize,
->>>>>>> b55a32c (Answer for any rule file within seconds)
 }
 
 impl Default for Suggestions {

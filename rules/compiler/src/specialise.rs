@@ -9,11 +9,15 @@ use saker_rules_schema::field::{Arg, Field, FieldRef};
 /// What is known of a field before any event of a type is seen.
 enum Known {
     Text(&'static str),
+    Number(i128),
     Absent,
     Nothing,
 }
 
 fn known(field: &FieldRef, event: EventType) -> Known {
+    if let Some(number) = field.number_by_type(event) {
+        return number.map_or(Known::Absent, |number| Known::Number(number.into()));
+    }
     match field.field {
         Field::EvtType => Known::Text(event.name()),
         Field::SyscallType => match event {
@@ -21,6 +25,7 @@ fn known(field: &FieldRef, event: EventType) -> Known {
             _ => Known::Text(event.name()),
         },
         Field::EvtCategory => Known::Text(event.category().name()),
+        Field::EvtIoDir => event.direction().map_or(Known::Absent, Known::Text),
         Field::EvtSource => Known::Text("syscall"),
         Field::EvtDir => match event {
             EventType::Procexit => Known::Text(">"),
@@ -55,6 +60,23 @@ fn answer(op: &Op, text: &[u8]) -> bool {
         Op::Glob(pattern) => pattern.matches(text),
         Op::Accepted(automaton) => automaton.accepts(text),
         Op::Numbers(_) | Op::Range(..) => false,
+    }
+}
+
+/// The answer of a test to a number that is known.
+fn answer_number(op: &Op, number: i128) -> bool {
+    match op {
+        Op::Exists => true,
+        Op::Numbers(values) => values.contains(&number),
+        Op::Range(min, max) => (*min..=*max).contains(&number),
+        Op::In(_)
+        | Op::Differs(_)
+        | Op::Contains(_)
+        | Op::IContains(_)
+        | Op::StartsWith(_)
+        | Op::EndsWith(_)
+        | Op::Glob(_)
+        | Op::Accepted(_) => false,
     }
 }
 
@@ -140,6 +162,7 @@ impl Specialiser {
             _ => match known(&test.field, self.event) {
                 Known::Nothing => None,
                 Known::Absent => Some(false),
+                Known::Number(number) => Some(answer_number(&test.op, number)),
                 Known::Text(text) => Some(answer(&test.op, text.as_bytes())),
             },
         };

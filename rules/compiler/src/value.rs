@@ -15,11 +15,11 @@ pub(crate) fn is_known_event(name: &str) -> bool {
 /// The least and the greatest value of a number type.
 pub(crate) fn limits(kind: Type) -> (i128, i128) {
     match kind {
-        Type::Int => (i64::MIN.into(), i64::MAX.into()),
+        Type::Int | Type::Double => (i64::MIN.into(), i64::MAX.into()),
         Type::Uint | Type::AbsTime | Type::RelTime => (0, u64::MAX.into()),
         Type::Port => (0, u16::MAX.into()),
         Type::Bool => (0, 1),
-        Type::Text | Type::IpAddr => (0, 0),
+        Type::Text | Type::Bytes | Type::IpAddr | Type::IpNet => (0, 0),
     }
 }
 
@@ -41,13 +41,6 @@ pub(crate) fn number(field: &FieldRef, value: &Value) -> Result<i128, Box<Diagno
             _ => Err(wrong("`true` or `false`")),
         };
     }
-    let what = match kind {
-        Type::Int => "a number",
-        Type::Uint => "a number of 0 or more",
-        Type::Port => "a port number",
-        Type::AbsTime | Type::RelTime => "a time in nanoseconds",
-        Type::Bool | Type::Text | Type::IpAddr => "a number",
-    };
     let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         Some(digits) if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
             i128::from_str_radix(digits, 16).ok()
@@ -56,9 +49,64 @@ pub(crate) fn number(field: &FieldRef, value: &Value) -> Result<i128, Box<Diagno
         None => text.parse().ok(),
     };
     let (min, max) = limits(kind);
-    parsed
-        .filter(|number| (min..=max).contains(number))
-        .ok_or_else(|| wrong(what))
+    let whole = parsed.filter(|number| (min..=max).contains(number));
+    let what = match kind {
+        Type::Int => "a number",
+        Type::Uint => "a number of 0 or more",
+        Type::Port => "a port number",
+        Type::AbsTime | Type::RelTime => "a time in nanoseconds",
+        // Falco reads no fractions, not even for fields that have them.
+        Type::Double => {
+            return whole.ok_or_else(|| {
+                let message =
+                    format!("`{text}` is no whole number, and `{field}` is compared with no other");
+                Box::new(Diagnostic::new(Code::Value, value.span, message))
+            });
+        }
+        Type::Bool | Type::Text | Type::Bytes | Type::IpAddr | Type::IpNet => "a number",
+    };
+    whole.ok_or_else(|| wrong(what))
+}
+
+/// Whether the value is a network, `a.b.c.d/len` or the like.
+pub(crate) fn network(value: &Value) -> Result<(), Box<Diagnostic>> {
+    let is_network = || {
+        let (address, len) = value.text.split_once('/')?;
+        let bits = match address.parse().ok()? {
+            std::net::IpAddr::V4(_) => 32,
+            std::net::IpAddr::V6(_) => 128,
+        };
+        (len.parse::<u8>().ok()? <= bits).then_some(())
+    };
+    is_network().ok_or_else(|| {
+        Box::new(
+            Diagnostic::new(
+                Code::Value,
+                value.span,
+                format!("`{}` is no network", value.text),
+            )
+            .help("write an address and the length of its prefix, for example `10.0.0.0/8`"),
+        )
+    })
+}
+
+/// Whether the value is bytes, two hexadecimal digits each.
+pub(crate) fn hexadecimal(value: &Value) -> Result<(), Box<Diagnostic>> {
+    let digits = value.text.as_bytes();
+    if !digits.is_empty()
+        && digits.len().is_multiple_of(2)
+        && digits.iter().all(u8::is_ascii_hexdigit)
+    {
+        return Ok(());
+    }
+    Err(Box::new(
+        Diagnostic::new(
+            Code::Value,
+            value.span,
+            format!("`{}` is no bytes in hexadecimal digits", value.text),
+        )
+        .help("write two digits for each byte, for example `2f746d70`"),
+    ))
 }
 
 /// The bytes of a text or an address.

@@ -126,6 +126,12 @@ pub const USES_FD: u8 = 2;
 pub const MODIFIES_STATE: u8 = 4;
 /// The event closes a descriptor.
 pub const DESTROYS_FD: u8 = 8;
+/// The event reads from a descriptor.
+pub const READS_FD: u8 = 16;
+/// The event writes to a descriptor.
+pub const WRITES_FD: u8 = 32;
+/// The call waits for something.
+pub const WAITS: u8 = 64;
 
 use Base::{Decimal, Hexadecimal, Octal};
 use ParamType::{
@@ -516,7 +522,7 @@ events! {
     Umount2 = 391, "umount2", File, [MODIFIES_STATE], [("res", Errno, Decimal, NONE), ("name", Path, Decimal, NONE), ("flags", Flags, Hexadecimal, UMOUNT2_FLAGS)];
     MemfdCreate = 405, "memfd_create", Memory, [CREATES_FD, MODIFIES_STATE], [("fd", Fd, Decimal, NONE), ("name", Text, Decimal, NONE), ("flags", Flags, Hexadecimal, MEMFD_CREATE_FLAGS)];
     InitModule = 411, "init_module", Other, [], [("res", Errno, Decimal, NONE), ("img", Bytes, Decimal, NONE), ("length", U64, Decimal, NONE), ("uargs", Text, Decimal, NONE)];
-    FinitModule = 413, "finit_module", Other, [USES_FD], [("res", Errno, Decimal, NONE), ("fd", Fd, Decimal, NONE), ("uargs", Text, Decimal, NONE), ("flags", Flags, Hexadecimal, FINIT_MODULE_FLAGS)];
+    FinitModule = 413, "finit_module", Other, [USES_FD, READS_FD], [("res", Errno, Decimal, NONE), ("fd", Fd, Decimal, NONE), ("uargs", Text, Decimal, NONE), ("flags", Flags, Hexadecimal, FINIT_MODULE_FLAGS)];
     DeleteModule = 425, "delete_module", Other, [], [("res", Errno, Decimal, NONE), ("name", Text, Decimal, NONE), ("flags", Flags, Hexadecimal, DELETE_MODULE_FLAGS)];
     Setreuid = 427, "setreuid", User, [MODIFIES_STATE], [("res", Errno, Decimal, NONE), ("ruid", Uid, Decimal, NONE), ("euid", Uid, Decimal, NONE)];
     Setregid = 429, "setregid", User, [MODIFIES_STATE], [("res", Errno, Decimal, NONE), ("rgid", Uid, Decimal, NONE), ("egid", Uid, Decimal, NONE)];
@@ -543,6 +549,15 @@ impl EventType {
             .iter()
             .copied()
             .filter(move |event| event.name() == name)
+    }
+
+    /// Where it moves bytes (`evt.io_dir`): `read` or `write`.
+    pub fn direction(self) -> Option<&'static str> {
+        match self.flags() {
+            flags if flags & WRITES_FD != 0 => Some("write"),
+            flags if flags & READS_FD != 0 => Some("read"),
+            _ => None,
+        }
     }
 
     /// Position of the parameter of that name.

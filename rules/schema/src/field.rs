@@ -1,8 +1,18 @@
 //! The field catalogue: every field a condition or an output may name.
 //!
-//! Names and types are Falco's (libs 0.25); descriptions are ours. A field is one row of the
-//! table [`for_each_field!`]; ids, look-ups, documentation and the host's extraction derive
-//! from it, so that a forgotten place does not compile.
+//! Names, types and flags are Falco's (libs 0.25); descriptions are ours. A field is one row of
+//! the table [`for_each_field!`](crate::for_each_field), or of
+//! [`for_each_absent_field!`](crate::for_each_absent_field) while nothing gives it a value; ids,
+//! look-ups, documentation and the host's extraction derive from them, so that a forgotten place
+//! does not compile.
+
+mod absent;
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::event::{EventType, READS_FD, WAITS, WRITES_FD};
 
 /// What values of a field are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,10 +29,35 @@ pub enum Type {
     Port,
     /// An IPv4 or IPv6 address (`IPADDR`): 4 or 16 bytes.
     IpAddr,
+    /// A network to hold an address against (`IPNET`); values are addresses, 4 or 16 bytes.
+    IpNet,
     /// Nanoseconds since the epoch (`ABSTIME`).
     AbsTime,
     /// Nanoseconds (`RELTIME`).
     RelTime,
+    /// Any bytes (`BYTEBUF`).
+    Bytes,
+    /// A number with a fraction (`DOUBLE`).
+    Double,
+}
+
+impl Type {
+    /// One word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Type::Text => "text",
+            Type::Bool => "bool",
+            Type::Int => "int",
+            Type::Uint => "uint",
+            Type::Port => "port",
+            Type::IpAddr => "ip",
+            Type::IpNet => "network",
+            Type::AbsTime => "abstime",
+            Type::RelTime => "reltime",
+            Type::Bytes => "bytes",
+            Type::Double => "double",
+        }
+    }
 }
 
 /// What must be known to give a field's value.
@@ -46,52 +81,104 @@ pub enum ArgKind {
     Key,
     /// A name; also written `field.NAME`.
     KeyRequired,
+    /// A number, a name or nothing; nothing means the list of all.
+    IndexOrKey,
+    /// A number or a name.
+    IndexOrKeyRequired,
+    /// Nothing, or `field.src` and `field.dst`.
+    Side,
 }
 
-/// The table of all fields. Calls `$callback! { rows }`; a row is
-/// `Variant "falco.name" Type Binding ArgKind "description";`.
+/// What else Falco says of a field (`EPF_*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Flag {
+    /// Rules should do without it.
+    Deprecated,
+    /// Not for outputs.
+    FilterOnly,
+    /// Not for conditions.
+    PrintOnly,
+    /// Made for tables that Saker does not show.
+    TableOnly,
+    /// Its values are lists.
+    List,
+    /// Not for the right side of a comparison.
+    NoRhs,
+    /// Not for transformers.
+    NoTransformer,
+}
+
+/// The table of all fields with values. Calls `$callback! { rows }`; a row is
+/// `Variant "falco.name" Type Binding ArgKind "description" Flag*;`.
 #[macro_export]
 macro_rules! for_each_field {
     ($callback:ident) => {
         $callback! {
             EvtNum "evt.num" Uint Event None "Number of the event, counted by Saker in the order of time.";
             EvtTime "evt.time" Text Event None "Time of day with nanoseconds, UTC.";
+            EvtTimeS "evt.time.s" Text Event None "Time of day in whole seconds, UTC.";
             EvtTimeIso8601 "evt.time.iso8601" Text Event None "Date and time with nanoseconds, UTC, as ISO 8601.";
+            EvtDatetime "evt.datetime" Text Event None "Date and time with nanoseconds, UTC.";
+            EvtDatetimeS "evt.datetime.s" Text Event None "Date and time in whole seconds, UTC.";
             EvtRawtime "evt.rawtime" AbsTime Event None "Time in nanoseconds since the epoch.";
+            EvtRawtimeS "evt.rawtime.s" AbsTime Event None "Whole seconds since the epoch.";
+            EvtRawtimeNs "evt.rawtime.ns" AbsTime Event None "Nanoseconds since the last whole second.";
             EvtType "evt.type" Text Event None "Name of the event type, for example `openat`.";
+            EvtTypeIs "evt.type.is" Uint Event KeyRequired "1 for events of the type named, 0 for all others.";
             SyscallType "syscall.type" Text Event None "Name of the system call; absent for events that are none.";
             EvtCategory "evt.category" Text Event None "Group of the event type, for example `file` or `net`.";
             EvtCpu "evt.cpu" Int Event None "CPU on which the event happened.";
-            EvtDir "evt.dir" Text Event None "Direction: `<` for every event but `procexit`. Deprecated by Falco.";
+            EvtDir "evt.dir" Text Event None "Direction: `<` for every event but `procexit`." Deprecated;
             EvtArgs "evt.args" Text Event None "All parameters as `name=value`, separated by blanks.";
+            EvtInfo "evt.info" Text Event None "The same as `evt.args`.";
             EvtArg "evt.arg" Text Event KeyRequired "One parameter as text; flags are spelled out.";
             EvtRes "evt.res" Text Event None "`SUCCESS` or the name of the error, for example `ENOENT`.";
             EvtRawres "evt.rawres" Int Event None "What the call returned; negative: minus the error number.";
             EvtFailed "evt.failed" Bool Event None "Whether the call returned an error.";
+            EvtIsIo "evt.is_io" Bool Event None "Whether events of this type read or write a descriptor.";
+            EvtIsIoRead "evt.is_io_read" Bool Event None "Whether events of this type read a descriptor.";
+            EvtIsIoWrite "evt.is_io_write" Bool Event None "Whether events of this type write a descriptor.";
+            EvtIoDir "evt.io_dir" Text Event None "`read` or `write`, for events of types that do.";
+            EvtIsWait "evt.is_wait" Bool Event None "Whether calls of this type wait for something, as `poll` does.";
+            EvtIsAsync "evt.is_async" Bool Event None "Whether the event comes from outside of the stream of calls; never.";
+            EvtCount "evt.count" Uint Event None "1 for every event.";
+            EvtCountExit "evt.count.exit" Uint Event None "1 for every event but `procexit`.";
+            EvtCountError "evt.count.error" Uint Event None "1 for calls that failed.";
+            EvtCountErrorFile "evt.count.error.file" Uint Event None "1 for calls on files that failed.";
+            EvtCountErrorNet "evt.count.error.net" Uint Event None "1 for calls on sockets that failed.";
+            EvtCountErrorMemory "evt.count.error.memory" Uint Event None "1 for calls of the category `memory` that failed.";
+            EvtCountErrorOther "evt.count.error.other" Uint Event None "1 for the other calls that failed.";
             EvtIsOpenRead "evt.is_open_read" Bool Event None "Whether a file was opened for reading.";
             EvtIsOpenWrite "evt.is_open_write" Bool Event None "Whether a file was opened for writing.";
             EvtIsOpenExec "evt.is_open_exec" Bool Event None "Whether a file was created with an execute bit.";
             EvtIsOpenCreate "evt.is_open_create" Bool Event None "Whether the call created the file it opened.";
+            EvtAbspath "evt.abspath" Text Event Side "Path of a call that takes a directory as well, made absolute; `.src` and `.dst` choose where there are two.";
             EvtSource "evt.source" Text Event None "Where events of this kind come from; `syscall`.";
             EvtHostname "evt.hostname" Text Event None "Name of the host.";
 
             FdNum "fd.num" Int Event None "Number of the descriptor the event is about.";
+            FdUid "fd.uid" Text Event None "Thread id and number of the descriptor, written one behind the other.";
             FdType "fd.type" Text Event None "Kind of the descriptor, for example `file`, `ipv4` or `unix`.";
             FdTypechar "fd.typechar" Text Event None "Kind of the descriptor as one character.";
             FdName "fd.name" Text Event None "Path of the file, resolved by the kernel where it was opened, or the connection as `client->server`.";
             FdDirectory "fd.directory" Text Event None "Directory of a file's path.";
             FdFilename "fd.filename" Text Event None "Last part of a file's path.";
             FdNameraw "fd.nameraw" Text Event None "Path as the program gave it.";
-            FdIp "fd.ip" IpAddr Event None "Client or server address.";
+            FdIp "fd.ip" IpAddr Event None "Client or server address." FilterOnly NoRhs NoTransformer;
             FdCip "fd.cip" IpAddr Event None "Client's address.";
             FdSip "fd.sip" IpAddr Event None "Server's address.";
             FdLip "fd.lip" IpAddr Event None "Local address.";
             FdRip "fd.rip" IpAddr Event None "Remote address.";
-            FdPort "fd.port" Port Event None "Client or server port.";
+            FdPort "fd.port" Port Event None "Client or server port." FilterOnly NoRhs NoTransformer;
             FdCport "fd.cport" Port Event None "Client's port.";
             FdSport "fd.sport" Port Event None "Server's port.";
             FdLport "fd.lport" Port Event None "Local port.";
             FdRport "fd.rport" Port Event None "Remote port.";
+            FdNet "fd.net" IpNet Event None "Network of the client or the server." FilterOnly NoRhs NoTransformer;
+            FdCnet "fd.cnet" IpNet Event None "Network of the client." FilterOnly NoRhs NoTransformer;
+            FdSnet "fd.snet" IpNet Event None "Network of the server." FilterOnly NoRhs NoTransformer;
+            FdLnet "fd.lnet" IpNet Event None "Network of the local end." FilterOnly NoRhs NoTransformer;
+            FdRnet "fd.rnet" IpNet Event None "Network of the remote end." FilterOnly NoRhs NoTransformer;
             FdL4proto "fd.l4proto" Text Event None "Transport protocol: `tcp`, `udp`, `icmp` or `raw`.";
             FdSockfamily "fd.sockfamily" Text Event None "Family of the socket: `ip` or `unix`.";
             FdIsServer "fd.is_server" Bool Event None "Whether the process is the server of this connection.";
@@ -112,33 +199,38 @@ macro_rules! for_each_field {
 
             ProcExe "proc.exe" Text Process None "First argument of the program (`argv[0]`).";
             ProcPexe "proc.pexe" Text Process None "`proc.exe` of the parent.";
-            ProcAexe "proc.aexe" Text Process Index "`proc.exe` of the ancestor of that level (1 = parent), or of any.";
+            ProcAexe "proc.aexe" Text Process Index "`proc.exe` of the ancestor of that level (1 = parent), or of any." NoRhs NoTransformer;
             ProcExepath "proc.exepath" Text Process None "Path of the executable file.";
             ProcPexepath "proc.pexepath" Text Process None "`proc.exepath` of the parent.";
-            ProcAexepath "proc.aexepath" Text Process Index "`proc.exepath` of the ancestor of that level, or of any.";
+            ProcAexepath "proc.aexepath" Text Process Index "`proc.exepath` of the ancestor of that level, or of any." NoRhs NoTransformer;
             ProcName "proc.name" Text Process None "Name of the process (the kernel's `comm`).";
             ProcPname "proc.pname" Text Process None "Name of the parent.";
-            ProcAname "proc.aname" Text Process Index "Name of the ancestor of that level, or of any.";
+            ProcAname "proc.aname" Text Process Index "Name of the ancestor of that level, or of any." NoRhs NoTransformer;
             ProcArgs "proc.args" Text Process Index "Arguments without the first, separated by blanks; with a number, that one (0 is the first after `argv[0]`).";
             ProcCmdline "proc.cmdline" Text Process None "`proc.name` and the arguments.";
             ProcPcmdline "proc.pcmdline" Text Process None "`proc.cmdline` of the parent.";
-            ProcAcmdline "proc.acmdline" Text Process Index "`proc.cmdline` of the ancestor of that level, or of any.";
+            ProcAcmdline "proc.acmdline" Text Process Index "`proc.cmdline` of the ancestor of that level, or of any." NoRhs NoTransformer;
             ProcCmdnargs "proc.cmdnargs" Uint Process None "Number of arguments without the first.";
             ProcCmdlenargs "proc.cmdlenargs" Uint Process None "Characters in the arguments without the first, blanks not counted.";
             ProcExeline "proc.exeline" Text Process None "`proc.exe` and the arguments.";
             ProcEnv "proc.env" Text Process Key "Environment as `NAME=value` separated by blanks; with a name, its value.";
+            ProcAenv "proc.aenv" Text Process IndexOrKey "`proc.env` of the ancestor of that level, or of any; with a name, its value in the nearest ancestor that has it." NoRhs NoTransformer;
             ProcCwd "proc.cwd" Text Process None "Current directory, ended by a slash.";
             ProcLoginshellid "proc.loginshellid" Int Process None "Process id of the oldest shell among the ancestors.";
             ProcTty "proc.tty" Uint Process None "Device number of the controlling terminal, 0 if none.";
             ProcPid "proc.pid" Int Process None "Process id.";
             ProcPpid "proc.ppid" Int Process None "Process id of the parent.";
-            ProcApid "proc.apid" Int Process Index "Process id of the ancestor of that level, or of any.";
+            ProcApid "proc.apid" Int Process Index "Process id of the ancestor of that level, or of any." NoRhs NoTransformer;
             ProcVpid "proc.vpid" Int Process None "Process id in the process's own pid namespace.";
             ProcPvpid "proc.pvpid" Int Process None "Parent's process id in its own pid namespace.";
             ProcSid "proc.sid" Int Process None "Session id, in the process's own pid namespace.";
             ProcSname "proc.sname" Text Process None "Name of the session's leader, or of the oldest ancestor in the session.";
             ProcSidExe "proc.sid.exe" Text Process None "`proc.exe` of the session's leader.";
             ProcSidExepath "proc.sid.exepath" Text Process None "`proc.exepath` of the session's leader.";
+            ProcPgid "proc.pgid" Int Process None "Process group, in the initial pid namespace.";
+            ProcPgidName "proc.pgid.name" Text Process None "Name of that group's leader.";
+            ProcPgidExe "proc.pgid.exe" Text Process None "`proc.exe` of that group's leader.";
+            ProcPgidExepath "proc.pgid.exepath" Text Process None "`proc.exepath` of that group's leader.";
             ProcVpgid "proc.vpgid" Int Process None "Process group, in the process's own pid namespace.";
             ProcVpgidName "proc.vpgid.name" Text Process None "Name of the process group's leader.";
             ProcVpgidExe "proc.vpgid.exe" Text Process None "`proc.exe` of the process group's leader.";
@@ -153,9 +245,16 @@ macro_rules! for_each_field {
             ProcIsExeFromMemfd "proc.is_exe_from_memfd" Bool Process None "Whether the executable is an anonymous memory file.";
             ProcIsSidLeader "proc.is_sid_leader" Bool Process None "Whether the process leads its session.";
             ProcIsVpgidLeader "proc.is_vpgid_leader" Bool Process None "Whether the process leads its process group.";
+            ProcIsPgidLeader "proc.is_pgid_leader" Bool Process None "Whether the process leads its group, as the initial pid namespace numbers it.";
             ProcExeIno "proc.exe_ino" Int Process None "Inode number of the executable.";
             ProcExeInoCtime "proc.exe_ino.ctime" AbsTime Process None "When the executable's inode last changed.";
             ProcExeInoMtime "proc.exe_ino.mtime" AbsTime Process None "When the executable's content last changed.";
+            ProcExeInoCtimeDurationProcStart "proc.exe_ino.ctime_duration_proc_start" AbsTime Process None "Nanoseconds from the last change of the executable's inode to the start of the process.";
+            ProcExeInoCtimeDurationPidnsStart "proc.exe_ino.ctime_duration_pidns_start" AbsTime Process None "Nanoseconds from the start of the pid namespace to the last change of the executable's inode, if it came later.";
+            ProcPidnsInitStartTs "proc.pidns_init_start_ts" Uint Process None "When the first process of the pid namespace started, in nanoseconds since the epoch.";
+            ProcFdlimit "proc.fdlimit" Int Process None "How many descriptors the process may have.";
+            ProcVmsize "proc.vmsize" Uint Process None "Virtual memory in kB, as of the last exec or fork.";
+            ProcVmrss "proc.vmrss" Uint Process None "Resident memory in kB, as of the last exec or fork.";
             ProcStdinType "proc.stdin.type" Text Event None "Kind of descriptor 0.";
             ProcStdoutType "proc.stdout.type" Text Event None "Kind of descriptor 1.";
             ProcStderrType "proc.stderr.type" Text Event None "Kind of descriptor 2.";
@@ -169,6 +268,11 @@ macro_rules! for_each_field {
             ThreadTid "thread.tid" Int Event None "Thread id.";
             ThreadIsmain "thread.ismain" Bool Event None "Whether the thread is its process's first.";
             ThreadVtid "thread.vtid" Int Event None "Thread id in its own pid namespace.";
+            ThreadNametid "thread.nametid" Text Event None "Name of the process and thread id, written one behind the other." TableOnly;
+            ThreadVmsize "thread.vmsize" Uint Event None "`proc.vmsize` for the first thread, 0 for others.";
+            ThreadVmrss "thread.vmrss" Uint Event None "`proc.vmrss` for the first thread, 0 for others.";
+            ThreadVmsizeB "thread.vmsize.b" Uint Event None "`thread.vmsize` in bytes." TableOnly;
+            ThreadVmrssB "thread.vmrss.b" Uint Event None "`thread.vmrss` in bytes." TableOnly;
 
             UserUid "user.uid" Uint Process None "Effective user id.";
             UserName "user.name" Text Process None "Name of that user.";
@@ -182,12 +286,22 @@ macro_rules! for_each_field {
             ContainerId "container.id" Text Process None "First 12 characters of the container's id; `host` outside of containers.";
             ContainerFullId "container.full_id" Text Process None "The container's whole id.";
             ContainerName "container.name" Text Process None "Name of the container; `host` outside of containers.";
+            ContainerType "container.type" Text Process None "`host` outside of containers; inside, absent yet.";
         }
     };
 }
 
 macro_rules! define {
-    ($($name:ident $text:literal $kind:ident $binding:ident $arg:ident $doc:literal;)*) => {
+    (
+        {$($name:ident $text:literal $kind:ident $binding:ident $arg:ident $doc:literal $($flag:ident)*;)*}
+        $($absent:ident $absent_text:literal $absent_kind:ident $absent_arg:ident $absent_doc:literal $($absent_flag:ident)*;)*
+    ) => {
+        define! {@
+            $($name $text $kind $binding $arg $doc [$($flag)*];)*
+            $($absent $absent_text $absent_kind Event $absent_arg $absent_doc [$($absent_flag)*];)*
+        }
+    };
+    (@ $($name:ident $text:literal $kind:ident $binding:ident $arg:ident $doc:literal [$($flag:ident)*];)*) => {
         /// A field of the catalogue. Its number is the id used in rows' manifests.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u16)]
@@ -217,10 +331,17 @@ macro_rules! define {
             pub fn description(self) -> &'static str {
                 match self { $(Field::$name => $doc,)* }
             }
+            /// What else is to be known of it.
+            pub fn flags(self) -> &'static [Flag] {
+                match self { $(Field::$name => &[$(Flag::$flag,)*],)* }
+            }
         }
     };
 }
-for_each_field!(define);
+macro_rules! define_all {
+    ($($rows:tt)*) => { crate::for_each_absent_field!({$($rows)*} define!); };
+}
+for_each_field!(define_all);
 
 impl Field {
     /// The field of that name, without argument.
@@ -229,6 +350,32 @@ impl Field {
             .iter()
             .copied()
             .find(|field| field.name() == name)
+    }
+
+    /// Every field by group, both in order: `evt`, `proc` and so on.
+    pub fn by_group() -> Vec<(&'static str, Vec<Field>)> {
+        let mut groups: Vec<(&str, Vec<Field>)> = Vec::new();
+        for field in Field::ALL {
+            let name = field.name().split('.').next().unwrap_or_default();
+            match groups.iter_mut().find(|(group, _)| *group == name) {
+                Some((_, fields)) => fields.push(*field),
+                None => groups.push((name, Vec::from([*field]))),
+            }
+        }
+        groups
+    }
+
+    /// Its name and, if it takes one, its argument.
+    pub fn usage(self) -> String {
+        let name = self.name();
+        match self.arg() {
+            ArgKind::None => name.into(),
+            ArgKind::Index => format!("{name}[n]"),
+            ArgKind::Key => format!("{name}[NAME]"),
+            ArgKind::KeyRequired => format!("{name}.NAME"),
+            ArgKind::IndexOrKey | ArgKind::IndexOrKeyRequired => format!("{name}[n or NAME]"),
+            ArgKind::Side => format!("{name} (.src, .dst)"),
+        }
     }
 
     /// The field with that id.
@@ -241,12 +388,23 @@ impl Field {
         self as u16
     }
 
+    /// Whether nothing gives the field a value yet: a test of it is always false.
+    pub fn is_absent(self) -> bool {
+        matches!(self, crate::absent_field!())
+    }
+
+    /// Whether Falco says that of it.
+    pub fn has(self, flag: Flag) -> bool {
+        self.flags().contains(&flag)
+    }
+
     /// For a field that stands for both ends of a connection: the client's and the server's.
     /// A comparison with it holds if it holds for either (`!=`: for both).
     pub fn both_ends(self) -> Option<(Field, Field)> {
         match self {
             Field::FdIp => Some((Field::FdCip, Field::FdSip)),
             Field::FdPort => Some((Field::FdCport, Field::FdSport)),
+            Field::FdNet => Some((Field::FdCnet, Field::FdSnet)),
             _ => None,
         }
     }
@@ -266,6 +424,7 @@ impl Field {
                 | Field::ProcAname
                 | Field::ProcAcmdline
                 | Field::ProcApid
+                | Field::ProcAenv
         )
     }
 }
@@ -279,7 +438,7 @@ pub enum Arg {
     /// A number.
     Index(u32),
     /// A name.
-    Key(alloc::string::String),
+    Key(String),
 }
 
 /// A field with its argument: what a condition or an output names.
@@ -320,11 +479,18 @@ impl FieldRef {
         }
         let (prefix, key) = name.rsplit_once('.').ok_or(FieldError::Unknown)?;
         match Field::by_name(prefix) {
-            Some(field) if field.arg() == ArgKind::KeyRequired && bracket.is_none() => {
-                Ok(FieldRef {
-                    field,
-                    arg: field.read_arg(Some(key))?,
-                })
+            Some(field)
+                if matches!(field.arg(), ArgKind::KeyRequired | ArgKind::Side)
+                    && bracket.is_none() =>
+            {
+                // What follows a side's dot is a name of its own to whoever mistypes it.
+                let arg = field
+                    .read_arg(Some(key))
+                    .map_err(|error| match field.arg() {
+                        ArgKind::Side => FieldError::Unknown,
+                        _ => error,
+                    })?;
+                Ok(FieldRef { field, arg })
             }
             _ => Err(FieldError::Unknown),
         }
@@ -334,6 +500,30 @@ impl FieldRef {
     pub fn is_list(&self) -> bool {
         self.field.is_list(&self.arg)
     }
+
+    /// The number that is the field's value in every event of that type, where the type
+    /// decides it; `Some(None)` if it decides that there is none.
+    pub fn number_by_type(&self, event: EventType) -> Option<Option<u64>> {
+        let has = |flags: u8| Some(Some(u64::from(event.flags() & flags != 0)));
+        match self.field {
+            Field::EvtTypeIs => {
+                let name = match &self.arg {
+                    Arg::Key(name) => name.as_str(),
+                    Arg::None | Arg::Index(_) => "",
+                };
+                Some(Some(u64::from(event.name() == name)))
+            }
+            Field::EvtIsIo => has(READS_FD | WRITES_FD),
+            Field::EvtIsIoRead => has(READS_FD),
+            Field::EvtIsIoWrite => has(WRITES_FD),
+            Field::EvtIsWait => has(WAITS),
+            Field::EvtIsAsync => Some(Some(0)),
+            Field::EvtCount => Some(Some(1)),
+            // For Falco the end of a process is no exit of a call.
+            Field::EvtCountExit => Some((event != EventType::Procexit).then_some(1)),
+            _ => None,
+        }
+    }
 }
 
 impl core::fmt::Display for FieldRef {
@@ -341,7 +531,7 @@ impl core::fmt::Display for FieldRef {
         match &self.arg {
             Arg::None => f.write_str(self.field.name()),
             Arg::Index(index) => write!(f, "{}[{index}]", self.field.name()),
-            Arg::Key(key) if self.field.arg() == ArgKind::KeyRequired => {
+            Arg::Key(key) if matches!(self.field.arg(), ArgKind::KeyRequired | ArgKind::Side) => {
                 write!(f, "{}.{key}", self.field.name())
             }
             Arg::Key(key) => write!(f, "{}[{key}]", self.field.name()),
@@ -364,19 +554,29 @@ impl Field {
     fn read_arg(self, arg: Option<&str>) -> Result<Arg, FieldError> {
         let Some(arg) = arg else {
             return match self.arg() {
-                ArgKind::KeyRequired => Err(FieldError::ArgumentMissing),
-                ArgKind::None | ArgKind::Index | ArgKind::Key => Ok(Arg::None),
+                ArgKind::KeyRequired | ArgKind::IndexOrKeyRequired => {
+                    Err(FieldError::ArgumentMissing)
+                }
+                ArgKind::None
+                | ArgKind::Index
+                | ArgKind::Key
+                | ArgKind::IndexOrKey
+                | ArgKind::Side => Ok(Arg::None),
             };
+        };
+        // Level 0 is the process itself, which Falco allows.
+        let index = arg.parse().map(Arg::Index);
+        let key = || match arg {
+            "" => Err(FieldError::Argument),
+            name => Ok(Arg::Key(name.into())),
         };
         match self.arg() {
             ArgKind::None => Err(FieldError::Argument),
-            ArgKind::Index => {
-                let index = arg.parse().map_err(|_| FieldError::Argument)?;
-                // Level 0 is the process itself, which Falco allows.
-                Ok(Arg::Index(index))
-            }
-            ArgKind::Key | ArgKind::KeyRequired if arg.is_empty() => Err(FieldError::Argument),
-            ArgKind::Key | ArgKind::KeyRequired => Ok(Arg::Key(arg.into())),
+            ArgKind::Index => index.map_err(|_| FieldError::Argument),
+            ArgKind::Key | ArgKind::KeyRequired => key(),
+            ArgKind::IndexOrKey | ArgKind::IndexOrKeyRequired => index.or_else(|_| key()),
+            ArgKind::Side if matches!(arg, "src" | "dst") => key(),
+            ArgKind::Side => Err(FieldError::Argument),
         }
     }
 }

@@ -594,9 +594,12 @@ fn range(sink: &mut InstructionSink<'_>, kind: Type, min: i128, max: i128, place
         | Type::Port
         | Type::AbsTime
         | Type::RelTime
+        | Type::Double
         | Type::Bool
         | Type::Text
-        | Type::IpAddr => false,
+        | Type::Bytes
+        | Type::IpAddr
+        | Type::IpNet => false,
     };
     let (least, greatest) = match signed {
         true => (i64::MIN.into(), i64::MAX.into()),

@@ -291,15 +291,18 @@ pub fn facts(pairs: &[(&str, &str)]) -> Facts {
         .map(|(name, text)| {
             let field = FieldRef::parse(name).unwrap_or_else(|_| panic!("{name}"));
             let one = |text: &str| match field.field.kind() {
-                Type::Text => Value::Text(text.as_bytes().to_vec().into()),
-                Type::IpAddr => Value::Ip(match text.parse().unwrap() {
+                Type::Text | Type::Bytes => Value::Text(text.as_bytes().to_vec().into()),
+                Type::IpAddr | Type::IpNet => Value::Ip(match text.parse().unwrap() {
                     std::net::IpAddr::V4(ip) => ip.octets().to_vec().into(),
                     std::net::IpAddr::V6(ip) => ip.octets().to_vec().into(),
                 }),
                 Type::Bool => Value::Bool(text == "true"),
-                Type::Int | Type::Uint | Type::Port | Type::AbsTime | Type::RelTime => {
-                    Value::Number(text.parse().unwrap())
-                }
+                Type::Int
+                | Type::Uint
+                | Type::Port
+                | Type::AbsTime
+                | Type::RelTime
+                | Type::Double => Value::Number(text.parse().unwrap()),
             };
             let value = match field.is_list() {
                 true => Value::List(text.split('|').map(one).collect()),
