@@ -153,6 +153,17 @@ fn fields_and_events_are_listed_for_people_and_for_programs() {
     for name in ["proc.aname[n]", "evt.arg.NAME", "fd.name", "container.id"] {
         assert!(fields.contains(name), "{name}");
     }
+    let some = stdout(&run(&["list", "fields", "proc.n"]));
+    let names: Vec<_> = some.lines().map(|line| line.split(' ').next()).collect();
+    assert!(names.contains(&Some("proc.name")), "{some}");
+    assert!(
+        names
+            .iter()
+            .flatten()
+            .all(|name| name.starts_with("proc.n")),
+        "{some}"
+    );
+    assert!(some.contains("(not yet)"), "{some}");
     for line in stdout(&run(&["list", "fields", "--json"])).lines() {
         let field: serde_json::Value = serde_json::from_str(line).expect("JSON");
         assert!(

@@ -9,6 +9,8 @@ use std::fmt::Write;
 pub(crate) struct Args {
     /// What to list
     what: What,
+    /// Only those whose names begin so
+    prefix: Option<String>,
     /// Print JSON lines
     #[arg(long)]
     json: bool,
@@ -23,11 +25,23 @@ enum What {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    let begins = |name: &str| name.starts_with(args.prefix.as_deref().unwrap_or_default());
+    let fields = Field::by_group()
+        .into_iter()
+        .map(|(_, fields)| fields.into_iter().filter(|field| begins(field.name())))
+        .map(Vec::from_iter)
+        .filter(|fields| !fields.is_empty())
+        .collect::<Vec<_>>();
+    let events = EventType::ALL
+        .iter()
+        .copied()
+        .filter(|event| begins(event.name()))
+        .collect::<Vec<_>>();
     print(&match (args.what, args.json) {
-        (What::Fields, false) => fields(),
-        (What::Fields, true) => lines(Field::ALL.iter().map(|field| field_json(*field))),
-        (What::Events, false) => events(),
-        (What::Events, true) => lines(EventType::ALL.iter().map(|event| event_json(*event))),
+        (What::Fields, false) => show_fields(&fields),
+        (What::Fields, true) => lines(fields.into_iter().flatten().map(field_json)),
+        (What::Events, false) => show_events(&events),
+        (What::Events, true) => lines(events.into_iter().map(event_json)),
     })
 }
 
@@ -35,19 +49,21 @@ fn lines(values: impl Iterator<Item = serde_json::Value>) -> String {
     values.map(|value| format!("{value}\n")).collect()
 }
 
-fn fields() -> String {
+fn show_fields(groups: &[Vec<Field>]) -> String {
     let mut out = String::new();
-    let mut class = "";
-    for field in Field::ALL {
-        let begins = field.name().split('.').next().unwrap_or_default();
-        if begins != class {
-            if !class.is_empty() {
-                out.push('\n');
-            }
-            class = begins;
+    for (index, fields) in groups.iter().enumerate() {
+        if index > 0 {
+            out.push('\n');
         }
-        let (name, kind) = (field.usage(), field.kind().name());
-        let _ = writeln!(out, "{name:<26} {kind:<8} {}", field.description());
+        for field in fields {
+            let (usage, kind) = (field.usage(), field.kind().name());
+            let absent = match field.is_absent() {
+                true => "(not yet) ",
+                false => "",
+            };
+            // Writing to a String does not fail.
+            let _ = writeln!(out, "{usage:<26} {kind:<8} {absent}{}", field.description());
+        }
     }
     out
 }
@@ -66,12 +82,13 @@ fn field_json(field: Field) -> serde_json::Value {
             ArgKind::Side => "src or dst",
         },
         "description": field.description(),
+        "absent": field.is_absent(),
     })
 }
 
-fn events() -> String {
+fn show_events(events: &[EventType]) -> String {
     let mut out = String::new();
-    for event in EventType::ALL {
+    for event in events {
         let params: Vec<_> = event.params().iter().map(|param| param.name).collect();
         let _ = writeln!(
             out,
@@ -99,4 +116,17 @@ fn event_json(event: EventType) -> serde_json::Value {
         "category": event.category().name(),
         "params": params,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_without_values_are_marked() {
+        let shown = show_fields(&[vec![Field::ProcName, Field::ProcNthreads]]);
+        let lines: Vec<&str> = shown.lines().collect();
+        assert!(!lines[0].contains("(not yet)"), "{shown}");
+        assert!(lines[1].contains("(not yet)"), "{shown}");
+    }
 }
