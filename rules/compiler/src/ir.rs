@@ -82,10 +82,66 @@ pub enum Op {
     Glob(Pattern),
     /// Whether the automaton accepts the whole text.
     Accepted(Automaton),
+    /// Whether the address lies in one of these networks (sorted, no duplicates).
+    Networks(Vec<Network>),
     /// Whether the number is one of these (sorted, no duplicates).
     Numbers(Vec<i128>),
     /// Whether the number lies in this range, both ends included.
     Range(i128, i128),
+}
+
+/// A network: an address of 4 or 16 bytes, and how many of its bits count.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Network {
+    address: Vec<u8>,
+    bits: u8,
+}
+
+impl Network {
+    /// The network with that address in it; `None` for more bits than it has.
+    pub(crate) fn new(address: std::net::IpAddr, bits: u8) -> Option<Network> {
+        let mut address = match address {
+            std::net::IpAddr::V4(address) => address.octets().to_vec(),
+            std::net::IpAddr::V6(address) => address.octets().to_vec(),
+        };
+        if usize::from(bits) > address.len() * 8 {
+            return None;
+        }
+        let mask = mask(bits, address.len());
+        for (byte, mask) in address.iter_mut().zip(&mask) {
+            *byte &= mask;
+        }
+        Some(Network { address, bits })
+    }
+
+    /// Whether the address, of as many bytes, lies in it.
+    pub fn contains(&self, address: &[u8]) -> bool {
+        let mask = self.mask();
+        address.len() == mask.len()
+            && (address.iter().zip(&mask))
+                .zip(&self.address)
+                .all(|((byte, mask), own)| byte & mask == *own)
+    }
+
+    /// Its address, the bits that do not count being 0.
+    pub(crate) fn address(&self) -> &[u8] {
+        &self.address
+    }
+
+    /// The bits that count.
+    pub(crate) fn mask(&self) -> Vec<u8> {
+        mask(self.bits, self.address.len())
+    }
+}
+
+fn mask(bits: u8, bytes: usize) -> Vec<u8> {
+    (0..bytes)
+        .map(|byte| match usize::from(bits).saturating_sub(byte * 8) {
+            0 => 0,
+            left @ 1..8 => u8::MAX << (8 - left),
+            _ => u8::MAX,
+        })
+        .collect()
 }
 
 /// A glob pattern, taken apart.
@@ -120,7 +176,8 @@ impl Op {
             | Op::StartsWith(_)
             | Op::EndsWith(_)
             | Op::Glob(_)
-            | Op::Accepted(_) => true,
+            | Op::Accepted(_)
+            | Op::Networks(_) => true,
         }
     }
 }
@@ -227,6 +284,7 @@ impl Graph {
         match &op {
             Op::In(values) if values.is_empty() => return Id::FALSE,
             Op::Numbers(values) if values.is_empty() => return Id::FALSE,
+            Op::Networks(networks) if networks.is_empty() => return Id::FALSE,
             Op::Range(min, max) if min > max => return Id::FALSE,
             Op::Contains(part)
             | Op::IContains(part)
@@ -249,7 +307,8 @@ impl Graph {
             | Op::Exists
             | Op::Differs(_)
             | Op::Glob(_)
-            | Op::Accepted(_) => {}
+            | Op::Accepted(_)
+            | Op::Networks(_) => {}
         }
         self.add(Node::Test(Test { field, op }))
     }
@@ -448,6 +507,13 @@ impl fmt::Display for Test {
             Op::EndsWith(value) => write!(f, "{field} endswith {}", text(value)),
             Op::Glob(pattern) => write!(f, "{field} glob {pattern}"),
             Op::Accepted(automaton) => write!(f, "{field} {automaton}"),
+            Op::Networks(networks) => {
+                let networks: Vec<String> = networks
+                    .iter()
+                    .map(|network| format!("{}/{}", address(&network.address), network.bits))
+                    .collect();
+                write!(f, "{field} in ({})", networks.join(", "))
+            }
             Op::Numbers(values) => match values.as_slice() {
                 [0] if self.field.field.kind() == Type::Bool => write!(f, "{field} = false"),
                 [1] if self.field.field.kind() == Type::Bool => write!(f, "{field} = true"),

@@ -434,16 +434,14 @@ impl Lowering<'_> {
             return Ok(self.graph.test(field.clone(), Op::Exists));
         }
         if field.field.kind() == Type::IpNet {
+            let mut networks = Vec::new();
             for value in values {
-                value::network(value)?;
+                networks.push(value::network(field, value)?);
             }
-            return match values.first() {
-                Some(value) => Err(not_supported(
-                    value.span,
-                    "comparing with a network".to_string(),
-                )),
-                None => Ok(Id::FALSE),
-            };
+            networks.sort_unstable();
+            networks.dedup();
+            let inside = self.graph.test(field.clone(), Op::Networks(networks));
+            return Ok(self.unless(field, inside, negative));
         }
         if is_string(field.field.kind()) {
             return self.compare_text(field, operator, values, negative);

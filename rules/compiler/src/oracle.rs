@@ -84,6 +84,7 @@ fn answer(op: &Op, value: &Value<'_>) -> bool {
             Op::EndsWith(part) => text.ends_with(part),
             Op::Glob(pattern) => pattern.matches(text),
             Op::Accepted(automaton) => automaton.accepts(text),
+            Op::Networks(networks) => networks.iter().any(|network| network.contains(text)),
             Op::Numbers(_) | Op::Range(..) => false,
         },
         Value::Number(_) | Value::Bool(_) => {
@@ -103,7 +104,8 @@ fn answer(op: &Op, value: &Value<'_>) -> bool {
                 | Op::StartsWith(_)
                 | Op::EndsWith(_)
                 | Op::Glob(_)
-                | Op::Accepted(_) => false,
+                | Op::Accepted(_)
+                | Op::Networks(_) => false,
             }
         }
         // A list in a list does not occur.

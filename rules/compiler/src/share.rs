@@ -61,6 +61,7 @@ impl<'a> Costs<'a> {
                     Op::StartsWith(_) | Op::EndsWith(_) => 9,
                     Op::Contains(_) => 60,
                     Op::IContains(_) => 100,
+                    Op::Networks(networks) => 4 + 4 * networks.len().min(100) as u32,
                     Op::Accepted(_) => 80,
                     Op::Glob(_) => 150,
                 };

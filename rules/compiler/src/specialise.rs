@@ -59,6 +59,7 @@ fn answer(op: &Op, text: &[u8]) -> bool {
         Op::EndsWith(part) => text.ends_with(part),
         Op::Glob(pattern) => pattern.matches(text),
         Op::Accepted(automaton) => automaton.accepts(text),
+        Op::Networks(networks) => networks.iter().any(|network| network.contains(text)),
         Op::Numbers(_) | Op::Range(..) => false,
     }
 }
@@ -76,7 +77,8 @@ fn answer_number(op: &Op, number: i128) -> bool {
         | Op::StartsWith(_)
         | Op::EndsWith(_)
         | Op::Glob(_)
-        | Op::Accepted(_) => false,
+        | Op::Accepted(_)
+        | Op::Networks(_) => false,
     }
 }
 
@@ -97,7 +99,8 @@ fn number_answer(op: &Op) -> Option<bool> {
         | Op::StartsWith(_)
         | Op::EndsWith(_)
         | Op::Glob(_)
-        | Op::Accepted(_) => None,
+        | Op::Accepted(_)
+        | Op::Networks(_) => None,
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::ast::Value;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::falco_events;
+use crate::ir::Network;
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::{FieldRef, Type};
 use saker_rules_schema::row::STRING_BYTES_MAX;
@@ -68,28 +69,6 @@ pub(crate) fn number(field: &FieldRef, value: &Value) -> Result<i128, Box<Diagno
     whole.ok_or_else(|| wrong(what))
 }
 
-/// Whether the value is a network, `a.b.c.d/len` or the like.
-pub(crate) fn network(value: &Value) -> Result<(), Box<Diagnostic>> {
-    let is_network = || {
-        let (address, len) = value.text.split_once('/')?;
-        let bits = match address.parse().ok()? {
-            std::net::IpAddr::V4(_) => 32,
-            std::net::IpAddr::V6(_) => 128,
-        };
-        (len.parse::<u8>().ok()? <= bits).then_some(())
-    };
-    is_network().ok_or_else(|| {
-        Box::new(
-            Diagnostic::new(
-                Code::Value,
-                value.span,
-                format!("`{}` is no network", value.text),
-            )
-            .help("write an address and the length of its prefix, for example `10.0.0.0/8`"),
-        )
-    })
-}
-
 /// Whether the value is bytes, two hexadecimal digits each.
 pub(crate) fn hexadecimal(value: &Value) -> Result<(), Box<Diagnostic>> {
     let digits = value.text.as_bytes();
@@ -107,6 +86,26 @@ pub(crate) fn hexadecimal(value: &Value) -> Result<(), Box<Diagnostic>> {
         )
         .help("write two digits for each byte, for example `2f746d70`"),
     ))
+}
+
+/// A network, as `10.0.0.0/8` or `2001:db8::/32`.
+pub(crate) fn network(field: &FieldRef, value: &Value) -> Result<Network, Box<Diagnostic>> {
+    let text = value.text.as_str();
+    let parsed = text.split_once('/').and_then(|(address, bits)| {
+        // As for Falco, `0x8` and `+8` are no numbers of bits.
+        let digits = !bits.is_empty() && bits.bytes().all(|byte| byte.is_ascii_digit());
+        Network::new(address.parse().ok()?, digits.then(|| bits.parse().ok())??)
+    });
+    parsed.ok_or_else(|| {
+        Box::new(
+            Diagnostic::new(
+                Code::Value,
+                value.span,
+                format!("`{text}` is no network, which `{field}` is"),
+            )
+            .help("write an address and how many bits of it count, for example `10.0.0.0/8`"),
+        )
+    })
 }
 
 /// The bytes of a text or an address.

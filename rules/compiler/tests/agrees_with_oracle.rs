@@ -135,6 +135,18 @@ fn test() -> impl Strategy<Value = String> {
             select(&["10.0.0.1", "10.0.0.2", "::1"][..])
         )
             .prop_map(|(field, operator, ip)| format!("{field} {operator} {ip}")),
+        (
+            select(&["fd.net", "fd.snet"][..]),
+            select(
+                &[
+                    "= 10.0.0.0/30",
+                    "!= 10.0.0.2/32",
+                    "in (::/0, 10.0.0.1/32)",
+                    "!= ::1/128"
+                ][..]
+            )
+        )
+            .prop_map(|(field, question)| format!("{field} {question}")),
         select(&TEXT_FIELDS[..]).prop_map(|field| format!("{field} exists")),
         select(&["true", "false"][..]).prop_map(|truth| format!("evt.is_open_write = {truth}")),
         select(
@@ -221,7 +233,9 @@ fn number_facts() -> impl Strategy<Value = Facts> {
                 ("fd.cport", numbers.5),
                 ("fd.sport", numbers.6),
                 ("fd.cip", ips.0),
+                ("fd.cnet", ips.0),
                 ("fd.sip", ips.1),
+                ("fd.snet", ips.1),
                 ("evt.is_open_write", write),
             ];
             for (name, value) in pairs {

@@ -416,3 +416,39 @@ fn rules_asked_together_answer_each_for_itself() {
     let mut judge = Judge::new(&engine(), &ruleset, MATCH_ALL);
     assert_eq!(judge.judge(&window.bytes), expected);
 }
+
+#[test]
+fn an_address_lies_in_a_network_or_not_in_either_family() {
+    let both = |client, server| [("fd.cnet", client), ("fd.snet", server)];
+    let v4 = both("172.40.111.222", "142.251.111.147");
+    let v6 = both("2001:db8::1", "2001:db8:abcd:12::9");
+    for (ends, condition, expected) in [
+        (v4, "fd.net = 142.251.0.0/8", true),
+        (v4, "fd.net = 172.40.111.222/32", true),
+        (v4, "fd.net in (10.0.0.0/8, 172.32.0.0/11)", true),
+        (v4, "fd.net = 10.0.0.0/8", false),
+        (v4, "fd.net != 10.0.0.0/8", true),
+        (v4, "fd.net != 142.0.0.0/8", false),
+        (v4, "fd.net != 2001:db8:abcd:12::/64", true),
+        (v4, "fd.net = 2001:db8:abcd:12::/64", false),
+        (v4, "fd.net = 0.0.0.0/0", true),
+        (v4, "fd.net = ::/0", false),
+        (v4, "fd.snet = 142.251.111.146/31", true),
+        (v4, "fd.snet = 142.251.111.144/31", false),
+        (v4, "fd.cnet = 142.251.0.0/16", false),
+        (v6, "fd.net = 2001:db8:abcd:12::/64", true),
+        (v6, "fd.snet = 2001:db8:abcd:10::/62", true),
+        (v6, "fd.snet = 2001:db8:abcd:10::/63", false),
+        (v6, "fd.cnet = 2001:db8::1/128", true),
+        (v6, "fd.net in (0.0.0.0/0)", false),
+    ] {
+        let condition = format!("evt.type = connect and {condition}");
+        assert_eq!(
+            hits(&condition, EventType::Connect, &[], &ends),
+            expected,
+            "{condition}"
+        );
+    }
+    let absent = "evt.type = connect and fd.snet != 10.0.0.0/8";
+    assert!(!hits(absent, EventType::Connect, &[], &[]));
+}

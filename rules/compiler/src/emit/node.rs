@@ -5,7 +5,7 @@ use super::own::WORDS_AT;
 use super::text;
 use super::{Addresses, Functions, OWN, Pool, WINDOW, own32};
 use crate::guard::Head;
-use crate::ir::{Graph, Id, Node, Op, Test, is_string};
+use crate::ir::{Graph, Id, Network, Node, Op, Test, is_string};
 use crate::share::Costs;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -393,6 +393,7 @@ impl Scope<'_, '_> {
                     self.functions.find_folded,
                 );
             }
+            Op::Networks(networks) => networks_hold(&mut body.sink(), networks, place),
             Op::Accepted(automaton) => {
                 let (table, start) = automaton.encode();
                 let at = self.addresses.data + self.pool.data(&table);
@@ -569,6 +570,54 @@ fn inline_equal(sink: &mut InstructionSink<'_>, part: &[u8]) {
     }
     if first {
         sink.i32_const(1);
+    }
+}
+
+/// Whether the address lies in one of these networks.
+fn networks_hold(sink: &mut InstructionSink<'_>, networks: &[Network], place: Place) {
+    sink.block(BlockType::Result(ValType::I32)).i32_const(0);
+    text_address(sink, place);
+    sink.drop();
+    for bytes in [4, 16] {
+        let of_family = || {
+            networks
+                .iter()
+                .filter(move |network| network.address().len() == bytes)
+        };
+        if of_family().next().is_none() {
+            continue;
+        }
+        sink.local_get(TEXT).i32_load(super::window32(0));
+        sink.i32_const(bytes as i32).i32_eq().if_(BlockType::Empty);
+        for network in of_family() {
+            sink.i32_const(1);
+            inline_masked(sink, network.address(), &network.mask());
+            sink.br_if(1).drop();
+        }
+        sink.end();
+    }
+    sink.i32_const(0).end();
+}
+
+/// Compares those bits of the bytes 4 behind `TEXT` that count with a constant.
+fn inline_masked(sink: &mut InstructionSink<'_>, address: &[u8], mask: &[u8]) {
+    sink.i32_const(1);
+    for (at, (address, mask)) in address.chunks(4).zip(mask.chunks(4)).enumerate() {
+        let (Some(address), Some(mask)) = (address.first_chunk(), mask.first_chunk()) else {
+            continue;
+        };
+        let mask = i32::from_le_bytes(*mask);
+        if mask == 0 {
+            continue;
+        }
+        sink.local_get(TEXT).i32_load(MemArg {
+            offset: 4 + at as u64 * 4,
+            align: 0,
+            memory_index: WINDOW,
+        });
+        sink.i32_const(mask).i32_and();
+        sink.i32_const(i32::from_le_bytes(*address)).i32_eq();
+        sink.i32_and();
     }
 }
 
