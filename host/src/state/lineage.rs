@@ -3,10 +3,8 @@
 use super::slab::NONE;
 use super::version::{ProcessRef, ProcessVersion, VersionIndex};
 use super::{Process, State};
+use saker_rules_schema::field::LINEAGE_MAX;
 
-/// No lineage is followed further: deep enough for any real one, and a bound to what a chain
-/// of forks can cost.
-const DEPTH_MAX: usize = 64;
 /// No chain of former owners of a process id is followed further.
 const PREDECESSORS_MAX: usize = 64;
 
@@ -36,7 +34,7 @@ impl State {
             state: self,
             current: Some(version),
             number,
-            left: DEPTH_MAX,
+            left: LINEAGE_MAX,
         }
     }
 
@@ -124,7 +122,7 @@ impl State {
         }
         let mut oldest = Some(version);
         let mut next = self.parent(version, number);
-        for _ in 0..DEPTH_MAX {
+        for _ in 0..LINEAGE_MAX {
             match next {
                 Some(ancestor) if id(ancestor) == wanted => {
                     oldest = Some(ancestor);
@@ -147,7 +145,7 @@ impl State {
             stamp = (stamp.rotate_left(5) ^ serial).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         };
         let mut current = version;
-        for _ in 0..DEPTH_MAX {
+        for _ in 0..LINEAGE_MAX {
             match self.parent(current, number) {
                 Some(parent) => {
                     mix(parent.serial);

@@ -169,9 +169,18 @@ fn plan(
     diagnostics: &mut Diagnostics,
 ) -> Option<Plan> {
     if let Some(append) = change.append {
+        let entries: Vec<String> = appendable
+            .iter()
+            .filter(|key| present(key))
+            .map(|key| format!("`{key}: append`"))
+            .collect();
+        let help = match entries.as_slice() {
+            [] => format!("write `{}: append` under `override` instead", appendable[0]),
+            entries => format!("write {} under `override` instead", entries.join(" and ")),
+        };
         diagnostics.push(
             Diagnostic::new(Code::Deprecated, append, "the key `append` is deprecated")
-                .help("add an entry such as `condition: append` under `override` instead"),
+                .help(help.as_str()),
         );
         if let Some(span) = change.span {
             diagnostics.push(
@@ -181,7 +190,7 @@ fn plan(
                     "`override` and `append: true` cannot be used together",
                 )
                 .context(span, "`override` is here")
-                .help("add an entry such as `condition: append` under `override` instead"),
+                .help(help),
             );
             return None;
         }
@@ -258,7 +267,7 @@ fn nothing_there(what: &str, name: &Text) -> Diagnostic {
         name.whole(),
         format!("no {what} named `{}` exists to be changed", name.as_str()),
     )
-    .help(format!("define the {what} before this item"))
+    .help("name the file that defines it first; `-r default` names the bundled rules")
 }
 
 fn is_identifier(name: &str) -> bool {

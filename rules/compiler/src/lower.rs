@@ -15,7 +15,7 @@ use crate::similar::Suggestions;
 use crate::text::Span;
 use crate::value;
 use saker_rules_schema::event::EventType;
-use saker_rules_schema::field::{Arg, Field, FieldError, FieldRef, Flag, Type};
+use saker_rules_schema::field::{Arg, Field, FieldError, FieldRef, Flag, LINEAGE_MAX, Type};
 use saker_rules_schema::manifest;
 
 /// A rule whose condition is lowered.
@@ -248,18 +248,17 @@ impl Lowering<'_> {
         let name_span = field.span;
         let field = field_ref(field, self.suggestions)?;
         self.check_field(&field, name_span)?;
+        if field.field == Field::EvtRes {
+            self.check_results(test.operator, values_of(test));
+        }
         check_type(test.operator, &field, test.operator_span)?;
-        let values: &[Value] = match &test.right {
-            Right::None => &[],
-            Right::Value(value) => std::slice::from_ref(value),
-            Right::List(values) => values,
-            Right::Operand(operand) => {
-                return Err(not_supported(
-                    operand.span(),
-                    "a field on the right side".to_string(),
-                ));
-            }
-        };
+        if let Right::Operand(operand) = &test.right {
+            return Err(not_supported(
+                operand.span(),
+                "a field on the right side".to_string(),
+            ));
+        }
+        let values = values_of(test);
         if matches!(field.field, Field::EvtType | Field::SyscallType) {
             self.check_event_types(test.operator, values)?;
         }
@@ -365,22 +364,31 @@ impl Lowering<'_> {
         if let (Field::EvtTypeIs, Arg::Key(name)) = (field.field, &field.arg) {
             self.check_event_type(name, span)?;
         }
-        if let (Field::EvtArg, Arg::Key(key)) = (field.field, &field.arg) {
-            let params = || EventType::ALL.iter().flat_map(|event| event.params());
-            let by_number = key.bytes().all(|byte| byte.is_ascii_digit());
-            if !by_number && !params().any(|param| param.name == key) {
-                let mut diagnostic = Diagnostic::new(
-                    Code::UnknownParameter,
-                    span,
-                    format!("no event type that Saker sees has a parameter `{key}`"),
-                )
-                .label("always absent");
-                let names = params().map(|param| param.name);
-                diagnostic.help = self.suggestions.did_you_mean(key, names);
-                self.found.push(diagnostic);
-            }
-        }
+        self.found
+            .extend(never_there(field, span, self.suggestions));
         Ok(())
+    }
+
+    /// Warns of results as numbers: `evt.res` is a text, and never that of 0 or more.
+    fn check_results(&mut self, operator: Operator, values: &[Value]) {
+        if !matches!(
+            operator,
+            Operator::Equal | Operator::Equal2 | Operator::NotEqual | Operator::In
+        ) {
+            return;
+        }
+        for value in values.iter().filter(|value| is_number(&value.text)) {
+            let help = match value.text.as_str() {
+                "0" => "write `evt.res = SUCCESS`, or `evt.rawres = 0`".to_string(),
+                text => format!("write `evt.rawres = {text}` for the number that a call returned"),
+            };
+            let message = format!("`evt.res` never equals the number `{}`", value.text);
+            self.found.push(
+                Diagnostic::new(Code::ResultAsNumber, value.span, message)
+                    .label("it is `SUCCESS` or an error's name such as `ENOENT`")
+                    .help(help),
+            );
+        }
     }
 
     fn check_event_types(&mut self, operator: Operator, values: &[Value]) -> Lower<()> {
@@ -576,6 +584,52 @@ impl Lowering<'_> {
     }
 }
 
+fn values_of(test: &ast::Test) -> &[Value] {
+    match &test.right {
+        Right::None | Right::Operand(_) => &[],
+        Right::Value(value) => std::slice::from_ref(value),
+        Right::List(values) => values,
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A warning, if no event and no process ever has the field with that argument.
+pub(crate) fn never_there(
+    field: &FieldRef,
+    span: Span,
+    suggestions: &mut Suggestions,
+) -> Option<Diagnostic> {
+    match &field.arg {
+        Arg::Key(key) if field.field == Field::EvtArg => {
+            let params = || EventType::ALL.iter().flat_map(|event| event.params());
+            if is_number(key) || params().any(|param| param.name == key) {
+                return None;
+            }
+            let mut diagnostic = Diagnostic::new(
+                Code::UnknownParameter,
+                span,
+                format!("no event type that Saker sees has a parameter `{key}`"),
+            )
+            .label("always absent");
+            let names = params().map(|param| param.name);
+            diagnostic.help = suggestions.did_you_mean(key, names);
+            Some(diagnostic)
+        }
+        Arg::Index(level) if field.field.is_ancestor() && *level as usize > LINEAGE_MAX => Some(
+            Diagnostic::new(
+                Code::UnknownParameter,
+                span,
+                format!("no ancestor above the {LINEAGE_MAX}th is known"),
+            )
+            .label("always absent"),
+        ),
+        Arg::None | Arg::Index(_) | Arg::Key(_) => None,
+    }
+}
+
 fn plain(field: Field) -> FieldRef {
     FieldRef {
         field,
@@ -591,6 +645,17 @@ fn not_supported(span: Span, what: String) -> Box<Diagnostic> {
     )
 }
 
+/// What is to be said of a field that Saker does not know, and the help.
+pub(crate) fn unknown_field(name: &str, suggestions: &mut Suggestions) -> (String, String) {
+    let names = Field::ALL.iter().map(|field| field.name());
+    (
+        format!("unknown field `{name}`"),
+        suggestions
+            .did_you_mean(name, names)
+            .unwrap_or_else(|| "`saker list fields` shows all fields".into()),
+    )
+}
+
 /// Looks a field up.
 fn field_ref(field: &ast::Field, suggestions: &mut Suggestions) -> Lower<FieldRef> {
     let written = match &field.arg {
@@ -599,15 +664,9 @@ fn field_ref(field: &ast::Field, suggestions: &mut Suggestions) -> Lower<FieldRe
     };
     FieldRef::parse(&written).map_err(|error| match error {
         FieldError::Unknown => {
-            let mut diagnostic = fault(
-                Code::UnknownField,
-                field.span,
-                format!("unknown field `{}`", field.name),
-            );
-            let names = Field::ALL.iter().map(|field| field.name());
-            diagnostic.help = suggestions
-                .did_you_mean(&field.name, names)
-                .or_else(|| Some("`saker list fields` shows all fields".into()));
+            let (message, help) = unknown_field(&field.name, suggestions);
+            let mut diagnostic = fault(Code::UnknownField, field.span, message);
+            diagnostic.help = Some(help);
             diagnostic
         }
         FieldError::Argument => fault(

@@ -1,9 +1,10 @@
 //! Output formats: text with `%field` and `%field[argument]` in it.
 
 use crate::diagnostic::{Code, Diagnostic};
+use crate::lower::{never_there, unknown_field};
 use crate::similar::Suggestions;
 use crate::text::Text;
-use saker_rules_schema::field::{Field, FieldError, FieldRef, Flag};
+use saker_rules_schema::field::{FieldError, FieldRef, Flag};
 use saker_rules_schema::manifest::OutputPart;
 
 /// No output names more fields: each costs every alert.
@@ -105,6 +106,7 @@ pub(crate) fn parse(
                     let message = format!("field `{field}` is deprecated");
                     found.push(Diagnostic::new(Code::Deprecated, span, message));
                 }
+                found.extend(never_there(&field, span, suggestions));
                 at += written.len();
                 if !plain.is_empty() {
                     parts.push(OutputPart::Text(std::mem::take(&mut plain)));
@@ -115,22 +117,24 @@ pub(crate) fn parse(
                 });
             }
             Err(error) => {
-                let name = rest[..word].trim_end_matches('.');
-                let message = match error {
-                    FieldError::Unknown => format!("unknown field `{name}` in the output"),
-                    FieldError::Argument => {
-                        format!("field `{name}` in the output does not take this argument")
+                name = rest[..word].trim_end_matches('.');
+                let (message, help) = match error {
+                    FieldError::Unknown => {
+                        let (message, help) = unknown_field(name, suggestions);
+                        (message, Some(help))
                     }
+                    FieldError::Argument => (
+                        format!("field `{name}` in the output does not take this argument"),
+                        None,
+                    ),
                     FieldError::ArgumentMissing => {
-                        format!("field `{name}` in the output needs an argument")
+                        let message = format!("field `{name}` in the output needs an argument");
+                        (message, Some(format!("write `%{name}.NAME`")))
                     }
                 };
                 let mut diagnostic =
                     Diagnostic::new(Code::Output, output.span(start..at + name.len()), message);
-                if error == FieldError::Unknown {
-                    let names = Field::ALL.iter().map(|field| field.name());
-                    diagnostic.help = suggestions.did_you_mean(name, names);
-                }
+                diagnostic.help = help;
                 found.push(diagnostic);
                 at += name.len();
             }

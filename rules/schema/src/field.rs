@@ -343,6 +343,10 @@ macro_rules! define_all {
 }
 for_each_field!(define_all);
 
+/// No lineage is followed further up: deep enough for any real one, and a bound to what a chain
+/// of forks can cost.
+pub const LINEAGE_MAX: usize = 64;
+
 impl Field {
     /// The field of that name, without argument.
     pub fn by_name(name: &str) -> Option<Field> {
