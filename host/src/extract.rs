@@ -66,6 +66,7 @@ pub struct Scratch {
     text: Vec<u8>,
     fd: FdInfo,
     fd_of: Option<Key>,
+    fd_is_named: bool,
     ranges: Vec<(usize, usize)>,
 }
 

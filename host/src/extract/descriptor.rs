@@ -2,7 +2,7 @@
 
 use super::{Scratch, Value, View, key, path};
 use crate::event::path::{directory, file_name, resolve};
-use crate::state::descriptor::{FdInfo, FdKind, Role};
+use crate::state::descriptor::{FdInfo, FdKind, NAME_BYTES_MAX, Role};
 use saker_ebpf::record::{FILE_LOWER_LAYER, FILE_UPPER_LAYER, Tag};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::Field;
@@ -10,6 +10,11 @@ use std::io::Write;
 
 /// What the event's descriptor stands for: as the state has it, else as the record tells.
 pub(super) fn info<'s>(view: &'s View<'_>, scratch: &'s mut Scratch) -> Option<&'s FdInfo> {
+    info_with(view, scratch, true)
+}
+
+/// The same, where `names` says whether its names are looked at.
+fn info_with<'s>(view: &'s View<'_>, scratch: &'s mut Scratch, names: bool) -> Option<&'s FdInfo> {
     let number = view.descriptor?;
     if number < 0 {
         return None;
@@ -21,9 +26,13 @@ pub(super) fn info<'s>(view: &'s View<'_>, scratch: &'s mut Scratch) -> Option<&
         return None;
     }
     let key = key(view.event);
-    if scratch.fd_of != Some(key) {
-        scratch.fd.fill(view.event, view.seen.role);
+    if scratch.fd_of != Some(key) || names && !scratch.fd_is_named {
+        match names {
+            true => scratch.fd.fill_resolved(view.event, view.seen.role),
+            false => scratch.fd.fill_facts(view.event, view.seen.role),
+        }
         scratch.fd_of = Some(key);
+        scratch.fd_is_named = names;
     }
     Some(&scratch.fd)
 }
@@ -67,7 +76,11 @@ pub(super) fn value<'s>(
         return failed_open(field, view, scratch);
     }
     let fixed = |text: &'static str| Some(Value::Text(text.as_bytes()));
-    let Some(info) = info(view, scratch) else {
+    let names = matches!(
+        field,
+        Field::FdName | Field::FdDirectory | Field::FdFilename
+    );
+    let Some(info) = info_with(view, scratch, names) else {
         return match field {
             Field::FdTypechar => fixed(FdKind::Unknown.letter()),
             Field::FdName | Field::FdNameraw => fixed(""),
@@ -107,6 +120,11 @@ pub(super) fn value<'s>(
         },
         Field::FdFilename => {
             (info.kind == FdKind::File).then(|| Value::Text(file_name(&info.name)))
+        }
+        // What the state does not keep was given with this very event.
+        Field::FdNameraw if view.state.descriptor(view.seen.fd).is_none() => {
+            let raw = view.event.text(Tag::Path0).unwrap_or_default();
+            Some(Value::Text(&raw[..raw.len().min(NAME_BYTES_MAX)]))
         }
         Field::FdNameraw => Some(Value::Text(&info.raw)),
         Field::FdIp | Field::FdNet if connected => {

@@ -4,7 +4,7 @@ use crate::event::{Event, encode, path};
 use saker_ebpf::record::{self, File, Piece, Socket, Tag};
 
 /// No name of a descriptor is kept longer.
-const NAME_BYTES_MAX: usize = 4096;
+pub(crate) const NAME_BYTES_MAX: usize = 4096;
 /// A reused buffer is not kept larger.
 const BUFFER_BYTES_KEPT: usize = 512;
 
@@ -180,6 +180,17 @@ pub(super) struct FdPieces<'a> {
 }
 
 impl<'a> FdPieces<'a> {
+    /// Those of the descriptor that an event made or used.
+    fn of(event: &Event<'a>) -> FdPieces<'a> {
+        FdPieces {
+            file: event.file(),
+            file_path: event.bytes(Tag::FilePath).unwrap_or_default(),
+            socket: event.socket(),
+            unix_path: event.bytes(Tag::UnixPath).unwrap_or_default(),
+            unix_peer_path: event.bytes(Tag::UnixPeerPath).unwrap_or_default(),
+        }
+    }
+
     /// Takes a piece in; the first of a kind counts.
     fn take(&mut self, piece: &Piece<'a>) {
         match piece.tag {
@@ -240,31 +251,58 @@ impl FdInfo {
 
     /// Becomes what the record says of the descriptor it made or used, in that role.
     pub fn fill(&mut self, event: &Event<'_>, role: Role) {
-        self.clear();
-        let pieces = FdPieces {
-            file: event.file(),
-            file_path: event.bytes(Tag::FilePath).unwrap_or_default(),
-            socket: event.socket(),
-            unix_path: event.bytes(Tag::UnixPath).unwrap_or_default(),
-            unix_peer_path: event.bytes(Tag::UnixPeerPath).unwrap_or_default(),
-        };
-        self.fill_pieces(&pieces, role);
+        self.fill_resolved(event, role);
         if let Some(raw) = event.text(Tag::Path0) {
             self.raw
                 .extend_from_slice(&raw[..raw.len().min(NAME_BYTES_MAX)]);
         }
     }
 
+    /// The same without the path that the program gave.
+    pub(crate) fn fill_resolved(&mut self, event: &Event<'_>, role: Role) {
+        self.clear();
+        self.fill_pieces(&FdPieces::of(event), role);
+    }
+
+    /// The same without any name, which is most of the work.
+    pub(crate) fn fill_facts(&mut self, event: &Event<'_>, role: Role) {
+        self.clear();
+        self.facts_of(&FdPieces::of(event), role);
+    }
+
     /// Becomes what these pieces say, in that role.
     pub(super) fn fill_pieces(&mut self, pieces: &FdPieces<'_>, role: Role) {
+        self.facts_of(pieces, role);
+        self.names_of(pieces);
+    }
+
+    fn facts_of(&mut self, pieces: &FdPieces<'_>, role: Role) {
         if let Some(socket) = pieces.socket {
-            self.fill_socket(socket, role, pieces.unix_path, pieces.unix_peer_path);
+            self.socket_facts(socket, role);
         } else if let Some(file) = &pieces.file {
-            self.fill_file(file, pieces.file_path);
+            self.file_facts(file, pieces.file_path);
         }
     }
 
-    fn fill_file(&mut self, file: &File, components: &[u8]) {
+    fn names_of(&mut self, pieces: &FdPieces<'_>) {
+        match (self.kind, &pieces.file) {
+            (FdKind::Unix, _) => self.name_unix(pieces.unix_path, pieces.unix_peer_path),
+            (FdKind::Ipv4 | FdKind::Ipv6, _) => self.name_ip(),
+            (FdKind::Memfd, _) => {
+                let leaf = path::leaf(pieces.file_path);
+                let name = leaf.strip_prefix(b"memfd:").unwrap_or(leaf);
+                self.name
+                    .extend_from_slice(&name[..name.len().min(NAME_BYTES_MAX)]);
+            }
+            (FdKind::File | FdKind::Directory, Some(file)) => {
+                path::Base::of_components(pieces.file_path, is_whole(file)).write(&mut self.name);
+                path::keep_end(&mut self.name, NAME_BYTES_MAX);
+            }
+            _ => {}
+        }
+    }
+
+    fn file_facts(&mut self, file: &File, components: &[u8]) {
         /// `PIPEFS_MAGIC`, `include/uapi/linux/magic.h`.
         const PIPEFS: u64 = 0x5049_5045;
         /// `ANON_INODE_FS_MAGIC`.
@@ -274,10 +312,6 @@ impl FdInfo {
         self.file_flags = file.flags;
         if file.flags & record::FILE_MEMFD != 0 {
             self.kind = FdKind::Memfd;
-            let leaf = path::leaf(components);
-            let name = leaf.strip_prefix(b"memfd:").unwrap_or(leaf);
-            self.name
-                .extend_from_slice(&name[..name.len().min(NAME_BYTES_MAX)]);
         } else if file.magic == PIPEFS {
             self.kind = FdKind::Pipe;
         } else if file.magic == ANON_INODE {
@@ -290,8 +324,6 @@ impl FdInfo {
             } else {
                 FdKind::File
             };
-            path::Base::of_components(components, is_whole(file)).write(&mut self.name);
-            path::keep_end(&mut self.name, NAME_BYTES_MAX);
         }
     }
 
@@ -308,7 +340,7 @@ impl FdInfo {
     }
 
     /// Becomes that socket, from being nothing.
-    pub(super) fn fill_socket(&mut self, socket: Socket, role: Role, own: &[u8], peer: &[u8]) {
+    fn socket_facts(&mut self, socket: Socket, role: Role) {
         let socket = unmapped(socket);
         self.kind = match i32::from(socket.family) {
             libc::AF_INET => FdKind::Ipv4,
@@ -326,11 +358,6 @@ impl FdInfo {
             FdKind::Unix => socket.state == 1,
             _ => false,
         };
-        if self.kind == FdKind::Unix {
-            self.name_unix(own, peer);
-        } else {
-            self.name_ip();
-        }
     }
 
     /// A unix socket's name: kernel addresses of both ends, then the path bound to. The
@@ -512,6 +539,21 @@ impl FdIndex {
 mod tests {
     use super::*;
 
+    fn of_file<'a>(file: &File, file_path: &'a [u8]) -> FdPieces<'a> {
+        FdPieces {
+            file: Some(*file),
+            file_path,
+            ..FdPieces::default()
+        }
+    }
+
+    fn of_socket(socket: Socket) -> FdPieces<'static> {
+        FdPieces {
+            socket: Some(socket),
+            ..FdPieces::default()
+        }
+    }
+
     #[test]
     fn numbers_are_written_whole() {
         let mut out = Vec::new();
@@ -527,17 +569,17 @@ mod tests {
             ..File::default()
         };
         let mut info = FdInfo::default();
-        info.fill_file(&file, b"x\0d\0");
+        info.fill_pieces(&of_file(&file, b"x\0d\0"), Role::None);
         assert_eq!((&info.name[..], info.kind), (&b"/d/x"[..], FdKind::File));
         info.clear();
         let long = [b"leaf\0", &b"dd\0".repeat(2_000)[..]].concat();
-        info.fill_file(&file, &long);
+        info.fill_pieces(&of_file(&file, &long), Role::None);
         assert!(info.name.starts_with(b"<UNKNOWN>/dd/"));
         assert!(info.name.ends_with(b"/dd/leaf"));
         assert!(info.name.len() <= NAME_BYTES_MAX);
         info.clear();
         file.flags = record::FILE_PATH_CUT;
-        info.fill_file(&file, b"x\0d\0");
+        info.fill_pieces(&of_file(&file, b"x\0d\0"), Role::None);
         assert_eq!(info.name, b"<UNKNOWN>/d/x");
     }
 
@@ -556,12 +598,12 @@ mod tests {
             ..Socket::default()
         };
         let mut info = FdInfo::default();
-        info.fill_socket(socket, Role::Server, b"", b"");
+        info.fill_pieces(&of_socket(socket), Role::Server);
         assert_eq!(info.kind, FdKind::Ipv4);
         assert_eq!(info.name, b"127.0.0.1:58586->127.0.0.1:4444");
         assert_eq!(info.protocol(), "tcp");
         info.clear();
-        info.fill_socket(socket, Role::Client, b"", b"");
+        info.fill_pieces(&of_socket(socket), Role::Client);
         assert_eq!(info.name, b"127.0.0.1:4444->127.0.0.1:58586");
     }
 }

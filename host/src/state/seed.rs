@@ -1,7 +1,7 @@
 //! What is learnt from outside the stream of events: the processes that ran before the first
 //! event, and answers to lookups. What the kernel told wins over it.
 
-use super::descriptor::{FdIndex, Role};
+use super::descriptor::{FdIndex, FdPieces, Role};
 use super::facts::{FdFacts, KeptImage, ProcessFacts, Start, TICK_NS};
 use super::table::TableIndex;
 use super::version::{
@@ -205,7 +205,14 @@ impl State {
             return;
         };
         match facts.socket {
-            Some(socket) => info.fill_socket(socket, facts.role, &facts.unix_path, b""),
+            Some(socket) => info.fill_pieces(
+                &FdPieces {
+                    socket: Some(socket),
+                    unix_path: &facts.unix_path,
+                    ..FdPieces::default()
+                },
+                facts.role,
+            ),
             None => info.fill_path(facts.kind, &facts.name),
         }
         info.inode = facts.inode;
