@@ -237,11 +237,13 @@ impl Pipeline {
     /// each module that wants it.
     pub fn push(&mut self, batch: &Rc<Batch>) -> Result<(), PipelineError> {
         for index in 0..batch.len() {
-            let Ok(record) = Record::parse(batch.record(index)) else {
+            // Kept where it is: a parsed record is large enough for moving it to show.
+            let parsed = Record::parse(batch.record(index));
+            let Ok(record) = &parsed else {
                 self.counters.malformed += 1;
                 continue;
             };
-            let event = event::decode(&record, &self.state.clock(), self.number);
+            let event = event::decode(record, &self.state.clock(), self.number);
             let Some(kind) = event.kind else {
                 self.state.absorb(&event);
                 continue;

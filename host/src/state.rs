@@ -13,6 +13,7 @@ pub mod descriptor;
 pub mod facts;
 mod lifecycle;
 mod lineage;
+mod roles;
 mod seed;
 mod slab;
 mod table;
@@ -24,6 +25,7 @@ use container::Cgroup;
 use descriptor::{FdIndex, FdInfo, Role};
 use facts::{Image, KeptImage};
 pub use lineage::Lineage;
+use roles::Roles;
 use saker_ebpf::recipe::Wanted;
 use saker_ebpf::record::{Kind, Tag};
 use slab::{IdTable, NONE, Slab};
@@ -93,7 +95,7 @@ pub struct Counters {
     pub lookups_dropped: u64,
     /// Answers about a process that is no longer that one.
     pub answers_rejected: u64,
-    /// Times the memory of socket roles or control groups was emptied.
+    /// Times the memory of control groups was emptied.
     pub memory_emptied: u64,
 }
 
@@ -228,8 +230,7 @@ pub struct State {
     /// Changes with users and clock.
     names_generation: u64,
     descriptors: Descriptors,
-    /// By inode of the socket.
-    roles: Map<u64, Role>,
+    roles: Roles,
     listening: Map<u16, ()>,
     cgroups: Map<Box<[u8]>, Arc<Cgroup>>,
     image_bytes: Arc<AtomicUsize>,
@@ -267,7 +268,7 @@ impl State {
                 limits.descriptors_per_process_max,
                 limits.processes_max,
             ),
-            roles: Map::default(),
+            roles: Roles::new(limits.entries_max),
             listening: Map::default(),
             cgroups: Map::default(),
             retired: VecDeque::new(),
@@ -457,7 +458,7 @@ impl State {
         };
         let role = if fd == FdIndex::NONE && event.has(Tag::Socket) {
             let inode = event.socket().map_or(0, |socket| socket.inode);
-            self.roles.get(&inode).copied().unwrap_or_default()
+            self.roles.get(inode).unwrap_or_default()
         } else {
             Role::None
         };
@@ -518,14 +519,6 @@ impl State {
         let cgroup = Arc::new(Cgroup::from_components(unified, first_v1));
         self.cgroups.insert(key.into(), cgroup.clone());
         cgroup
-    }
-
-    fn remember_role(&mut self, inode: u64, role: Role) {
-        if self.roles.len() >= self.limits.entries_max && !self.roles.contains_key(&inode) {
-            self.roles.clear();
-            self.counters.memory_emptied += 1;
-        }
-        self.roles.insert(inode, role);
     }
 }
 

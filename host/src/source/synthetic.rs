@@ -93,6 +93,8 @@ pub struct Synthetic {
     time: u64,
     sequences: [u64; CPUS as usize],
     next_pid: u32,
+    /// In sequence, as the kernel gives them out.
+    next_socket: u64,
     processes: usize,
     /// Records that must come next, such as the exec after a fork.
     pending: Vec<Vec<u8>>,
@@ -119,6 +121,7 @@ impl Synthetic {
             time,
             sequences: [0; CPUS as usize],
             next_pid: FIRST_PID,
+            next_socket: 900_000,
             processes: options.processes.max(4),
             pending: Vec::new(),
         };
@@ -274,7 +277,8 @@ impl Synthetic {
         far[..4].copy_from_slice(&[10, 0, self.pick(4) as u8, self.pick(250) as u8]);
         let ephemeral = 32_768 + self.pick(20_000) as u16;
         let service = [80, 443, 5432, 8080][self.pick(4)];
-        let inode = 900_000 + self.pick(1_000_000) as u64;
+        let inode = self.next_socket;
+        self.next_socket += 1;
         Socket {
             family: libc::AF_INET as u16,
             kind: libc::SOCK_STREAM as u16,

@@ -74,7 +74,7 @@ impl State {
             libc::SYS_socketpair => self.pair(slot, event, args[1]),
             libc::SYS_socket => {
                 if let Some(socket) = event.socket() {
-                    self.roles.remove(&socket.inode);
+                    self.roles.set(socket.inode, Role::None);
                 }
                 self.socket(slot, event, header.ret, Role::None, closes_on_exec(args[1]));
             }
@@ -354,8 +354,8 @@ impl State {
     }
 
     fn role_of(&self, socket: &Socket) -> Role {
-        match self.roles.get(&socket.inode) {
-            Some(role) => *role,
+        match self.roles.get(socket.inode) {
+            Some(role) => role,
             None if socket.local_port != 0 && self.listening.contains_key(&socket.local_port) => {
                 Role::Server
             }
@@ -382,7 +382,7 @@ impl State {
             return;
         };
         if role != Role::None {
-            self.remember_role(socket.inode, role);
+            self.roles.set(socket.inode, role);
         }
         self.make(slot, fd, close, |info| info.fill(event, role));
     }

@@ -182,7 +182,7 @@ impl State {
         if let Some(socket) = facts.socket
             && facts.role != Role::None
         {
-            self.remember_role(socket.inode, facts.role);
+            self.roles.set(socket.inode, facts.role);
             if socket.remote_port == 0 && socket.local_port != 0 {
                 self.listening.insert(socket.local_port, ());
             }
