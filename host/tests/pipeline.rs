@@ -132,6 +132,34 @@ fn lines_of(modules: Vec<Module>, rows_max: usize, limits: Limits) -> Vec<String
     run.lines()
 }
 
+/// A module may ask its rules in any order: here those that always hold before the one between
+/// them.
+#[test]
+fn rules_of_one_event_alert_in_their_order_and_none_is_lost() {
+    let rule = |name: &str, condition: &str| {
+        format!(
+            "- rule: {name}\n  desc: d\n  condition: {condition}\n  output: o\n  priority: INFO\n"
+        )
+    };
+    let rules = [
+        rule("first", "evt.type = openat and evt.num >= 1"),
+        rule("second", "evt.type = openat and fd.name = /etc/passwd"),
+        rule("third", "evt.type = openat and evt.source = syscall"),
+    ];
+    let mut run = Run::new(vec![module(&rules.concat())], 64, Limits::default());
+    run.push(&mut machine(42, 60), 4_000);
+    run.lines();
+    assert_eq!(run.pipeline.counters().hits_lost, 0);
+    let alerts = run.alerts.borrow();
+    let names: Vec<&str> = alerts.iter().map(|alert| alert.rule.as_str()).collect();
+    let all = names
+        .windows(3)
+        .filter(|all| *all == ["first", "second", "third"]);
+    let second = names.iter().filter(|name| **name == "second").count();
+    assert!(second > 10, "{second}");
+    assert_eq!(all.count(), second);
+}
+
 #[test]
 fn windows_of_1_7_and_4096_rows_give_the_same_alerts_to_the_byte() {
     let expected = lines_of(vec![module(RULES)], 4096, Limits::default());

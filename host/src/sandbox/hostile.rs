@@ -205,7 +205,7 @@ fn entries_that_are_no_hits_are_counted_and_never_delivered() {
         (&[(row(3), 0)], &[]),
         (&[(-8, 0)], &[]),
         (&[(0x7fff_fff8, 0)], &[]),
-        (&[(row(1), 1), (row(1), 0)], &[(row(1), 1)]),
+        (&[(row(1), 1), (row(1), 0)], &[(row(1), 0), (row(1), 1)]),
         (&[(row(1), 1), (row(1), 1)], &[(row(1), 1)]),
         (
             &[(row(2), 0), (row(1), 0), (row(2), 1)],

@@ -366,8 +366,7 @@ impl Seat {
             next: first,
             end,
         };
-        let mut hits = Vec::with_capacity(taken as usize);
-        let mut last = None;
+        let mut hits: Vec<Hit> = Vec::with_capacity(taken as usize);
         for entry in stored.chunks_exact(abi::HIT_BYTES) {
             let number = |at: usize| {
                 u32::from_le_bytes([entry[at], entry[at + 1], entry[at + 2], entry[at + 3]])
@@ -376,15 +375,15 @@ impl Seat {
                 row: number(0),
                 rule: number(4),
             };
-            // Ascending, so none twice; which also makes one walk over the rows enough.
-            let valid = (hit.rule as usize) < rules
-                && last.is_none_or(|last| last < hit)
-                && (last.is_some_and(|last: Hit| last.row == hit.row) || rows.find(hit.row));
-            if valid {
+            // Rows come in order, which makes one walk over them enough; a row's rules need not.
+            let is_same_row = hits.last().is_some_and(|last| last.row == hit.row);
+            if (hit.rule as usize) < rules && (is_same_row || rows.find(hit.row)) {
                 hits.push(hit);
-                last = Some(hit);
             }
         }
+        // No rule hits a row twice.
+        hits.sort_unstable();
+        hits.dedup();
         Ok(Verdict {
             lost: u64::from(count - taken),
             invalid: u64::from(taken) - hits.len() as u64,
