@@ -4,8 +4,9 @@
 //! had at the event. Where alerts go is the business of `outputs`.
 
 use crate::extract::{self, Scratch, Value, View};
-use saker_rules_schema::field::{Field, FieldRef};
+use saker_rules_schema::field::Field;
 use saker_rules_schema::manifest::{OutputPart, Priority, Rule};
+use saker_rules_schema::term::Term;
 use std::fmt::Write as _;
 
 /// Which parts an alert line has, and in which form (Falco's configuration keys).
@@ -65,16 +66,24 @@ impl Alert {
         for part in &rule.output {
             match part {
                 OutputPart::Text(text) => message.push_str(text),
-                OutputPart::Field { name, field } => {
-                    let value = extract::value(field, view, scratch);
-                    match (field.field, &value) {
+                OutputPart::Value { name, term } => {
+                    let made;
+                    let value = match term {
+                        Term::Field(field) => extract::value(field, view, scratch),
+                        _ => {
+                            made = extract::made::value(term, view, scratch);
+                            made.as_ref().map(extract::made::as_value)
+                        }
+                    };
+                    let field = term.field().map(|field| field.field);
+                    match (field, &value) {
                         // It stands behind the point of `evt.rawtime.s`.
-                        (Field::EvtRawtimeNs, Some(Value::Uint(number))) => {
+                        (Some(Field::EvtRawtimeNs), Some(Value::Uint(number))) => {
                             let _ = write!(message, "{number:09}");
                         }
                         _ => push_text(&mut message, value.as_ref()),
                     }
-                    if !is_time(field) {
+                    if !field.is_some_and(is_time) {
                         fields.push((name.clone(), to_json(value.as_ref())));
                     }
                 }
@@ -191,8 +200,8 @@ fn visible(json: &str) -> String {
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
 /// The time fields that every alert carries once, whether its output names them or not.
-fn is_time(field: &FieldRef) -> bool {
-    matches!(field.field, Field::EvtTime | Field::EvtTimeIso8601)
+fn is_time(field: Field) -> bool {
+    matches!(field, Field::EvtTime | Field::EvtTimeIso8601)
 }
 
 /// What stands in text for a field without value.

@@ -5,6 +5,7 @@
 //! until it has its arm in one of the two matches; those without values share one arm.
 
 mod descriptor;
+pub mod made;
 mod param;
 mod path;
 mod process;

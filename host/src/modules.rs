@@ -14,6 +14,7 @@ use saker_rules_schema::abi::{MATCH_ALL, MATCH_FIRST};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::Field;
 use saker_rules_schema::manifest::{Manifest, OutputPart, Priority};
+use saker_rules_schema::term::Term;
 use std::sync::Arc;
 
 /// No epoch has more modules.
@@ -141,7 +142,7 @@ impl Epoch {
         let of_modules = self.wanted().flat_map(event::calls_of);
         let mut calls: Vec<Wanted> = of_modules.map(Wanted::always).collect();
         calls.extend(state::calls());
-        if self.fields().any(tells_client_from_server) {
+        if self.terms().any(tells_client_from_server) {
             // A connect may fail for now and go on in the background.
             calls.extend(event::calls_of(EventType::Connect).map(Wanted::always));
             let accepts = [EventType::Accept, EventType::Accept4];
@@ -159,23 +160,20 @@ impl Epoch {
         self.wanted().any(|event| event == EventType::Close)
     }
 
-    /// Every field that a condition or an output names.
-    fn fields(&self) -> impl Iterator<Item = Field> + '_ {
+    /// Everything that a condition or an output asks for.
+    fn terms(&self) -> impl Iterator<Item = &Term> {
         self.modules
             .iter()
             .map(|module| &module.manifest)
             .flat_map(|manifest| {
                 let events = manifest.events.iter().flat_map(|layout| &layout.slots);
-                let slots = manifest
-                    .process
-                    .iter()
-                    .chain(events)
-                    .map(|slot| slot.field.field);
+                let slots = manifest.process.iter().chain(events);
                 let outputs = manifest.rules.iter().flat_map(|rule| &rule.output);
-                slots.chain(outputs.filter_map(|part| match part {
-                    OutputPart::Field { field, .. } => Some(field.field),
+                let shown = outputs.filter_map(|part| match part {
+                    OutputPart::Value { term, .. } => Some(term),
                     OutputPart::Text(_) => None,
-                }))
+                });
+                slots.map(|slot| &slot.term).chain(shown)
             })
     }
 
@@ -211,20 +209,24 @@ impl Epoch {
     }
 }
 
-/// Whether a field needs to know which end of a connection is which, also long after it was
-/// made.
-fn tells_client_from_server(field: Field) -> bool {
-    matches!(
-        field,
-        Field::FdCip
-            | Field::FdSip
-            | Field::FdCport
-            | Field::FdSport
-            | Field::FdCnet
-            | Field::FdSnet
-            | Field::FdIsServer
-            | Field::ProcStdinName
-            | Field::ProcStdoutName
-            | Field::ProcStderrName
-    )
+/// Whether a field in it needs to know which end of a connection is which, also long after it
+/// was made.
+fn tells_client_from_server(term: &Term) -> bool {
+    let mut tells = false;
+    term.each_field(&mut |field| {
+        tells |= matches!(
+            field.field,
+            Field::FdCip
+                | Field::FdSip
+                | Field::FdCport
+                | Field::FdSport
+                | Field::FdCnet
+                | Field::FdSnet
+                | Field::FdIsServer
+                | Field::ProcStdinName
+                | Field::ProcStdoutName
+                | Field::ProcStderrName
+        );
+    });
+    tells
 }

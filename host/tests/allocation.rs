@@ -44,7 +44,7 @@ static ALLOCATOR: Counting = Counting;
 
 fn slots(fields: &[&str]) -> Vec<Slot> {
     let slot = |field: &&str| Slot {
-        field: FieldRef::parse(field).expect("the field exists"),
+        term: FieldRef::parse(field).expect("the field exists").into(),
         bytes: true,
     };
     fields.iter().map(slot).collect()

@@ -4,7 +4,8 @@ use super::{Failure, print, rules};
 use saker_rules_compiler::ir::Expr;
 use saker_rules_compiler::{explain, similar};
 use saker_rules_schema::event::EventType;
-use saker_rules_schema::field::{Binding, FieldRef};
+use saker_rules_schema::field::Binding;
+use saker_rules_schema::term::Term;
 use serde_json::json;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -63,16 +64,12 @@ fn events(case: &Case) -> Vec<&'static str> {
     }
 }
 
-/// Fields that stand in the event's row, and in its process's.
+/// Values that stand in the event's row, and in its process's.
 fn fields(case: &Case) -> [Vec<String>; 2] {
-    let fields = case.condition.fields();
+    let terms = case.condition.terms();
     [Binding::Event, Binding::Process].map(|binding| {
-        let bound = |field: &&FieldRef| field.field.binding() == binding;
-        fields
-            .iter()
-            .filter(bound)
-            .map(FieldRef::to_string)
-            .collect()
+        let bound = |term: &&Term| term.binding() == binding;
+        terms.iter().filter(bound).map(Term::to_string).collect()
     })
 }
 

@@ -5,18 +5,19 @@
 //! version and kept with it; what they were made of (ancestors, leaders, names of users) is
 //! held against the state whenever that changed. Nothing is allocated per event.
 
-use super::{Scratch, Value, View, process, value};
+use super::{Scratch, Value, View, made, process, value};
 use crate::event::Event;
 use crate::literal::Literals;
 use crate::state::version::{RowCache, VersionIndex};
 use crate::state::{Seen, State};
 use saker_rules_schema::event::EventType;
-use saker_rules_schema::field::{Binding, FieldRef, Type};
+use saker_rules_schema::field::{Binding, Type};
 use saker_rules_schema::manifest::{Manifest, Slot};
 use saker_rules_schema::row::{
     self, LIST_LEN_MAX, PROCESS_ROW, PROCESS_ROWS_MAX, ROW_BYTES_MAX, ROW_HEADER_BYTES,
     ROW_TRUNCATED, STRING_BYTES_MAX, Shape,
 };
+use saker_rules_schema::term::Term;
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -35,8 +36,8 @@ impl std::error::Error for Full {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PlanError {
     /// A slot of process rows depends on the event.
-    NotOfProcess(FieldRef),
-    /// More slots than a row can have.
+    NotOfProcess(Term),
+    /// More slots than a row can have, or values that one is made of.
     TooManySlots(usize),
     /// More modules than an epoch can tell apart.
     TooManyModules(usize),
@@ -45,11 +46,8 @@ pub enum PlanError {
 impl std::fmt::Display for PlanError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            PlanError::NotOfProcess(field) => {
-                write!(
-                    f,
-                    "field `{field}` is no process's, yet stands in the process row"
-                )
+            PlanError::NotOfProcess(term) => {
+                write!(f, "`{term}` is no process's, yet stands in the process row")
             }
             PlanError::TooManySlots(slots) => write!(f, "{slots} slots in one row"),
             PlanError::TooManyModules(modules) => write!(f, "{modules} modules at once"),
@@ -73,7 +71,7 @@ pub struct RowPlan {
 
 #[derive(Clone, Debug)]
 struct PlannedSlot {
-    field: FieldRef,
+    term: Term,
     /// Where the slot lies in the row, and its presence bit.
     at: usize,
     presence: (usize, u64),
@@ -84,8 +82,9 @@ struct PlannedSlot {
 
 impl RowPlan {
     fn new(code: u16, slots: &[Slot], literals: &Arc<Literals>) -> Result<RowPlan, PlanError> {
-        if slots.len() > SLOTS_MAX {
-            return Err(PlanError::TooManySlots(slots.len()));
+        let terms = slots.iter().map(|slot| slot.term.size()).sum();
+        if terms > SLOTS_MAX {
+            return Err(PlanError::TooManySlots(terms));
         }
         let shape = Shape {
             slots: slots.len() as u16,
@@ -101,15 +100,15 @@ impl RowPlan {
                 .iter()
                 .enumerate()
                 .map(|(index, slot)| PlannedSlot {
-                    field: slot.field.clone(),
+                    term: slot.term.clone(),
                     at: place(index).0,
                     presence: place(index).1,
                     bytes: slot.bytes,
                     is_text: matches!(
-                        slot.field.field.kind(),
+                        slot.term.kind(),
                         Type::Text | Type::Bytes | Type::IpAddr | Type::IpNet
                     ),
-                    is_list: slot.field.is_list(),
+                    is_list: slot.term.is_list(),
                 })
                 .collect(),
             literals: literals.clone(),
@@ -126,8 +125,17 @@ impl RowPlan {
             row.flags |= ROW_TRUNCATED;
         }
         for slot in &self.slots {
-            if let Some(value) = value(&slot.field, view, scratch) {
-                row.slot(slot, &value, &self.literals)?;
+            match &slot.term {
+                Term::Field(field) => {
+                    if let Some(value) = value(field, view, scratch) {
+                        row.slot(slot, &value, &self.literals)?;
+                    }
+                }
+                term => {
+                    if let Some(value) = made::value(term, view, scratch) {
+                        row.slot(slot, &made::as_value(&value), &self.literals)?;
+                    }
+                }
             }
         }
         row.finish()
@@ -149,8 +157,18 @@ impl RowPlan {
             row.flags |= ROW_TRUNCATED;
         }
         for slot in &self.slots {
-            if let Some(value) = process::value(&slot.field, state, version, number, scratch) {
-                row.slot(slot, &value, &self.literals)?;
+            match &slot.term {
+                Term::Field(field) => {
+                    if let Some(value) = process::value(field, state, version, number, scratch) {
+                        row.slot(slot, &value, &self.literals)?;
+                    }
+                }
+                term => {
+                    let made = made::process_value(term, state, version, number, scratch);
+                    if let Some(value) = made {
+                        row.slot(slot, &made::as_value(&value), &self.literals)?;
+                    }
+                }
             }
         }
         row.finish()
@@ -363,9 +381,9 @@ impl Plan {
         let foreign = manifest
             .process
             .iter()
-            .find(|slot| slot.field.field.binding() != Binding::Process);
+            .find(|slot| slot.term.binding() != Binding::Process);
         if let Some(slot) = foreign {
-            return Err(PlanError::NotOfProcess(slot.field.clone()));
+            return Err(PlanError::NotOfProcess(slot.term.clone()));
         }
         let mut rows: Vec<Option<RowPlan>> = Vec::new();
         rows.resize_with(EventType::COUNT, || None);

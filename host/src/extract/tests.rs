@@ -756,7 +756,10 @@ fn both_ends_of_a_connection_are_told_apart() {
 
 /// A manifest that wants every field of every event.
 fn everything() -> Manifest {
-    let slot = |field: FieldRef| Slot { field, bytes: true };
+    let slot = |field: FieldRef| Slot {
+        term: field.into(),
+        bytes: true,
+    };
     let of = |binding| {
         references()
             .into_iter()
@@ -798,7 +801,10 @@ fn read_slot(row: &[u8], slots: &[Slot], index: usize) -> String {
     if word & mask == 0 {
         return "-".into();
     }
-    let field = &slots[index].field;
+    let field = slots[index]
+        .term
+        .field()
+        .expect("only fields are asked for");
     let at = shape.slot(index as u16) as usize;
     let read = |at: usize| {
         let (low, high) = (u32_at(row, at), u32_at(row, at + 4));
@@ -834,10 +840,11 @@ fn what_goes_into_a_row_comes_back_out_of_it() {
     });
     let mut out = vec![0xAA; 2 * ROW_BYTES_MAX];
     let mut scratch = Scratch::new();
-    let name = manifest
-        .process
-        .iter()
-        .position(|slot| slot.field.field == Field::ProcName);
+    let name = manifest.process.iter().position(|slot| {
+        slot.term
+            .field()
+            .is_some_and(|field| field.field == Field::ProcName)
+    });
     let name = name.expect("the name has a slot");
     let (mut process_row, mut with_process, mut bashes) = (Vec::new(), 0, 0);
     for number in 1..3_000u64 {
@@ -858,8 +865,9 @@ fn what_goes_into_a_row_comes_back_out_of_it() {
         let view = View::new(&event, &machine.state, seen);
         let slots = &manifest.events[event.kind.expect("it is an event").index()].slots;
         for (index, slot) in slots.iter().enumerate() {
-            let expected = show(value(&slot.field, &view, &mut scratch));
-            assert_eq!(read_slot(row, slots, index), expected, "{}", slot.field);
+            let field = slot.term.field().expect("only fields are asked for");
+            let expected = show(value(field, &view, &mut scratch));
+            assert_eq!(read_slot(row, slots, index), expected, "{field}");
         }
         if written.row > 0 {
             with_process += 1;
@@ -867,12 +875,13 @@ fn what_goes_into_a_row_comes_back_out_of_it() {
             assert_eq!(u32_at(&process_row, 4) as u16, PROCESS_ROW);
             assert_eq!(u32_at(&process_row, 24), u32_at(row, 24));
             for (index, slot) in manifest.process.iter().enumerate() {
-                let expected = show(value(&slot.field, &view, &mut scratch));
+                let field = slot.term.field().expect("only fields are asked for");
+                let expected = show(value(field, &view, &mut scratch));
                 assert_eq!(
                     read_slot(&process_row, &manifest.process, index),
                     expected,
                     "{}",
-                    slot.field
+                    field
                 );
             }
             let shape = Shape {

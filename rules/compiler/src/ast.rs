@@ -33,19 +33,33 @@ pub(crate) struct Test {
 #[derive(Clone, Debug)]
 pub(crate) enum Operand {
     Field(Field),
-    Transform {
-        transformer: Transformer,
-        span: Span,
-    },
+    Transform(Transform),
 }
 
 impl Operand {
     pub(crate) fn span(&self) -> Span {
         match self {
             Operand::Field(field) => field.span,
-            Operand::Transform { span, .. } => *span,
+            Operand::Transform(transform) => transform.span,
         }
     }
+}
+
+/// A transformer with what stands in its parentheses.
+#[derive(Clone, Debug)]
+pub(crate) struct Transform {
+    pub(crate) transformer: Transformer,
+    pub(crate) arguments: Vec<Argument>,
+    /// What stands in brackets behind it.
+    pub(crate) key: Option<String>,
+    pub(crate) span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Argument {
+    Operand(Operand),
+    Text(Value),
+    List(Vec<Argument>),
 }
 
 /// A field as written.

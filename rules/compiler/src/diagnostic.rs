@@ -77,13 +77,14 @@ codes! {
     FieldArgument "S502" Error "LOAD_ERR_COMPILE_CONDITION" "A field's argument is missing or not one it takes.";
     OperatorType "S503" Error "LOAD_ERR_COMPILE_CONDITION" "An operator does not work on values of that type.";
     Value "S504" Error "LOAD_ERR_COMPILE_CONDITION" "A value is not of the field's type.";
-    NotSupported "S505" Error "LOAD_ERR_COMPILE_CONDITION" "A part of the language that is not supported yet.";
     UnknownEventType "S506" Error "LOAD_ERR_COMPILE_CONDITION" "There is no such event type.";
     EventTypeNotSeen "S507" Warning "LOAD_COMPILE_CONDITION" "Falco has that event type, Saker does not see it yet.";
     UnknownParameter "S508" Warning "LOAD_COMPILE_CONDITION" "No event type has a parameter of that name, or no process an ancestor of that level.";
     UnsafeNaCheck "S509" Warning "LOAD_UNSAFE_NA_CHECK" "A comparison with `<NA>` never sees an absent field.";
     UnknownFilter "S510" Warning "LOAD_UNKNOWN_FILTER" "A rule with `skip-if-unknown-filter` names an unknown field; it is left out.";
     OutputOnly "S511" Error "LOAD_ERR_COMPILE_CONDITION" "A condition names a field that is for outputs.";
+    Transformer "S520" Error "LOAD_ERR_COMPILE_CONDITION" "A transformer does not take these arguments.";
+    PlainerOperator "S521" Warning "LOAD_COMPILE_CONDITION" "A regular expression says what a plainer operator does.";
     ResultAsNumber "S512" Warning "LOAD_COMPILE_CONDITION" "`evt.res` is compared with a number, which it never is.";
 
     Output "S601" Error "LOAD_ERR_COMPILE_OUTPUT" "An output format names an unknown field, or one that is for conditions.";

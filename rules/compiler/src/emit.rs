@@ -35,9 +35,9 @@ use hashbrown::HashMap;
 use node::{Body, Layout, Locals, Scope, Slots};
 use own::{Addresses, KNOWN_AT, Pool, ROW_AT, WORDS_AT};
 use saker_rules_schema::abi;
-use saker_rules_schema::field::FieldRef;
 use saker_rules_schema::manifest::{EventLayout, Manifest, Rule, Slot};
 use saker_rules_schema::row;
+use saker_rules_schema::term::Term;
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, CustomSection, DataSection, EntityType, ExportKind,
     ExportSection, Function, FunctionSection, ImportSection, InstructionSink, MemArg,
@@ -210,7 +210,7 @@ fn layout(
 ) -> Emitted<Layout> {
     let mut seen = vec![false; graph.len()];
     let mut slots: Vec<Slot> = Vec::new();
-    let mut slot_of: HashMap<FieldRef, u16, FixedState> = HashMap::default();
+    let mut slot_of: HashMap<Term, u16, FixedState> = HashMap::default();
     let mut stack: Vec<Id> = roots.iter().rev().copied().collect();
     while let Some(id) = stack.pop() {
         if std::mem::replace(&mut seen[id.index()], true) || bits.contains_key(&id) {
@@ -221,14 +221,14 @@ fn layout(
             Node::Not(part) => stack.push(*part),
             Node::And(parts) | Node::Or(parts) => stack.extend(parts.iter().rev()),
             Node::Test(test) => {
-                let string = is_string(test.field.field.kind());
+                let string = is_string(test.term.kind());
                 let bytes = test.op.needs_bytes() || (options.keep_bytes && string);
-                match slot_of.get(&test.field) {
+                match slot_of.get(&test.term) {
                     Some(known) => slots[usize::from(*known)].bytes |= bytes,
                     None => {
-                        slot_of.insert(test.field.clone(), slots.len() as u16);
+                        slot_of.insert(test.term.clone(), slots.len() as u16);
                         slots.push(Slot {
-                            field: test.field.clone(),
+                            term: test.term.clone(),
                             bytes,
                         });
                     }

@@ -124,7 +124,7 @@ fn stages(source: &Source) -> String {
     let slots = |slots: &[saker_rules_schema::manifest::Slot]| -> String {
         let slots: Vec<String> = slots
             .iter()
-            .map(|slot| format!("{}{}", slot.field, if slot.bytes { " (bytes)" } else { "" }))
+            .map(|slot| format!("{}{}", slot.term, if slot.bytes { " (bytes)" } else { "" }))
             .collect();
         slots.join(", ")
     };

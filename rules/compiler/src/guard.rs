@@ -5,7 +5,7 @@
 use crate::ir::{Graph, Id, Node, Op, Test};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use saker_rules_schema::field::FieldRef;
+use saker_rules_schema::term::Term;
 
 /// Slots beyond this are not worth asking for first.
 const KNOWN_MAX: usize = 4;
@@ -69,7 +69,7 @@ pub(crate) fn groups(
     graph: &Graph,
     roots: &[Id],
     bit_of: &HashMap<Id, u32, FixedState>,
-    slot_of: &HashMap<FieldRef, u16, FixedState>,
+    slot_of: &HashMap<Term, u16, FixedState>,
 ) -> Vec<Group> {
     let finder = Finder {
         graph,
@@ -116,7 +116,7 @@ pub(crate) fn groups(
 struct Finder<'a> {
     graph: &'a Graph,
     bit_of: &'a HashMap<Id, u32, FixedState>,
-    slot_of: &'a HashMap<FieldRef, u16, FixedState>,
+    slot_of: &'a HashMap<Term, u16, FixedState>,
 }
 
 impl Finder<'_> {
@@ -141,10 +141,10 @@ impl Finder<'_> {
     }
 
     fn slot(&self, test: &Test) -> Option<u16> {
-        if test.field.is_list() {
+        if test.term.is_list() {
             return None;
         }
-        self.slot_of.get(&test.field).copied()
+        self.slot_of.get(&test.term).copied()
     }
 
     fn known(&self, needs: &[Id]) -> Option<Guard> {

@@ -7,7 +7,8 @@ use crate::automaton::Automaton;
 use crate::value;
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
-use saker_rules_schema::field::{FieldRef, Type};
+use saker_rules_schema::field::Type;
+use saker_rules_schema::term::Term;
 use std::fmt;
 use std::sync::Arc;
 
@@ -47,15 +48,15 @@ pub enum Node {
     And(Vec<Id>),
     /// True if one is.
     Or(Vec<Id>),
-    /// A question to one field.
+    /// A question to one value.
     Test(Test),
 }
 
-/// A question to one field. False if the field is absent.
+/// A question to one value. False if it is absent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Test {
-    /// The field. If it is a list, one element must satisfy the operator.
-    pub field: FieldRef,
+    /// The value. If it is a list, one element must satisfy the operator.
+    pub term: Term,
     /// The question.
     pub op: Op,
 }
@@ -277,8 +278,8 @@ impl Graph {
     }
 
     /// A test, or the constant it amounts to.
-    pub(crate) fn test(&mut self, field: FieldRef, op: Op) -> Id {
-        if field.field.is_absent() {
+    pub(crate) fn test(&mut self, term: Term, op: Op) -> Id {
+        if term.is_absent() {
             return Id::FALSE;
         }
         match &op {
@@ -290,10 +291,10 @@ impl Graph {
             | Op::IContains(part)
             | Op::StartsWith(part)
             | Op::EndsWith(part)
-                if part.is_empty() && !field.is_list() =>
+                if part.is_empty() && !term.is_list() =>
             {
                 return self.add(Node::Test(Test {
-                    field,
+                    term,
                     op: Op::Exists,
                 }));
             }
@@ -310,7 +311,7 @@ impl Graph {
             | Op::Accepted(_)
             | Op::Networks(_) => {}
         }
-        self.add(Node::Test(Test { field, op }))
+        self.add(Node::Test(Test { term, op }))
     }
 
     pub(crate) fn not(&mut self, part: Id) -> Id {
@@ -419,9 +420,9 @@ impl Expr {
         roots.into_iter().map(part).collect()
     }
 
-    /// The fields it asks for, in the order of the catalogue.
-    pub fn fields(&self) -> Vec<FieldRef> {
-        let mut fields = Vec::new();
+    /// The values it asks for, fields in the order of the catalogue.
+    pub fn terms(&self) -> Vec<Term> {
+        let mut terms = Vec::new();
         let mut seen = vec![false; self.graph.len()];
         let mut stack = vec![self.root];
         while let Some(id) = stack.pop() {
@@ -432,12 +433,12 @@ impl Expr {
                 Node::False | Node::True => {}
                 Node::Not(part) => stack.push(*part),
                 Node::And(parts) | Node::Or(parts) => stack.extend(parts),
-                Node::Test(test) => fields.push(test.field.clone()),
+                Node::Test(test) => terms.push(test.term.clone()),
             }
         }
-        fields.sort();
-        fields.dedup();
-        fields
+        terms.sort();
+        terms.dedup();
+        terms
     }
 }
 
@@ -478,7 +479,7 @@ impl fmt::Display for Show<'_> {
 
 impl fmt::Display for Test {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = |bytes: &[u8]| match self.field.field.kind() {
+        let text = |bytes: &[u8]| match self.term.kind() {
             Type::IpAddr | Type::IpNet => address(bytes),
             Type::Text
             | Type::Bytes
@@ -490,7 +491,7 @@ impl fmt::Display for Test {
             | Type::AbsTime
             | Type::RelTime => format!("\"{}\"", bytes.escape_ascii()),
         };
-        let field = &self.field;
+        let field = &self.term;
         match &self.op {
             Op::Exists => write!(f, "{field} exists"),
             Op::In(values) => match values.as_slice() {
@@ -515,15 +516,16 @@ impl fmt::Display for Test {
                 write!(f, "{field} in ({})", networks.join(", "))
             }
             Op::Numbers(values) => match values.as_slice() {
-                [0] if self.field.field.kind() == Type::Bool => write!(f, "{field} = false"),
-                [1] if self.field.field.kind() == Type::Bool => write!(f, "{field} = true"),
+                [1] if matches!(field, Term::Compared(..)) => write!(f, "{field}"),
+                [0] if self.term.kind() == Type::Bool => write!(f, "{field} = false"),
+                [1] if self.term.kind() == Type::Bool => write!(f, "{field} = true"),
                 [value] => write!(f, "{field} = {value}"),
                 values => {
                     let values: Vec<String> = values.iter().map(i128::to_string).collect();
                     write!(f, "{field} in ({})", values.join(", "))
                 }
             },
-            Op::Range(min, max) => match value::limits(self.field.field.kind()) {
+            Op::Range(min, max) => match value::limits(self.term.kind()) {
                 (_, greatest) if *max >= greatest => write!(f, "{field} >= {min}"),
                 (least, _) if *min <= least => write!(f, "{field} <= {max}"),
                 _ => write!(f, "{field} in {min}..={max}"),

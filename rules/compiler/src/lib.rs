@@ -4,11 +4,12 @@
 //! The stages, in the order in which a rule passes them; each file is named by its stage:
 //!
 //! ```text
-//! read → collect (exception) → resolve (parse → ast) → lower (value, glob, output → ir)
+//! read → collect (exception) → resolve (parse → ast) → lower (terms, value, glob, output → ir)
 //!      → specialise → split → share → emit
 //! ```
 //!
-//! `oracle` evaluates the same `ir` by walking it: the judge of what `emit` produces.
+//! `oracle` evaluates the same `ir` by walking it: the judge of what `emit` produces. `made` says
+//! what transformers make of values.
 
 mod ast;
 pub mod automaton;
@@ -23,6 +24,7 @@ mod guard;
 mod golden;
 pub mod ir;
 mod lower;
+pub mod made;
 pub mod oracle;
 mod output;
 mod parse;
@@ -32,6 +34,7 @@ mod share;
 mod similar;
 mod specialise;
 mod split;
+mod terms;
 mod text;
 mod value;
 

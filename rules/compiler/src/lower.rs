@@ -12,11 +12,13 @@ use crate::ir::{Graph, Id, Op, is_string};
 use crate::output;
 use crate::resolve::Resolved;
 use crate::similar::Suggestions;
+use crate::terms::{self, Lower, fault};
 use crate::text::Span;
 use crate::value;
 use saker_rules_schema::event::EventType;
-use saker_rules_schema::field::{Arg, Field, FieldError, FieldRef, Flag, LINEAGE_MAX, Type};
+use saker_rules_schema::field::{Arg, Field, FieldRef, Flag, LINEAGE_MAX, Type};
 use saker_rules_schema::manifest;
+use saker_rules_schema::term::{Comparison, Term, Transformer};
 
 /// A rule whose condition is lowered.
 pub(crate) struct Rule {
@@ -183,13 +185,6 @@ struct Lowering<'a> {
     suggestions: &'a mut Suggestions,
 }
 
-/// A diagnostic is large, and rare.
-type Lower<T> = Result<T, Box<Diagnostic>>;
-
-fn fault(code: Code, span: Span, message: impl Into<String>) -> Box<Diagnostic> {
-    Box::new(Diagnostic::new(code, span, message))
-}
-
 impl Lowering<'_> {
     fn whole(&mut self, expr: &Expr) -> Id {
         self.graph.take_exceeded();
@@ -236,30 +231,17 @@ impl Lowering<'_> {
     }
 
     fn test(&mut self, test: &ast::Test) -> Lower<Id> {
-        let field = match &test.left {
-            Operand::Field(field) => field,
-            Operand::Transform { transformer, span } => {
-                return Err(not_supported(
-                    *span,
-                    format!("transformer `{}`", transformer.name()),
-                ));
-            }
-        };
-        let name_span = field.span;
-        let field = field_ref(field, self.suggestions)?;
-        self.check_field(&field, name_span)?;
-        if field.field == Field::EvtRes {
+        let left = self.operand(&test.left)?;
+        let plain_field = left.field().map(|field| field.field);
+        if plain_field == Some(Field::EvtRes) {
             self.check_results(test.operator, values_of(test));
         }
-        check_type(test.operator, &field, test.operator_span)?;
+        check_type(test.operator, &left, test.operator_span)?;
         if let Right::Operand(operand) = &test.right {
-            return Err(not_supported(
-                operand.span(),
-                "a field on the right side".to_string(),
-            ));
+            return self.compare_with(left, test, operand);
         }
         let values = values_of(test);
-        if matches!(field.field, Field::EvtType | Field::SyscallType) {
+        if matches!(plain_field, Some(Field::EvtType | Field::SyscallType)) {
             self.check_event_types(test.operator, values)?;
         }
         if matches!(
@@ -274,18 +256,18 @@ impl Lowering<'_> {
                         "comparing with `<NA>` is unsafe",
                     )
                     .help(format!(
-                        "an absent field equals nothing: write `not {field} exists`"
+                        "an absent field equals nothing: write `not {left} exists`"
                     )),
                 );
             }
         }
         let Some((modifier, _)) = test.modifier else {
-            return self.question(&field, test.operator, values);
+            return self.question(&left, test.operator, values);
         };
         let mut answers = Vec::new();
         for value in values {
             let value = std::slice::from_ref(value);
-            answers.push(self.question(&field, test.operator, value)?);
+            answers.push(self.question(&left, test.operator, value)?);
         }
         Ok(match modifier {
             _ if answers.is_empty() => Id::FALSE,
@@ -293,6 +275,19 @@ impl Lowering<'_> {
             Modifier::All => self.graph.and(answers),
             Modifier::One => self.exactly_one(&answers).0,
         })
+    }
+
+    /// A field, or what a transformer makes of fields.
+    fn operand(&mut self, operand: &Operand) -> Lower<Term> {
+        let found = terms::operand(operand, self.suggestions)?;
+        let mut wrong = None;
+        for (field, span) in found.fields {
+            wrong = wrong.or(self.check_field(&field, span).err());
+        }
+        match wrong {
+            Some(wrong) => Err(wrong),
+            None => Ok(found.term),
+        }
     }
 
     /// Whether exactly one of these holds, and whether none does. Halves are joined, so that
@@ -316,9 +311,9 @@ impl Lowering<'_> {
     }
 
     /// One comparison with all of the values.
-    fn question(&mut self, field: &FieldRef, operator: Operator, values: &[Value]) -> Lower<Id> {
+    fn question(&mut self, term: &Term, operator: Operator, values: &[Value]) -> Lower<Id> {
         let negative = operator == Operator::NotEqual;
-        match field.field.both_ends() {
+        match term.field().and_then(|field| field.field.both_ends()) {
             // Falco answers from the descriptor's existence, not from its addresses.
             Some(_) if operator == Operator::Exists => {
                 Ok(self.graph.test(plain(Field::FdNum), Op::Exists))
@@ -341,7 +336,7 @@ impl Lowering<'_> {
                 let neither = self.graph.not(either);
                 Ok(self.graph.and(vec![exist, neither]))
             }
-            None => self.compare(field, operator, values, negative),
+            None => self.compare(term, operator, values, negative),
         }
     }
 
@@ -429,47 +424,144 @@ impl Lowering<'_> {
         Err(diagnostic)
     }
 
-    /// A comparison with one field. `!=` comes as `=` and `negative`, unless the field stands
-    /// for both ends of a connection.
+    /// A comparison with a list, of which all elements (`in`) or one (`intersects`) must be among
+    /// the values.
+    fn compare_many(&mut self, term: &Term, operator: Operator, values: &[Value]) -> Lower<Id> {
+        let comparison = match operator {
+            Operator::Intersects => Comparison::Intersects,
+            Operator::In => Comparison::In,
+            // It is there if its length is.
+            Operator::Exists => {
+                let length = Term::Made(Transformer::Len, vec![term.clone()]);
+                return Ok(self.graph.test(length, Op::Exists));
+            }
+            Operator::Equal
+            | Operator::Equal2
+            | Operator::NotEqual
+            | Operator::Less
+            | Operator::LessEqual
+            | Operator::Greater
+            | Operator::GreaterEqual
+            | Operator::Contains
+            | Operator::IContains
+            | Operator::BContains
+            | Operator::StartsWith
+            | Operator::BStartsWith
+            | Operator::EndsWith
+            | Operator::Glob
+            | Operator::IGlob
+            | Operator::Regex
+            | Operator::PMatch => return Ok(Id::FALSE),
+        };
+        let mut texts = Vec::new();
+        for value in values {
+            let bytes = value::text(term, value)?;
+            texts.push(Term::Text(String::from_utf8_lossy(&bytes).into_owned()));
+        }
+        Ok(self.compared(comparison, term.clone(), Term::List(texts)))
+    }
+
+    fn compared(&mut self, comparison: Comparison, left: Term, right: Term) -> Id {
+        let term = Term::Compared(comparison, Box::new([left, right]));
+        self.graph.test(term, Op::Numbers(vec![1]))
+    }
+
+    /// A comparison of two values, neither of which is written in the condition.
+    fn compare_with(&mut self, left: Term, test: &ast::Test, right: &Operand) -> Lower<Id> {
+        let written = right.span();
+        let right = self.operand(right)?;
+        for (term, span) in [(&left, test.left.span()), (&right, written)] {
+            if let Some(field) = term.field().filter(|field| field.field.has(Flag::NoRhs)) {
+                let message = format!("field `{field}` cannot be compared with another field");
+                return Err(fault(Code::OperatorType, span, message));
+            }
+        }
+        let kinds = (compares_as(left.kind()), compares_as(right.kind()));
+        if kinds.0 != kinds.1 || left.is_many() != right.is_many() {
+            let what = |term: &Term| match term.is_many() {
+                true => "a list",
+                false => what_it_is(term.kind()),
+            };
+            return Err(fault(
+                Code::OperatorType,
+                written,
+                format!(
+                    "`{left}` is {}, and `{right}` is {}",
+                    what(&left),
+                    what(&right)
+                ),
+            ));
+        }
+        let comparison = match test.operator {
+            Operator::Equal | Operator::Equal2 => Comparison::Equal,
+            Operator::NotEqual => Comparison::Differs,
+            Operator::Less => Comparison::Less,
+            Operator::LessEqual => Comparison::LessEqual,
+            Operator::Greater => Comparison::Greater,
+            Operator::GreaterEqual => Comparison::GreaterEqual,
+            Operator::Contains | Operator::BContains => Comparison::Contains,
+            Operator::IContains => Comparison::IContains,
+            Operator::StartsWith | Operator::BStartsWith => Comparison::StartsWith,
+            Operator::EndsWith => Comparison::EndsWith,
+            Operator::Glob => Comparison::Glob,
+            Operator::IGlob => Comparison::IGlob,
+            Operator::In => Comparison::In,
+            Operator::Intersects => Comparison::Intersects,
+            Operator::PMatch => Comparison::PMatch,
+            // Compiling one for each event is at the mercy of whoever chooses the value.
+            Operator::Regex => {
+                let message = "a regular expression must be written out";
+                return Err(fault(Code::OperatorType, written, message));
+            }
+            Operator::Exists => return Ok(Id::FALSE),
+        };
+        Ok(self.compared(comparison, left, right))
+    }
+
+    /// A comparison with one value. `!=` comes as `=` and `negative`, unless it stands for
+    /// both ends of a connection.
     fn compare(
         &mut self,
-        field: &FieldRef,
+        term: &Term,
         operator: Operator,
         values: &[Value],
         negative: bool,
     ) -> Lower<Id> {
-        if operator == Operator::Exists {
-            return Ok(self.graph.test(field.clone(), Op::Exists));
+        if term.is_many() {
+            return self.compare_many(term, operator, values);
         }
-        if field.field.kind() == Type::IpNet {
+        if operator == Operator::Exists {
+            return Ok(self.graph.test(term.clone(), Op::Exists));
+        }
+        if term.kind() == Type::IpNet {
             let mut networks = Vec::new();
             for value in values {
-                networks.push(value::network(field, value)?);
+                networks.push(value::network(term, value)?);
             }
             networks.sort_unstable();
             networks.dedup();
-            let inside = self.graph.test(field.clone(), Op::Networks(networks));
-            return Ok(self.unless(field, inside, negative));
+            let inside = self.graph.test(term.clone(), Op::Networks(networks));
+            return Ok(self.unless(term, inside, negative));
         }
-        if is_string(field.field.kind()) {
-            return self.compare_text(field, operator, values, negative);
+        if is_string(term.kind()) {
+            return self.compare_text(term, operator, values, negative);
         }
         let mut numbers = Vec::new();
         for value in values {
-            numbers.push(value::number(field, value)?);
+            numbers.push(value::number(term, value)?);
         }
         numbers.sort_unstable();
         numbers.dedup();
         let first = numbers.first().copied().unwrap_or_default();
-        let (min, max) = value::limits(field.field.kind());
+        let (min, max) = value::limits(term.kind());
         let id = match operator {
-            Operator::Less => self.graph.test(field.clone(), Op::Range(min, first - 1)),
-            Operator::LessEqual => self.graph.test(field.clone(), Op::Range(min, first)),
-            Operator::Greater => self.graph.test(field.clone(), Op::Range(first + 1, max)),
-            Operator::GreaterEqual => self.graph.test(field.clone(), Op::Range(first, max)),
-            Operator::NotEqual if negative && field.is_list() => {
-                let below = self.graph.test(field.clone(), Op::Range(min, first - 1));
-                let above = self.graph.test(field.clone(), Op::Range(first + 1, max));
+            Operator::Less => self.graph.test(term.clone(), Op::Range(min, first - 1)),
+            Operator::LessEqual => self.graph.test(term.clone(), Op::Range(min, first)),
+            Operator::Greater => self.graph.test(term.clone(), Op::Range(first + 1, max)),
+            Operator::GreaterEqual => self.graph.test(term.clone(), Op::Range(first, max)),
+            Operator::NotEqual if negative && term.is_list() => {
+                let below = self.graph.test(term.clone(), Op::Range(min, first - 1));
+                let above = self.graph.test(term.clone(), Op::Range(first + 1, max));
                 self.graph.or(vec![below, above])
             }
             Operator::Equal
@@ -477,8 +569,8 @@ impl Lowering<'_> {
             | Operator::NotEqual
             | Operator::In
             | Operator::Intersects => {
-                let equal = self.graph.test(field.clone(), Op::Numbers(numbers));
-                self.unless(field, equal, negative)
+                let equal = self.graph.test(term.clone(), Op::Numbers(numbers));
+                self.unless(term, equal, negative)
             }
             Operator::Exists
             | Operator::Contains
@@ -497,7 +589,7 @@ impl Lowering<'_> {
 
     fn compare_text(
         &mut self,
-        field: &FieldRef,
+        term: &Term,
         operator: Operator,
         values: &[Value],
         negative: bool,
@@ -509,12 +601,19 @@ impl Lowering<'_> {
         }
         let mut texts = Vec::new();
         for value in values {
-            texts.push(value::text(field, value)?);
+            texts.push(value::text(term, value)?);
+        }
+        if let Some(comparison) = order(operator) {
+            let Some(value) = values.first() else {
+                return Ok(Id::FALSE);
+            };
+            let right = Term::Text(value.text.clone());
+            return Ok(self.compared(comparison, term.clone(), right));
         }
         let span = values.first().map(|value| value.span);
         let first = || texts.first().cloned().unwrap_or_default();
         let op = match operator {
-            Operator::NotEqual if negative && field.is_list() => Op::Differs(first()),
+            Operator::NotEqual if negative && term.is_list() => Op::Differs(first()),
             // Of a list, one element must be among the values.
             Operator::Equal
             | Operator::Equal2
@@ -543,6 +642,18 @@ impl Lowering<'_> {
                 let Some(value) = values.first() else {
                     return Ok(Id::FALSE);
                 };
+                if operator == Operator::Regex
+                    && let Some(plainer) = plainer(&value.text)
+                {
+                    self.found.push(
+                        Diagnostic::new(
+                            Code::PlainerOperator,
+                            value.span,
+                            "this regular expression is hardly one",
+                        )
+                        .help(plainer),
+                    );
+                }
                 let automaton = match operator {
                     Operator::Regex => Automaton::regex(&value.text),
                     _ => Automaton::paths(&texts),
@@ -569,18 +680,80 @@ impl Lowering<'_> {
             | Operator::GreaterEqual => return Ok(Id::FALSE),
         };
         let negative = negative && !matches!(op, Op::Differs(_));
-        let id = self.graph.test(field.clone(), op);
-        Ok(self.unless(field, id, negative))
+        let id = self.graph.test(term.clone(), op);
+        Ok(self.unless(term, id, negative))
     }
 
     /// The contrary of a test, but false for an absent field.
-    fn unless(&mut self, field: &FieldRef, test: Id, negative: bool) -> Id {
+    fn unless(&mut self, term: &Term, test: Id, negative: bool) -> Id {
         if !negative {
             return test;
         }
-        let exists = self.graph.test(field.clone(), Op::Exists);
+        let exists = self.graph.test(term.clone(), Op::Exists);
         let not = self.graph.not(test);
         self.graph.and(vec![exists, not])
+    }
+}
+
+/// What says the same as a regular expression of plain text with nothing but anything around it.
+fn plainer(regex: &str) -> Option<String> {
+    let text = regex.strip_prefix('^').unwrap_or(regex);
+    let text = text.strip_suffix('$').unwrap_or(text);
+    let any = [".*", ".+", ".?"];
+    let (open_start, text) = match any.iter().find_map(|any| text.strip_prefix(any)) {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    // Of an escaped point the backslash is left, which is not plain.
+    let (open_end, plain) = match any.iter().find_map(|any| text.strip_suffix(any)) {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "_-/:, @%=~<>#&;!".contains(char);
+    if plain.is_empty() || !plain.chars().all(is_plain) {
+        return None;
+    }
+    let operator = match (open_start, open_end) {
+        (false, false) => "=",
+        (true, false) => "endswith",
+        (false, true) => "startswith",
+        (true, true) => "contains",
+    };
+    Some(format!(
+        "`{operator} {plain}` asks about the same, and costs less"
+    ))
+}
+
+fn order(operator: Operator) -> Option<Comparison> {
+    match operator {
+        Operator::Less => Some(Comparison::Less),
+        Operator::LessEqual => Some(Comparison::LessEqual),
+        Operator::Greater => Some(Comparison::Greater),
+        Operator::GreaterEqual => Some(Comparison::GreaterEqual),
+        Operator::Exists
+        | Operator::Equal
+        | Operator::Equal2
+        | Operator::NotEqual
+        | Operator::In
+        | Operator::Intersects
+        | Operator::Contains
+        | Operator::IContains
+        | Operator::BContains
+        | Operator::StartsWith
+        | Operator::BStartsWith
+        | Operator::EndsWith
+        | Operator::Glob
+        | Operator::IGlob
+        | Operator::Regex
+        | Operator::PMatch => None,
+    }
+}
+
+/// Types whose values are compared with each other, by one of them.
+fn compares_as(kind: Type) -> Type {
+    match kind {
+        Type::Int | Type::Uint | Type::Port | Type::AbsTime | Type::RelTime => Type::Int,
+        Type::Text | Type::Bool | Type::IpAddr | Type::IpNet | Type::Bytes | Type::Double => kind,
     }
 }
 
@@ -630,78 +803,35 @@ pub(crate) fn never_there(
     }
 }
 
-fn plain(field: Field) -> FieldRef {
-    FieldRef {
+fn plain(field: Field) -> Term {
+    Term::Field(FieldRef {
         field,
         arg: Arg::None,
-    }
-}
-
-fn not_supported(span: Span, what: String) -> Box<Diagnostic> {
-    fault(
-        Code::NotSupported,
-        span,
-        format!("{what} is not supported yet"),
-    )
-}
-
-/// What is to be said of a field that Saker does not know, and the help.
-pub(crate) fn unknown_field(name: &str, suggestions: &mut Suggestions) -> (String, String) {
-    let names = Field::ALL.iter().map(|field| field.name());
-    (
-        format!("unknown field `{name}`"),
-        suggestions
-            .did_you_mean(name, names)
-            .unwrap_or_else(|| "`saker list fields` shows all fields".into()),
-    )
-}
-
-/// Looks a field up.
-fn field_ref(field: &ast::Field, suggestions: &mut Suggestions) -> Lower<FieldRef> {
-    let written = match &field.arg {
-        Some(arg) => format!("{}[{arg}]", field.name),
-        None => field.name.clone(),
-    };
-    FieldRef::parse(&written).map_err(|error| match error {
-        FieldError::Unknown => {
-            let (message, help) = unknown_field(&field.name, suggestions);
-            let mut diagnostic = fault(Code::UnknownField, field.span, message);
-            diagnostic.help = Some(help);
-            diagnostic
-        }
-        FieldError::Argument => fault(
-            Code::FieldArgument,
-            field.arg_span,
-            format!(
-                "field `{}` does not take the argument `{}`",
-                field.name,
-                field.arg.as_deref().unwrap_or_default()
-            ),
-        ),
-        FieldError::ArgumentMissing => {
-            let mut diagnostic = fault(
-                Code::FieldArgument,
-                field.span,
-                format!("field `{}` needs an argument", field.name),
-            );
-            let usage = Field::by_name(&field.name).map(Field::usage);
-            diagnostic.help = usage.map(|usage| format!("write `{usage}`"));
-            diagnostic
-        }
     })
 }
 
-/// Whether the operator works on values of the field's type, and is supported.
-fn check_type(operator: Operator, field: &FieldRef, span: Span) -> Lower<()> {
-    let kind = field.field.kind();
+/// What values of a type are, in a sentence.
+pub(crate) fn what_it_is(kind: Type) -> &'static str {
+    match kind {
+        Type::Text => "a text",
+        Type::Bool => "true or false",
+        Type::Int | Type::Uint => "a number",
+        Type::Port => "a port number",
+        Type::Bytes => "bytes",
+        Type::Double => "a number with a fraction",
+        Type::IpAddr => "an address",
+        Type::IpNet => "a network",
+        Type::AbsTime | Type::RelTime => "a time in nanoseconds",
+    }
+}
+
+/// Whether the operator works on values of the type.
+fn check_type(operator: Operator, term: &Term, span: Span) -> Lower<()> {
+    let kind = term.kind();
     let number = !is_string(kind) && kind != Type::Bool;
     let fits = match operator {
-        Operator::Exists
-        | Operator::Equal
-        | Operator::Equal2
-        | Operator::NotEqual
-        | Operator::In
-        | Operator::Intersects => true,
+        Operator::Exists | Operator::In | Operator::Intersects => true,
+        Operator::Equal | Operator::Equal2 | Operator::NotEqual => true,
         Operator::Less | Operator::LessEqual | Operator::Greater | Operator::GreaterEqual => {
             number || kind == Type::Text
         }
@@ -715,60 +845,24 @@ fn check_type(operator: Operator, field: &FieldRef, span: Span) -> Lower<()> {
         | Operator::PMatch => kind == Type::Text,
         Operator::BContains | Operator::BStartsWith => kind == Type::Bytes,
     };
-    if !fits {
-        let what = match kind {
-            Type::Text => "a text",
-            Type::Bool => "true or false",
-            Type::Int | Type::Uint => "a number",
-            Type::Port => "a port number",
-            Type::Bytes => "bytes",
-            Type::Double => "a number with a fraction",
-            Type::IpAddr => "an address",
-            Type::IpNet => "a network",
-            Type::AbsTime | Type::RelTime => "a time in nanoseconds",
-        };
-        return Err(fault(
-            Code::OperatorType,
-            span,
-            format!(
-                "operator `{}` does not work on `{field}`, which is {what}",
-                operator.name()
-            ),
-        ));
-    }
-    let supported = match operator {
-        Operator::Exists
-        | Operator::Equal
-        | Operator::Equal2
-        | Operator::NotEqual
-        | Operator::In
-        | Operator::Contains
-        | Operator::IContains
-        | Operator::StartsWith
-        | Operator::EndsWith
-        | Operator::Glob
-        | Operator::IGlob
-        | Operator::Regex
-        | Operator::Intersects
-        | Operator::PMatch => true,
-        Operator::Less | Operator::LessEqual | Operator::Greater | Operator::GreaterEqual => number,
-        Operator::BContains | Operator::BStartsWith => false,
-    };
-    // What is never there needs no support to be compared.
-    if field.field.is_absent() {
+    // Falco's field of that kind, `fd.types`, may be compared as a text is.
+    let asks_elements = matches!(
+        operator,
+        Operator::Exists | Operator::In | Operator::Intersects
+    );
+    if fits && (asks_elements || !term.is_many() || term.field().is_some()) {
         return Ok(());
     }
-    if !supported && kind == Type::Text && operator.takes() == ast::Takes::Number {
-        return Err(not_supported(
-            span,
-            format!("operator `{}` on texts", operator.name()),
-        ));
-    }
-    if !supported {
-        return Err(not_supported(
-            span,
-            format!("operator `{}`", operator.name()),
-        ));
-    }
-    Ok(())
+    let what = match term.is_many() {
+        true => "a list",
+        false => what_it_is(kind),
+    };
+    Err(fault(
+        Code::OperatorType,
+        span,
+        format!(
+            "operator `{}` does not work on `{term}`, which is {what}",
+            operator.name()
+        ),
+    ))
 }

@@ -2,10 +2,12 @@
 //! compiled module answers is held against it, and `why` explains with it.
 
 use crate::ir::{Expr, Graph, Id, Node, Op, Test, is_string};
+use crate::made;
 use saker_rules_schema::event::EventType;
-use saker_rules_schema::field::{Arg, Field, FieldRef, Type};
+use saker_rules_schema::field::{Field, FieldRef, Type};
 use saker_rules_schema::manifest::{Manifest, Slot};
 use saker_rules_schema::row::{self, Shape};
+use saker_rules_schema::term::Term;
 use std::borrow::Cow;
 
 /// A field's value.
@@ -27,6 +29,12 @@ pub enum Value<'a> {
 pub trait Values {
     /// The field's value; none if it is absent.
     fn value(&self, field: &FieldRef) -> Option<Value<'_>>;
+
+    /// The value of a term that is no field, where it is at hand already; else it is made of its
+    /// fields.
+    fn made(&self, _term: &Term) -> Option<Option<Value<'_>>> {
+        None
+    }
 }
 
 /// Whether the condition holds for an event of that type with these values. What the type
@@ -49,20 +57,11 @@ fn node(graph: &Graph, id: Id, values: &impl Values, event: EventType) -> bool {
 
 /// Whether one test holds: what `why` shows per line.
 pub fn test_holds(test: &Test, values: &impl Values, event: EventType) -> bool {
-    if let Some(number) = test.field.number_by_type(event) {
-        return number.is_some_and(|number| answer(&test.op, &Value::Number(number.into())));
-    }
-    let text = |text: &'static str| Some(Value::Text(Cow::Borrowed(text.as_bytes())));
-    let value = match test.field.field {
-        Field::EvtType => text(event.name()),
-        Field::SyscallType if event == EventType::Procexit => None,
-        Field::SyscallType => text(event.name()),
-        Field::EvtCategory => text(event.category().name()),
-        Field::EvtIoDir => event.direction().and_then(text),
-        Field::EvtSource => text("syscall"),
-        Field::EvtDir if event == EventType::Procexit => text(">"),
-        Field::EvtDir => text("<"),
-        _ => values.value(&test.field),
+    let value = match &test.term {
+        Term::Field(field) => field_value(field, values, event),
+        made => values
+            .made(made)
+            .unwrap_or_else(|| made::value(made, &mut |field| field_value(field, values, event))),
     };
     match value {
         None => false,
@@ -72,7 +71,30 @@ pub fn test_holds(test: &Test, values: &impl Values, event: EventType) -> bool {
     }
 }
 
-fn answer(op: &Op, value: &Value<'_>) -> bool {
+fn field_value<'v>(
+    field: &FieldRef,
+    values: &'v impl Values,
+    event: EventType,
+) -> Option<Value<'v>> {
+    if let Some(number) = field.number_by_type(event) {
+        return number.map(|number| Value::Number(number.into()));
+    }
+    let text = |text: &'static str| Some(Value::Text(Cow::Borrowed(text.as_bytes())));
+    match field.field {
+        Field::EvtType => text(event.name()),
+        Field::SyscallType if event == EventType::Procexit => None,
+        Field::SyscallType => text(event.name()),
+        Field::EvtCategory => text(event.category().name()),
+        Field::EvtIoDir => event.direction().and_then(text),
+        Field::EvtSource => text("syscall"),
+        Field::EvtDir if event == EventType::Procexit => text(">"),
+        Field::EvtDir => text("<"),
+        _ => values.value(field),
+    }
+}
+
+/// Whether a value satisfies the operator.
+pub(crate) fn answer(op: &Op, value: &Value<'_>) -> bool {
     match value {
         Value::Text(text) | Value::Ip(text) => match op {
             Op::Exists => true,
@@ -154,8 +176,21 @@ impl Values for RowValues<'_> {
             ));
         }
         // Which row holds a field is the layouts' business: ask both.
-        slot_value(self.event, self.event_slots, field)
-            .or_else(|| slot_value(self.process, self.process_slots, field))
+        let is_field = |slot: &Slot| slot.term.field() == Some(field);
+        slot_value(self.event, self.event_slots, is_field)
+            .or_else(|| slot_value(self.process, self.process_slots, is_field))
+    }
+
+    fn made(&self, term: &Term) -> Option<Option<Value<'_>>> {
+        let is_term = |slot: &Slot| slot.term == *term;
+        let slots = [
+            (self.event, self.event_slots),
+            (self.process, self.process_slots),
+        ];
+        let (row, slots) = slots
+            .into_iter()
+            .find(|(_, slots)| slots.iter().any(is_term))?;
+        Some(slot_value(row, slots, is_term))
     }
 }
 
@@ -164,8 +199,14 @@ fn u32_at(row: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bytes))
 }
 
-fn slot_value<'a>(row: &'a [u8], slots: &[Slot], field: &FieldRef) -> Option<Value<'a>> {
-    let position = slots.iter().position(|slot| slot.field == *field)? as u16;
+fn slot_value<'a>(
+    row: &'a [u8],
+    slots: &[Slot],
+    is_it: impl FnMut(&Slot) -> bool,
+) -> Option<Value<'a>> {
+    let position = slots.iter().position(is_it)?;
+    let term = &slots[position].term;
+    let position = position as u16;
     let shape = Shape {
         slots: slots.len() as u16,
     };
@@ -175,15 +216,15 @@ fn slot_value<'a>(row: &'a [u8], slots: &[Slot], field: &FieldRef) -> Option<Val
         return None;
     }
     let at = shape.slot(position) as usize;
-    if field.arg == Arg::None && field.is_list() {
+    if term.is_list() {
         let count = u32_at(row, at)? as usize;
         let tail = u32_at(row, at + 4)? as usize;
         let values = (0..count.min(row::LIST_LEN_MAX))
-            .filter_map(|element| element_value(row, tail + element * 8, field.field.kind()))
+            .filter_map(|element| element_value(row, tail + element * 8, term.kind()))
             .collect();
         return Some(Value::List(values));
     }
-    element_value(row, at, field.field.kind())
+    element_value(row, at, term.kind())
 }
 
 fn element_value(row: &[u8], at: usize, kind: Type) -> Option<Value<'_>> {

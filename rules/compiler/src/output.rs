@@ -1,8 +1,11 @@
 //! Output formats: text with `%field` and `%field[argument]` in it.
 
-use crate::diagnostic::{Code, Diagnostic};
-use crate::lower::{never_there, unknown_field};
+use crate::ast::{self, Operand, Transform};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::lower::never_there;
+use crate::parse;
 use crate::similar::Suggestions;
+use crate::terms::{self, unknown_field};
 use crate::text::Text;
 use saker_rules_schema::field::{FieldError, FieldRef, Flag};
 use saker_rules_schema::manifest::OutputPart;
@@ -11,6 +14,8 @@ use saker_rules_schema::manifest::OutputPart;
 const FIELDS_MAX: usize = 1000;
 /// No field's name, with the name of a parameter or label behind it, is longer.
 const NAME_BYTES_MAX: usize = 256;
+/// No transformer with its arguments is longer.
+const TRANSFORMER_BYTES_MAX: usize = 4096;
 
 /// Takes an output format apart; what is wrong with it is added to `found`.
 pub(crate) fn parse(
@@ -47,18 +52,40 @@ pub(crate) fn parse(
             .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
             .count();
         let mut name = rest[..word].trim_end_matches('.');
-        let transformer = rest[word..].starts_with('(');
-        if name.is_empty() || transformer {
-            let message = match transformer {
-                true => format!("transformer `{name}` in an output is not supported yet"),
-                false => "a `%` must be followed by a field".to_string(),
+        if rest[word..].starts_with('(') && is_transformer(&rest[..word]) {
+            let Some((transform, len)) = transformed(output, at, found) else {
+                continue;
             };
-            let code = match transformer {
-                true => Code::NotSupported,
-                false => Code::Output,
-            };
-            let end = (at + word).max(start + 1);
-            found.push(Diagnostic::new(code, output.span(start..end), message));
+            match terms::operand(&Operand::Transform(transform), suggestions) {
+                Ok(made) => {
+                    found.extend(
+                        made.fields
+                            .iter()
+                            .filter_map(|(field, span)| never_there(field, *span, suggestions)),
+                    );
+                    if !plain.is_empty() {
+                        parts.push(OutputPart::Text(std::mem::take(&mut plain)));
+                    }
+                    parts.push(OutputPart::Value {
+                        name: rest[..len].to_string(),
+                        term: made.term,
+                    });
+                    at += len;
+                }
+                Err(mut wrong) => {
+                    wrong.code = Code::Output;
+                    found.push(*wrong);
+                }
+            }
+            continue;
+        }
+        if name.is_empty() {
+            let message = "a `%` must be followed by a field";
+            found.push(Diagnostic::new(
+                Code::Output,
+                output.span(start..start + 1),
+                message,
+            ));
             continue;
         }
         if name == "container.info" {
@@ -111,9 +138,9 @@ pub(crate) fn parse(
                 if !plain.is_empty() {
                     parts.push(OutputPart::Text(std::mem::take(&mut plain)));
                 }
-                parts.push(OutputPart::Field {
+                parts.push(OutputPart::Value {
                     name: written,
-                    field,
+                    term: field.into(),
                 });
             }
             Err(error) => {
@@ -145,4 +172,31 @@ pub(crate) fn parse(
         parts.push(OutputPart::Text(plain));
     }
     parts
+}
+
+fn is_transformer(name: &str) -> bool {
+    ast::Transformer::ALL
+        .iter()
+        .any(|transformer| transformer.name() == name)
+}
+
+/// The transformer at `at`, and its length.
+fn transformed(
+    output: &Text,
+    at: usize,
+    found: &mut Vec<Diagnostic>,
+) -> Option<(Transform, usize)> {
+    let mut end = (at + TRANSFORMER_BYTES_MAX).min(output.len());
+    while !output.as_str().is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut rest = Text::default();
+    rest.push_part(output, at..end);
+    let mut diagnostics = Diagnostics::default();
+    let transform = parse::transform(&rest, &mut diagnostics);
+    found.extend(diagnostics.finish().into_iter().map(|mut wrong| {
+        wrong.code = Code::Output;
+        wrong
+    }));
+    transform
 }

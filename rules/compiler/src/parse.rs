@@ -5,7 +5,10 @@
 
 mod token;
 
-use crate::ast::{Expr, Kind, Modifier, Operand, Operator, Right, Takes, Test, Transformer, Value};
+use crate::ast::{
+    Argument, Expr, Kind, Modifier, Operand, Operator, Right, Takes, Test, Transform, Transformer,
+    Value,
+};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::text::{Span, Text};
 use std::ops::Range;
@@ -26,6 +29,24 @@ pub(crate) fn parse(text: &Text, diagnostics: &mut Diagnostics) -> Expr {
         diagnostics,
     };
     parser.condition()
+}
+
+/// Parses what `text` begins with, if that is a transformer, and tells how many bytes it takes.
+pub(crate) fn transform(text: &Text, diagnostics: &mut Diagnostics) -> Option<(Transform, usize)> {
+    let mut parser = Parser {
+        text,
+        at: 0,
+        errors: 0,
+        diagnostics,
+    };
+    let transformer = parser.transformer_here()?;
+    match parser.transform(transformer, 0) {
+        Ok(transform) => Some((transform, parser.at)),
+        Err(failure) => {
+            parser.report(failure);
+            None
+        }
+    }
 }
 
 struct Parser<'a> {
@@ -351,25 +372,28 @@ impl<'a> Parser<'a> {
 
     /// A transformed or a plain field; `None` if neither begins here.
     fn operand(&mut self, depth: usize) -> Parsed<Option<Operand>> {
-        let start = self.at;
-        for transformer in Transformer::ALL {
-            if self.rest().starts_with(transformer.name().as_bytes())
-                && self.rest().get(transformer.name().len()) == Some(&b'(')
-            {
-                self.at += transformer.name().len() + 1;
-                self.transformer(*transformer, depth)?;
-                return Ok(Some(Operand::Transform {
-                    transformer: *transformer,
-                    span: self.span(start..self.at),
-                }));
+        match self.transformer_here() {
+            Some(transformer) => {
+                let transform = self.transform(transformer, depth)?;
+                Ok(Some(Operand::Transform(transform)))
             }
+            None => Ok(self.field()?.map(Operand::Field)),
         }
-        Ok(self.field()?.map(Operand::Field))
     }
 
-    /// The arguments of a transformer. They are checked and not kept: `lower` supports none
-    /// of the transformers yet, and says so.
-    fn transformer(&mut self, transformer: Transformer, depth: usize) -> Parsed<()> {
+    fn transformer_here(&self) -> Option<Transformer> {
+        let rest = self.rest();
+        let is_here = |transformer: &Transformer| {
+            let name = transformer.name().as_bytes();
+            rest.starts_with(name) && rest.get(name.len()) == Some(&b'(')
+        };
+        Transformer::ALL.iter().copied().find(is_here)
+    }
+
+    /// A transformer with its arguments.
+    fn transform(&mut self, transformer: Transformer, depth: usize) -> Parsed<Transform> {
+        let start = self.at;
+        self.at += transformer.name().len() + 1;
         if depth >= TRANSFORMERS_MAX {
             let mut failure = Failure::at(
                 self.word_here(),
@@ -379,93 +403,115 @@ impl<'a> Parser<'a> {
             return Err(failure);
         }
         self.blank();
+        let mut arguments = Vec::new();
         match transformer {
-            Transformer::Val => {
-                if self.field()?.is_none() {
-                    return Err(Failure::at(self.word_here(), "`val` takes a field"));
-                }
-            }
+            Transformer::Val => match self.field()? {
+                Some(field) => arguments.push(Argument::Operand(Operand::Field(field))),
+                None => return Err(Failure::at(self.word_here(), "`val` takes a field")),
+            },
             Transformer::ToLower
             | Transformer::ToUpper
             | Transformer::B64
             | Transformer::Basename
-            | Transformer::Len => self.inner_operand(depth)?,
+            | Transformer::Len => arguments.push(self.inner_operand(depth)?),
             Transformer::Join => {
-                if !self.literal()? {
-                    self.inner_operand(depth)?;
-                }
+                arguments.push(self.element(depth)?);
                 self.expect(",")?;
-                self.list_argument(depth)?;
+                arguments.push(self.list_argument(depth)?);
             }
             Transformer::Concat => {
-                self.element(depth)?;
+                arguments.push(self.element(depth)?);
                 self.blank();
                 while self.eat(",") {
-                    self.element(depth)?;
+                    arguments.push(self.element(depth)?);
                     self.blank();
                 }
             }
             Transformer::GetOpt => {
-                self.list_argument(depth)?;
+                arguments.push(self.list_argument(depth)?);
                 self.expect(",")?;
                 self.blank();
-                if !self.literal()? {
-                    return Err(Failure::at(
-                        self.word_here(),
-                        "expected the options in quotes",
-                    ));
+                match self.literal()? {
+                    Some(letters) => arguments.push(Argument::Text(letters)),
+                    None => {
+                        return Err(Failure::at(
+                            self.word_here(),
+                            "expected the options in quotes",
+                        ));
+                    }
                 }
             }
         }
         self.expect(")")?;
-        if transformer == Transformer::GetOpt {
-            self.argument()?;
-        }
-        Ok(())
+        let key = match transformer {
+            Transformer::GetOpt => self.argument()?,
+            Transformer::ToLower
+            | Transformer::ToUpper
+            | Transformer::B64
+            | Transformer::Basename
+            | Transformer::Len
+            | Transformer::Join
+            | Transformer::Concat
+            | Transformer::Val => None,
+        };
+        Ok(Transform {
+            transformer,
+            arguments,
+            key,
+            span: self.span(start..self.at),
+        })
     }
 
-    fn inner_operand(&mut self, depth: usize) -> Parsed<()> {
+    fn inner_operand(&mut self, depth: usize) -> Parsed<Argument> {
         let here = self.word_here();
         match self.operand(depth + 1)? {
-            Some(Operand::Transform {
+            Some(Operand::Transform(Transform {
                 transformer: Transformer::Val,
                 ..
-            }) => Err(Failure::at(here, "`val` cannot stand inside a transformer")),
-            Some(_) => Ok(()),
+            })) => Err(Failure::at(here, "`val` cannot stand inside a transformer")),
+            Some(operand) => Ok(Argument::Operand(operand)),
             None => Err(Failure::at(here, "expected a field or a transformer")),
         }
     }
 
     /// `(a, b)` or a field or transformer that gives a list.
-    fn list_argument(&mut self, depth: usize) -> Parsed<()> {
+    fn list_argument(&mut self, depth: usize) -> Parsed<Argument> {
         self.blank();
         if !self.eat("(") {
             return self.inner_operand(depth);
         }
+        let mut elements = Vec::new();
         self.blank();
         if self.eat(")") {
-            return Ok(());
+            return Ok(Argument::List(elements));
         }
         loop {
-            self.element(depth)?;
+            elements.push(self.element(depth)?);
             self.blank();
             if !self.eat(",") {
-                return self.expect(")");
+                self.expect(")")?;
+                return Ok(Argument::List(elements));
             }
         }
     }
 
-    fn element(&mut self, depth: usize) -> Parsed<()> {
+    fn element(&mut self, depth: usize) -> Parsed<Argument> {
         self.blank();
-        if self.literal()? {
-            return Ok(());
+        match self.literal()? {
+            Some(text) => Ok(Argument::Text(text)),
+            None => self.inner_operand(depth),
         }
-        self.inner_operand(depth)
     }
 
     /// A quoted text or a number.
-    fn literal(&mut self) -> Parsed<bool> {
-        Ok(self.quoted()?.is_some() || self.number().is_some())
+    fn literal(&mut self) -> Parsed<Option<Value>> {
+        let start = self.at;
+        let text = match self.quoted()? {
+            Some(text) => Some(text),
+            None => self.number(),
+        };
+        let span = self.span(start..self.at);
+        Ok(text.map(|text| Value { text, span }))
     }
 
     fn expect(&mut self, token: &str) -> Parsed<()> {
@@ -620,11 +666,7 @@ impl<'a> Parser<'a> {
 
     /// A transformer on the right side. A plain field name there is a value, as in Falco.
     fn right_operand(&mut self) -> Parsed<Option<Operand>> {
-        let transformer = Transformer::ALL.iter().any(|transformer| {
-            self.rest().starts_with(transformer.name().as_bytes())
-                && self.rest().get(transformer.name().len()) == Some(&b'(')
-        });
-        if !transformer {
+        if self.transformer_here().is_none() {
             return Ok(None);
         }
         self.operand(0)

@@ -4,7 +4,7 @@
 use crate::ir::{Graph, Id, Node, Op};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use saker_rules_schema::field::FieldRef;
+use saker_rules_schema::term::Term;
 
 /// A part that costs less is computed again: remembering costs about as much.
 const SHARED_COST_MIN: u32 = 9;
@@ -65,7 +65,7 @@ impl<'a> Costs<'a> {
                     Op::Accepted(_) => 80,
                     Op::Glob(_) => 150,
                 };
-                match test.field.is_list() {
+                match test.term.is_list() {
                     true => cost * LIST_FACTOR,
                     false => cost,
                 }
@@ -119,14 +119,14 @@ pub(crate) fn often(
     graph: &Graph,
     roots: &[Id],
     costs: &Costs<'_>,
-    slot_of: &HashMap<FieldRef, u16, FixedState>,
+    slot_of: &HashMap<Term, u16, FixedState>,
 ) -> Vec<(u16, bool)> {
     let mut readers: HashMap<(u16, bool), u32, FixedState> = HashMap::default();
     for id in uses(graph, roots, costs).into_keys() {
         let Node::Test(test) = graph.node(id) else {
             continue;
         };
-        let Some(slot) = slot_of.get(&test.field).filter(|_| !test.field.is_list()) else {
+        let Some(slot) = slot_of.get(&test.term).filter(|_| !test.term.is_list()) else {
             continue;
         };
         if test.op.needs_bytes() || matches!(test.op, Op::In(_)) {

@@ -1,6 +1,8 @@
 //! Conditions per event type: with `evt.type` known, most of a condition folds away.
 
 use crate::ir::{Graph, Id, Node, Op, Test};
+use crate::made;
+use crate::oracle::{Value, answer};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use saker_rules_schema::event::EventType;
@@ -8,28 +10,30 @@ use saker_rules_schema::field::{Arg, Field, FieldRef};
 
 /// What is known of a field before any event of a type is seen.
 enum Known {
-    Text(&'static str),
-    Number(i128),
+    Value(Value<'static>),
     Absent,
     Nothing,
 }
 
 fn known(field: &FieldRef, event: EventType) -> Known {
+    let text = |text: &'static str| Known::Value(Value::Text(text.as_bytes().into()));
     if let Some(number) = field.number_by_type(event) {
-        return number.map_or(Known::Absent, |number| Known::Number(number.into()));
+        return number.map_or(Known::Absent, |number| {
+            Known::Value(Value::Number(number.into()))
+        });
     }
     match field.field {
-        Field::EvtType => Known::Text(event.name()),
+        Field::EvtType => text(event.name()),
         Field::SyscallType => match event {
             EventType::Procexit => Known::Absent,
-            _ => Known::Text(event.name()),
+            _ => text(event.name()),
         },
-        Field::EvtCategory => Known::Text(event.category().name()),
-        Field::EvtIoDir => event.direction().map_or(Known::Absent, Known::Text),
-        Field::EvtSource => Known::Text("syscall"),
+        Field::EvtCategory => text(event.category().name()),
+        Field::EvtIoDir => event.direction().map_or(Known::Absent, text),
+        Field::EvtSource => text("syscall"),
         Field::EvtDir => match event {
-            EventType::Procexit => Known::Text(">"),
-            _ => Known::Text("<"),
+            EventType::Procexit => text(">"),
+            _ => text("<"),
         },
         Field::EvtArg => match &field.arg {
             Arg::Key(key) => {
@@ -44,41 +48,6 @@ fn known(field: &FieldRef, event: EventType) -> Known {
             Arg::None | Arg::Index(_) => Known::Nothing,
         },
         _ => Known::Nothing,
-    }
-}
-
-/// The answer of a test to a text that is known.
-fn answer(op: &Op, text: &[u8]) -> bool {
-    match op {
-        Op::Exists => true,
-        Op::In(values) => values.iter().any(|value| value == text),
-        Op::Differs(value) => value != text,
-        Op::Contains(part) => memchr::memmem::find(text, part).is_some(),
-        Op::IContains(part) => memchr::memmem::find(&text.to_ascii_lowercase(), part).is_some(),
-        Op::StartsWith(part) => text.starts_with(part),
-        Op::EndsWith(part) => text.ends_with(part),
-        Op::Glob(pattern) => pattern.matches(text),
-        Op::Accepted(automaton) => automaton.accepts(text),
-        Op::Networks(networks) => networks.iter().any(|network| network.contains(text)),
-        Op::Numbers(_) | Op::Range(..) => false,
-    }
-}
-
-/// The answer of a test to a number that is known.
-fn answer_number(op: &Op, number: i128) -> bool {
-    match op {
-        Op::Exists => true,
-        Op::Numbers(values) => values.contains(&number),
-        Op::Range(min, max) => (*min..=*max).contains(&number),
-        Op::In(_)
-        | Op::Differs(_)
-        | Op::Contains(_)
-        | Op::IContains(_)
-        | Op::StartsWith(_)
-        | Op::EndsWith(_)
-        | Op::Glob(_)
-        | Op::Accepted(_)
-        | Op::Networks(_) => false,
     }
 }
 
@@ -160,14 +129,21 @@ impl Specialiser {
     }
 
     fn fold_test(&self, id: Id, test: &Test) -> Id {
-        let answer = match test.field.field {
-            Field::EvtNum => number_answer(&test.op),
-            _ => match known(&test.field, self.event) {
-                Known::Nothing => None,
-                Known::Absent => Some(false),
-                Known::Number(number) => Some(answer_number(&test.op, number)),
-                Known::Text(text) => Some(answer(&test.op, text.as_bytes())),
-            },
+        let counts = |field: &FieldRef| field.field == Field::EvtNum;
+        let answer = if test.term.field().is_some_and(counts) {
+            number_answer(&test.op)
+        } else {
+            // Absent as soon as one of its fields is, whatever the others are.
+            let mut is_open = false;
+            let value = made::value(&test.term, &mut |field| match known(field, self.event) {
+                Known::Value(value) => Some(value),
+                Known::Absent => None,
+                Known::Nothing => {
+                    is_open = true;
+                    None
+                }
+            });
+            (!is_open).then(|| value.is_some_and(|value| answer(&test.op, &value)))
         };
         match answer {
             None => id,

@@ -134,7 +134,7 @@ impl Splitter<'_> {
         }
         let answer = match self.graph.node(id).clone() {
             Node::False | Node::True => false,
-            Node::Test(test) => test.field.field.binding() == Binding::Process,
+            Node::Test(test) => test.term.binding() == Binding::Process,
             Node::Not(part) => self.is_process_only(part),
             Node::And(parts) | Node::Or(parts) => {
                 parts.into_iter().all(|part| self.is_process_only(part))

@@ -5,8 +5,9 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::falco_events;
 use crate::ir::Network;
 use saker_rules_schema::event::EventType;
-use saker_rules_schema::field::{FieldRef, Type};
+use saker_rules_schema::field::Type;
 use saker_rules_schema::row::STRING_BYTES_MAX;
+use saker_rules_schema::term::Term;
 
 /// Whether Falco has an event type of that name.
 pub(crate) fn is_known_event(name: &str) -> bool {
@@ -25,8 +26,8 @@ pub(crate) fn limits(kind: Type) -> (i128, i128) {
 }
 
 /// The value of a number, port, time or truth value.
-pub(crate) fn number(field: &FieldRef, value: &Value) -> Result<i128, Box<Diagnostic>> {
-    let kind = field.field.kind();
+pub(crate) fn number(field: &Term, value: &Value) -> Result<i128, Box<Diagnostic>> {
+    let kind = field.kind();
     let text = value.text.as_str();
     let wrong = |what: &str| {
         Box::new(Diagnostic::new(
@@ -89,7 +90,7 @@ pub(crate) fn hexadecimal(value: &Value) -> Result<(), Box<Diagnostic>> {
 }
 
 /// A network, as `10.0.0.0/8` or `2001:db8::/32`.
-pub(crate) fn network(field: &FieldRef, value: &Value) -> Result<Network, Box<Diagnostic>> {
+pub(crate) fn network(field: &Term, value: &Value) -> Result<Network, Box<Diagnostic>> {
     let text = value.text.as_str();
     let parsed = text.split_once('/').and_then(|(address, bits)| {
         // As for Falco, `0x8` and `+8` are no numbers of bits.
@@ -109,9 +110,9 @@ pub(crate) fn network(field: &FieldRef, value: &Value) -> Result<Network, Box<Di
 }
 
 /// The bytes of a text or an address.
-pub(crate) fn text(field: &FieldRef, value: &Value) -> Result<Vec<u8>, Box<Diagnostic>> {
+pub(crate) fn text(field: &Term, value: &Value) -> Result<Vec<u8>, Box<Diagnostic>> {
     let text = value.text.as_str();
-    if field.field.kind() == Type::IpAddr {
+    if field.kind() == Type::IpAddr {
         return match text.parse() {
             Ok(std::net::IpAddr::V4(address)) => Ok(address.octets().to_vec()),
             Ok(std::net::IpAddr::V6(address)) => Ok(address.octets().to_vec()),

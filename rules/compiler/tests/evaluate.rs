@@ -452,3 +452,49 @@ fn an_address_lies_in_a_network_or_not_in_either_family() {
     let absent = "evt.type = connect and fd.snet != 10.0.0.0/8";
     assert!(!hits(absent, EventType::Connect, &[], &[]));
 }
+
+#[test]
+fn what_transformers_make_is_compared_as_a_field_is() {
+    let event = EventType::Openat;
+    // What is made of fields of both rows stands in the event's.
+    let facts = [
+        ("fd.name", "/Etc/shadow"),
+        ("fd.num", "3"),
+        ("proc.name", "CAT"),
+        ("proc.pname", "cat"),
+        ("proc.pid", "3"),
+    ];
+    for (condition, holds) in [
+        ("evt.type=openat and tolower(fd.name) = /etc/shadow", true),
+        ("evt.type=openat and basename(fd.name) in (a, shadow)", true),
+        ("evt.type=openat and len(fd.name) > 10", true),
+        ("evt.type=openat and len(fd.name) > 11", false),
+        (
+            "evt.type=openat and concat(fd.name, \":\", proc.name) = /Etc/shadow:CAT",
+            true,
+        ),
+        (
+            "evt.type=openat and join(\"-\", (proc.pid, fd.name)) endswith shadow",
+            true,
+        ),
+        (
+            "evt.type=openat and toupper(proc.pname) = val(proc.name)",
+            true,
+        ),
+        ("evt.type=openat and proc.name = tolower(proc.pname)", false),
+        ("evt.type=openat and proc.name != tolower(proc.pname)", true),
+        ("evt.type=openat and proc.pid = val(fd.num)", true),
+        ("evt.type=openat and proc.pid < val(fd.num)", false),
+        ("evt.type=openat and proc.name != val(proc.exe)", false),
+        ("evt.type=openat and toupper(evt.type) = OPENAT", true),
+        ("evt.type=openat and fd.name < 1", true),
+        ("evt.type=openat and fd.name >= 1", false),
+        ("evt.type=openat and tolower(proc.cwd) exists", false),
+        (
+            "evt.type=openat and getopt((proc.name), \"a\") exists",
+            true,
+        ),
+    ] {
+        assert_eq!(hits(condition, event, &facts, &facts), holds, "{condition}");
+    }
+}

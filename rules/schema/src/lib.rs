@@ -10,3 +10,4 @@ pub mod event;
 pub mod field;
 pub mod manifest;
 pub mod row;
+pub mod term;

@@ -7,6 +7,8 @@
 use crate::abi;
 use crate::event::EventType;
 use crate::field::{Arg, Field, FieldRef};
+use crate::term::{Comparison, DEPTH_MAX, Term, Transformer};
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -94,20 +96,20 @@ pub struct Rule {
 pub enum OutputPart {
     /// Text as it stands.
     Text(String),
-    /// A field's value; `name` is how it was written (the key in `output_fields`).
-    Field {
+    /// A value; `name` is how it was written (the key in `output_fields`).
+    Value {
         /// As written behind the `%`.
         name: String,
         /// What it refers to.
-        field: FieldRef,
+        term: Term,
     },
 }
 
-/// A slot of a row: which field, and what of it the rules need.
+/// A slot of a row: which value, and what of it the rules need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// The field.
-    pub field: FieldRef,
+    /// The value.
+    pub term: Term,
     /// A string's bytes are needed, not only its literal id.
     pub bytes: bool,
 }
@@ -194,10 +196,10 @@ impl Manifest {
                     out.0.push(0);
                     out.text(text);
                 }
-                OutputPart::Field { name, field } => {
+                OutputPart::Value { name, term } => {
                     out.0.push(1);
                     out.text(name);
-                    out.field(field);
+                    out.term(term);
                 }
             });
             out.list(&rule.tags, |out, tag| out.text(tag));
@@ -244,9 +246,9 @@ impl Manifest {
                         .ok_or(ManifestError::Malformed)?,
                     output: input.list(|input| match input.u8()? {
                         0 => Ok(OutputPart::Text(input.text()?)),
-                        1 => Ok(OutputPart::Field {
+                        1 => Ok(OutputPart::Value {
                             name: input.text()?,
-                            field: input.field()?,
+                            term: input.term(DEPTH_MAX)?,
                         }),
                         _ => Err(ManifestError::Malformed),
                     })?,
@@ -320,8 +322,34 @@ impl Writer {
             }
         }
     }
+    fn term(&mut self, term: &Term) {
+        match term {
+            Term::Field(field) => {
+                self.0.push(0);
+                self.field(field);
+            }
+            Term::Text(text) => {
+                self.0.push(1);
+                self.text(text);
+            }
+            Term::List(parts) => {
+                self.0.push(2);
+                self.list(parts, Writer::term);
+            }
+            Term::Made(transformer, parts) => {
+                self.0.push(3);
+                self.0.push(*transformer as u8);
+                self.list(parts, Writer::term);
+            }
+            Term::Compared(comparison, sides) => {
+                self.0.push(4);
+                self.0.push(*comparison as u8);
+                sides.iter().for_each(|side| self.term(side));
+            }
+        }
+    }
     fn slot(&mut self, slot: &Slot) {
-        self.field(&slot.field);
+        self.term(&slot.term);
         self.0.push(slot.bytes.into());
     }
 }
@@ -386,9 +414,33 @@ impl<'a> Reader<'a> {
         };
         Ok(FieldRef { field, arg })
     }
+    /// Recursion is bounded by `depth`.
+    fn term(&mut self, depth: usize) -> Result<Term, ManifestError> {
+        let depth = depth.checked_sub(1).ok_or(ManifestError::Malformed)?;
+        let word = |at: u8, count: usize| {
+            let at = usize::from(at);
+            (at < count).then_some(at).ok_or(ManifestError::Malformed)
+        };
+        Ok(match self.u8()? {
+            0 => Term::Field(self.field()?),
+            1 => Term::Text(self.text()?),
+            2 => Term::List(self.list(|input| input.term(depth))?),
+            3 => {
+                let at = word(self.u8()?, Transformer::ALL.len())?;
+                let parts = self.list(|input| input.term(depth))?;
+                Term::Made(Transformer::ALL[at], parts)
+            }
+            4 => {
+                let at = word(self.u8()?, Comparison::ALL.len())?;
+                let sides = [self.term(depth)?, self.term(depth)?];
+                Term::Compared(Comparison::ALL[at], Box::new(sides))
+            }
+            _ => return Err(ManifestError::Malformed),
+        })
+    }
     fn slot(&mut self) -> Result<Slot, ManifestError> {
         Ok(Slot {
-            field: self.field()?,
+            term: self.term(DEPTH_MAX)?,
             bytes: self.bool()?,
         })
     }

@@ -9,9 +9,10 @@ use crate::ir::{Graph, Id, Network, Node, Op, Test, is_string};
 use crate::share::Costs;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use saker_rules_schema::field::{FieldRef, Type};
+use saker_rules_schema::field::Type;
 use saker_rules_schema::manifest::Slot;
 use saker_rules_schema::row::Shape;
+use saker_rules_schema::term::Term;
 use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, ValType};
 
 /// The row's address: always the first parameter.
@@ -43,7 +44,7 @@ const INLINE_MAX: usize = 64;
 /// The slots of a row.
 pub(crate) struct Layout {
     pub(crate) slots: Vec<Slot>,
-    pub(crate) slot_of: HashMap<FieldRef, u16, FixedState>,
+    pub(crate) slot_of: HashMap<Term, u16, FixedState>,
     pub(crate) shape: Shape,
 }
 
@@ -271,7 +272,7 @@ impl Scope<'_, '_> {
     }
 
     fn test(&mut self, body: &mut Body, test: &Test) {
-        let Some(&slot) = self.layout.slot_of.get(&test.field) else {
+        let Some(&slot) = self.layout.slot_of.get(&test.term) else {
             // A layout holds every field of its conditions; were it not so, the field would be
             // absent.
             body.sink().i32_const(0);
@@ -305,9 +306,9 @@ impl Scope<'_, '_> {
             _ if test.op.needs_bytes() => place.text,
             _ => None,
         };
-        if read.is_some() && !test.field.is_list() {
+        if read.is_some() && !test.term.is_list() {
             // Absence was found out when the slot was read.
-            self.element(body, test.field.field.kind(), &test.op, place);
+            self.element(body, test.term.kind(), &test.op, place);
             return;
         }
         body.sink()
@@ -315,10 +316,10 @@ impl Scope<'_, '_> {
             .i32_const(0);
         present(body);
         body.sink().i32_eqz().br_if(0).drop();
-        if test.field.is_list() {
+        if test.term.is_list() {
             self.list(body, test, place);
         } else {
-            self.element(body, test.field.field.kind(), &test.op, place);
+            self.element(body, test.term.kind(), &test.op, place);
         }
         body.sink().end();
     }
@@ -344,7 +345,7 @@ impl Scope<'_, '_> {
             text: None,
             head: None,
         };
-        self.element(body, test.field.field.kind(), &test.op, element);
+        self.element(body, test.term.kind(), &test.op, element);
         let mut sink = body.sink();
         sink.br_if(1).drop();
         sink.local_get(CURSOR)

@@ -1,6 +1,7 @@
 //! What the tests share: a writer of rows, and an instance of a compiled module.
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
 
+use saker_rules_compiler::made;
 use saker_rules_compiler::oracle::{Value, Values};
 use saker_rules_compiler::{Compilation, Options, Ruleset, Source, compile};
 use saker_rules_schema::abi;
@@ -105,7 +106,11 @@ impl Window {
         row[16..24].copy_from_slice(&number.to_le_bytes());
         row[24..28].copy_from_slice(&ordinal.to_le_bytes());
         for (at, slot) in slots.iter().enumerate() {
-            let Some(value) = facts.get(&slot.field) else {
+            let value = match slot.term.field() {
+                Some(field) => facts.get(field).cloned(),
+                None => made::value(&slot.term, &mut |field| facts.get(field).cloned()),
+            };
+            let Some(value) = value else {
                 continue;
             };
             let (word, mask) = shape.presence(at as u16);
@@ -113,7 +118,7 @@ impl Window {
             let presence = u64::from_le_bytes(row[word..word + 8].try_into().unwrap()) | mask;
             row[word..word + 8].copy_from_slice(&presence.to_le_bytes());
             let place = shape.slot(at as u16) as usize;
-            if let Value::List(values) = value {
+            if let Value::List(values) = &value {
                 while !row.len().is_multiple_of(8) {
                     row.push(0);
                 }
@@ -125,7 +130,7 @@ impl Window {
                     self.value(&mut row, tail + element * 8, value, slot.bytes);
                 }
             } else {
-                self.value(&mut row, place, value, slot.bytes);
+                self.value(&mut row, place, &value, slot.bytes);
             }
         }
         while !row.len().is_multiple_of(8) {

@@ -1,0 +1,222 @@
+//! Fields and transformers as written to [`Term`]s: names looked up, arguments held against what
+//! each transformer takes.
+
+use crate::ast::{self, Argument, Operand, Transform};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::lower::what_it_is;
+use crate::similar::Suggestions;
+use crate::text::Span;
+use saker_rules_schema::field::{Field, FieldError, FieldRef, Flag, Type};
+use saker_rules_schema::term::{Term, Transformer};
+
+/// A diagnostic is large, and rare.
+pub(crate) type Lower<T> = Result<T, Box<Diagnostic>>;
+
+pub(crate) fn fault(code: Code, span: Span, message: impl Into<String>) -> Box<Diagnostic> {
+    Box::new(Diagnostic::new(code, span, message))
+}
+
+/// A term, and the fields in it with their places.
+pub(crate) struct Found {
+    pub(crate) term: Term,
+    pub(crate) fields: Vec<(FieldRef, Span)>,
+}
+
+/// A field, or what a transformer makes of fields.
+pub(crate) fn operand(operand: &Operand, suggestions: &mut Suggestions) -> Lower<Found> {
+    let mut reading = Reading {
+        suggestions,
+        fields: Vec::new(),
+    };
+    let term = reading.operand(operand)?;
+    let fields = reading.fields;
+    Ok(Found { term, fields })
+}
+
+/// How a transformer is written.
+fn usage(transformer: ast::Transformer) -> &'static str {
+    match transformer {
+        ast::Transformer::ToLower => "tolower(FIELD)",
+        ast::Transformer::ToUpper => "toupper(FIELD)",
+        ast::Transformer::B64 => "b64(FIELD)",
+        ast::Transformer::Basename => "basename(FIELD)",
+        ast::Transformer::Len => "len(FIELD)",
+        ast::Transformer::Join => "join(\",\", (FIELD, FIELD))",
+        ast::Transformer::Concat => "concat(FIELD, \"text\")",
+        ast::Transformer::GetOpt => "getopt((FIELD, FIELD), \"ab:\")[b]",
+        ast::Transformer::Val => "val(FIELD)",
+    }
+}
+
+struct Reading<'s> {
+    suggestions: &'s mut Suggestions,
+    fields: Vec<(FieldRef, Span)>,
+}
+
+impl Reading<'_> {
+    fn operand(&mut self, operand: &Operand) -> Lower<Term> {
+        match operand {
+            Operand::Field(field) => {
+                let reference = field_ref(field, self.suggestions)?;
+                self.fields.push((reference.clone(), field.span));
+                Ok(Term::Field(reference))
+            }
+            Operand::Transform(transform) => self.transform(transform),
+        }
+    }
+
+    fn argument(&mut self, argument: &Argument) -> Lower<Term> {
+        match argument {
+            Argument::Operand(operand) => self.operand(operand),
+            Argument::Text(value) => Ok(Term::Text(value.text.clone())),
+            Argument::List(elements) => {
+                let elements: Lower<Vec<Term>> = elements
+                    .iter()
+                    .map(|element| self.argument(element))
+                    .collect();
+                elements.map(Term::List)
+            }
+        }
+    }
+
+    /// Recursion is bounded by the parser's bound on transformers.
+    fn transform(&mut self, transform: &Transform) -> Lower<Term> {
+        let mut arguments = Vec::new();
+        for argument in &transform.arguments {
+            arguments.push(self.argument(argument)?);
+        }
+        let wrong = |message: String| {
+            let mut wrong = fault(Code::Transformer, transform.span, message);
+            wrong.help = Some(format!("write `{}`", usage(transform.transformer)));
+            Err(wrong)
+        };
+        let transformer = match transform.transformer {
+            ast::Transformer::ToLower => Transformer::ToLower,
+            ast::Transformer::ToUpper => Transformer::ToUpper,
+            ast::Transformer::B64 => Transformer::B64,
+            ast::Transformer::Basename => Transformer::Basename,
+            ast::Transformer::Len => Transformer::Len,
+            ast::Transformer::Join => Transformer::Join,
+            ast::Transformer::Concat => Transformer::Concat,
+            ast::Transformer::GetOpt => Transformer::GetOpt,
+            // The field itself: only where it stands makes a difference.
+            ast::Transformer::Val => {
+                return match arguments.pop() {
+                    Some(field) => Ok(field),
+                    None => wrong("`val` takes a field".into()),
+                };
+            }
+        };
+        let name = transformer.name();
+        let untransformed = arguments
+            .iter()
+            .filter_map(Term::field)
+            .find(|field| field.field.has(Flag::NoTransformer));
+        if let Some(field) = untransformed {
+            return wrong(format!("field `{field}` cannot be transformed"));
+        }
+        let takes = |term: &Term, kinds: &[Type]| kinds.contains(&term.kind());
+        match (transformer, arguments.as_slice()) {
+            (Transformer::ToLower | Transformer::ToUpper | Transformer::Basename, [text])
+                if takes(text, &[Type::Text]) => {}
+            (Transformer::B64, [text]) if takes(text, &[Type::Text, Type::Bytes]) => {}
+            (Transformer::Len, [text])
+                if text.is_many() || takes(text, &[Type::Text, Type::Bytes]) => {}
+            (
+                Transformer::ToLower
+                | Transformer::ToUpper
+                | Transformer::Basename
+                | Transformer::B64
+                | Transformer::Len,
+                [other, ..],
+            ) => {
+                return wrong(format!(
+                    "`{name}` takes a text, and `{other}` is {}",
+                    what_it_is(other.kind())
+                ));
+            }
+            (Transformer::Join, [between, list]) => {
+                if between.is_many() || !takes(between, &[Type::Text]) {
+                    return wrong("what `join` puts between must be a text".into());
+                }
+                if !list.is_many() {
+                    return wrong(format!("`join` takes a list, and `{list}` is none"));
+                }
+            }
+            (Transformer::Concat, texts) => {
+                if texts.len() < 2 {
+                    return wrong("`concat` takes two texts or more".into());
+                }
+                let other = texts
+                    .iter()
+                    .find(|text| text.is_many() || !takes(text, &[Type::Text]));
+                if let Some(other) = other {
+                    return wrong(format!("`concat` takes texts, and `{other}` is none"));
+                }
+            }
+            (Transformer::GetOpt, [list, _]) => {
+                if !list.is_many() || !takes(list, &[Type::Text]) {
+                    return wrong(format!(
+                        "`getopt` takes a list of texts, and `{list}` is none"
+                    ));
+                }
+            }
+            (Transformer::Join | Transformer::GetOpt, _) | (_, []) => {
+                return wrong(format!("`{name}` takes other arguments"));
+            }
+        }
+        if let Some(key) = &transform.key {
+            if key.len() != 1 {
+                return wrong("an option that `getopt` looks for is one letter".into());
+            }
+            arguments.push(Term::Text(key.clone()));
+        }
+        Ok(Term::Made(transformer, arguments))
+    }
+}
+
+/// What is to be said of a field that Saker does not know, and the help.
+pub(crate) fn unknown_field(name: &str, suggestions: &mut Suggestions) -> (String, String) {
+    let names = Field::ALL.iter().map(|field| field.name());
+    (
+        format!("unknown field `{name}`"),
+        suggestions
+            .did_you_mean(name, names)
+            .unwrap_or_else(|| "`saker list fields` shows all fields".into()),
+    )
+}
+
+/// Looks a field up.
+pub(crate) fn field_ref(field: &ast::Field, suggestions: &mut Suggestions) -> Lower<FieldRef> {
+    let written = match &field.arg {
+        Some(arg) => format!("{}[{arg}]", field.name),
+        None => field.name.clone(),
+    };
+    FieldRef::parse(&written).map_err(|error| match error {
+        FieldError::Unknown => {
+            let (message, help) = unknown_field(&field.name, suggestions);
+            let mut diagnostic = fault(Code::UnknownField, field.span, message);
+            diagnostic.help = Some(help);
+            diagnostic
+        }
+        FieldError::Argument => fault(
+            Code::FieldArgument,
+            field.arg_span,
+            format!(
+                "field `{}` does not take the argument `{}`",
+                field.name,
+                field.arg.as_deref().unwrap_or_default()
+            ),
+        ),
+        FieldError::ArgumentMissing => {
+            let mut diagnostic = fault(
+                Code::FieldArgument,
+                field.span,
+                format!("field `{}` needs an argument", field.name),
+            );
+            let usage = Field::by_name(&field.name).map(Field::usage);
+            diagnostic.help = usage.map(|usage| format!("write `{usage}`"));
+            diagnostic
+        }
+    })
+}
