@@ -80,10 +80,10 @@ pub(crate) struct Functions {
     glob: u32,
     walk: u32,
     /// The first of the others.
-    first: u32,
+    pub(crate) first: u32,
 }
 
-const FUNCTIONS: Functions = Functions {
+pub(crate) const FUNCTIONS: Functions = Functions {
     evaluate: 0,
     hit: 1,
     find: 2,
@@ -202,7 +202,7 @@ pub(crate) fn emit(
 }
 
 /// The slots that conditions ask for, bits not entered.
-fn layout(
+pub(crate) fn layout(
     graph: &Graph,
     roots: &[Id],
     bits: &HashMap<Id, u32, FixedState>,
@@ -460,7 +460,9 @@ impl Emitter<'_> {
                 Guard::Always | Guard::Known(_) | Guard::Starts(..) | Guard::Test(_) => 0,
             };
             self.learn(&mut body.sink(), learn, words & !learnt);
-            for member in &group.members {
+            // Words of bits are filled up with what never holds.
+            let members = group.members.iter();
+            for member in members.filter(|member| roots[**member] != Id::FALSE) {
                 self.scope(unit, &early).node(body, roots[*member]);
                 take(&mut body.sink(), *member);
             }

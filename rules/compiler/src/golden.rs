@@ -1,7 +1,11 @@
 //! Golden tests: a rule file with what comes of it behind `# expected:`, in one file.
 //! `BLESS=1` rewrites; then read the difference.
 
-use crate::{Diagnostics, Options, Source, compile, front, ir, render, specialise_all, split};
+use crate::{
+    Diagnostics, Options, Source, ast, compile, emit, front, guard, ir, render, share,
+    specialise_all, split,
+};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -63,6 +67,118 @@ fn every_fault_is_shown_where_it_is() {
     });
 }
 
+/// A syntax tree, a node a line.
+fn tree(expr: &ast::Expr, depth: usize, out: &mut String) {
+    let mut line = |text: &str| {
+        let _ = writeln!(out, "{:1$}{text}", "", depth * 2);
+    };
+    let parts = match &expr.kind {
+        ast::Kind::And(parts) => {
+            line("and");
+            &parts[..]
+        }
+        ast::Kind::Or(parts) => {
+            line("or");
+            &parts[..]
+        }
+        ast::Kind::Not(part) => {
+            line("not");
+            std::slice::from_ref(&**part)
+        }
+        ast::Kind::Macro(name) => {
+            line(&format!("macro {name}"));
+            &[]
+        }
+        ast::Kind::Invalid => {
+            line("invalid");
+            &[]
+        }
+        ast::Kind::Test(test) => {
+            let modifier = test.modifier.map_or("", |(modifier, _)| modifier.name());
+            let right = match &test.right {
+                ast::Right::None => String::new(),
+                ast::Right::Value(value) => format!("{:?}", value.text),
+                ast::Right::List(values) => {
+                    let texts: Vec<&str> = values.iter().map(|value| value.text.as_str()).collect();
+                    format!("{texts:?}")
+                }
+                ast::Right::Operand(right) => operand(right),
+            };
+            let words = [
+                operand(&test.left),
+                test.operator.name().into(),
+                modifier.into(),
+                right,
+            ];
+            let words: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
+            line(&words.join(" "));
+            &[]
+        }
+    };
+    for part in parts {
+        tree(part, depth + 1, out);
+    }
+}
+
+fn operand(operand: &ast::Operand) -> String {
+    match operand {
+        ast::Operand::Field(field) => match &field.arg {
+            Some(arg) => format!("{}[{arg:?}]", field.name),
+            None => field.name.clone(),
+        },
+        ast::Operand::Transform(transform) => {
+            let arguments: Vec<String> = transform.arguments.iter().map(argument).collect();
+            let key = transform.key.as_ref();
+            let key = key.map_or(String::new(), |key| format!("[{key:?}]"));
+            let name = transform.transformer.name();
+            format!("{name}({}){key}", arguments.join(", "))
+        }
+    }
+}
+
+fn argument(argument_: &ast::Argument) -> String {
+    match argument_ {
+        ast::Argument::Operand(inner) => operand(inner),
+        ast::Argument::Text(value) => format!("{:?}", value.text),
+        ast::Argument::List(elements) => {
+            let elements: Vec<String> = elements.iter().map(argument).collect();
+            format!("[{}]", elements.join(", "))
+        }
+    }
+}
+
+#[test]
+fn conditions_are_parsed_to_trees() {
+    hold("trees", |source| {
+        let mut diagnostics = Diagnostics::default();
+        let items = crate::read::read(source, 0, &mut diagnostics);
+        let collected = crate::collect::collect(items, &mut diagnostics);
+        let resolved = crate::resolve::resolve(&collected, &mut diagnostics);
+        let mut out = String::new();
+        for (rule, condition) in collected.rules.iter().zip(&resolved.rules) {
+            let _ = writeln!(out, "{}", rule.name.as_str());
+            tree(condition, 1, &mut out);
+        }
+        out + &render(&diagnostics.finish(), std::slice::from_ref(source), false)
+    });
+}
+
+#[test]
+fn conditions_become_wasm() {
+    hold("wasm", |source| {
+        let compilation = compile(std::slice::from_ref(source), &Options::default());
+        let ruleset = compilation.ruleset.expect("the rules are right");
+        let text = wasmprinter::print_bytes(&ruleset.wasm).expect("our own modules print");
+        // What every module has comes first, the functions of its own conditions behind it.
+        let own = format!("(func (;{};)", emit::FUNCTIONS.first);
+        let start = text.find(&own).expect("there is one function at least");
+        let end = text[start..]
+            .find("\n  (data")
+            .map_or(text.len(), |end| start + end);
+        text[start..end].to_string()
+    });
+}
+
 /// What the stages make of a file: conditions, conditions by event type, bits, layouts.
 fn stages(source: &Source) -> String {
     let mut out = String::new();
@@ -103,6 +219,7 @@ fn stages(source: &Source) -> String {
             None => groups.push((vec![program.event.name()], rules)),
         }
     }
+    let plans = sharing(&graph, &programs);
     for (events, rules) in groups {
         match events.len() {
             0..=8 => out += &events.join(", "),
@@ -114,6 +231,9 @@ fn stages(source: &Source) -> String {
         for rule in rules {
             out += &rule;
             out.push('\n');
+        }
+        if let Some(plan) = plans.get(events[0]) {
+            out += plan;
         }
     }
     let compilation = compile(sources, &Options::default());
@@ -141,6 +261,43 @@ fn stages(source: &Source) -> String {
         let _ = writeln!(out, "output of {}: {:?}", rule.name, rule.output);
     }
     out
+}
+
+/// By event type: what its rules are asked together, and what is computed once for several.
+fn sharing(graph: &ir::Graph, programs: &split::Programs) -> BTreeMap<&'static str, String> {
+    let mut all = BTreeMap::new();
+    for program in &programs.events {
+        let roots: Vec<ir::Id> = program.rules.iter().map(|(_, root)| *root).collect();
+        let layout = emit::layout(graph, &roots, &programs.bit_of, &Options::default());
+        let slots = layout.expect("the rules are few").slot_of;
+        let mut out = String::new();
+        let mut costs = share::Costs::new(graph, &programs.bit_of);
+        for id in share::shared(graph, &roots, &mut costs) {
+            let _ = writeln!(out, "  once: {}", graph.show(id));
+        }
+        for id in share::early(graph, &roots, &mut costs) {
+            let _ = writeln!(out, "  first: {}", graph.show(id));
+        }
+        for group in guard::groups(graph, &roots, &programs.bit_of, &slots) {
+            let name = |slot: &u16| {
+                let found = slots.iter().find(|(_, known)| *known == slot);
+                found.map_or(String::new(), |(term, _)| term.to_string())
+            };
+            let guard = match &group.guard {
+                guard::Guard::Always => continue,
+                guard::Guard::Known(slots) => {
+                    let names: Vec<String> = slots.iter().map(name).collect();
+                    format!("{} has a value that rules name", names.join(" or "))
+                }
+                guard::Guard::Starts(slot, _) => format!("{} begins so", name(slot)),
+                guard::Guard::Test(id) => graph.show(*id).to_string(),
+                guard::Guard::Bits { word, mask } => format!("a bit of {mask:#x} in word {word}"),
+            };
+            let _ = writeln!(out, "  only if {guard}: {:?}", group.members);
+        }
+        all.insert(program.event.name(), out);
+    }
+    all
 }
 
 #[test]
