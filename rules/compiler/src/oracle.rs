@@ -3,6 +3,8 @@
 
 use crate::ir::{Expr, Graph, Id, Node, Op, Test, is_string};
 use crate::made;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::{Field, FieldRef, Type};
 use saker_rules_schema::manifest::{Manifest, Slot};
@@ -139,31 +141,77 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     memchr::memmem::find(text, part).is_some()
 }
 
-/// The values in an event's row and its process's row. The ruleset must have been compiled
-/// with [`crate::Options::keep_bytes`], else most texts are missing.
-pub struct RowValues<'a> {
-    event: &'a [u8],
-    event_slots: &'a [Slot],
-    process: &'a [u8],
-    process_slots: &'a [Slot],
+/// Where values lie in a ruleset's rows. It must have been compiled with
+/// [`crate::Options::keep_bytes`], else most texts are missing.
+pub struct Layouts {
+    process: Places,
+    events: HashMap<EventType, Places, FixedState>,
 }
 
-impl<'a> RowValues<'a> {
-    /// Reads an event's row and its process's; `None` if the manifest has no layout for the
+/// Where values lie in one kind of row.
+struct Places {
+    shape: Shape,
+    fields: HashMap<FieldRef, (u16, Term), FixedState>,
+    made: Vec<(Term, u16)>,
+}
+
+impl Places {
+    fn new(slots: &[Slot]) -> Places {
+        let mut places = Places {
+            shape: Shape {
+                slots: slots.len() as u16,
+            },
+            fields: HashMap::default(),
+            made: Vec::new(),
+        };
+        for (slot, at) in slots.iter().zip(0..) {
+            match slot.term.field() {
+                Some(field) => {
+                    let place = (at, slot.term.clone());
+                    places.fields.insert(field.clone(), place);
+                }
+                None => places.made.push((slot.term.clone(), at)),
+            }
+        }
+        places
+    }
+}
+
+impl Layouts {
+    /// Those of that manifest.
+    pub fn new(manifest: &Manifest) -> Layouts {
+        let events = manifest.events.iter();
+        Layouts {
+            process: Places::new(&manifest.process),
+            events: events
+                .map(|layout| (layout.event, Places::new(&layout.slots)))
+                .collect(),
+        }
+    }
+
+    /// The values in an event's row and its process's; `None` if there is no layout for the
     /// event type.
-    pub fn new(
-        manifest: &'a Manifest,
+    pub fn values<'a>(
+        &'a self,
         event_type: EventType,
         event: &'a [u8],
         process: &'a [u8],
     ) -> Option<RowValues<'a>> {
         Some(RowValues {
             event,
-            event_slots: &manifest.layout(event_type)?.slots,
+            event_places: self.events.get(&event_type)?,
             process,
-            process_slots: &manifest.process,
+            process_places: &self.process,
         })
     }
+}
+
+/// The values in an event's row and its process's row.
+pub struct RowValues<'a> {
+    event: &'a [u8],
+    event_places: &'a Places,
+    process: &'a [u8],
+    process_places: &'a Places,
 }
 
 impl Values for RowValues<'_> {
@@ -176,21 +224,25 @@ impl Values for RowValues<'_> {
             ));
         }
         // Which row holds a field is the layouts' business: ask both.
-        let is_field = |slot: &Slot| slot.term.field() == Some(field);
-        slot_value(self.event, self.event_slots, is_field)
-            .or_else(|| slot_value(self.process, self.process_slots, is_field))
+        let rows = [
+            (self.event, self.event_places),
+            (self.process, self.process_places),
+        ];
+        rows.into_iter().find_map(|(row, places)| {
+            let (at, term) = places.fields.get(field)?;
+            slot_value(row, places.shape, *at, term)
+        })
     }
 
     fn made(&self, term: &Term) -> Option<Option<Value<'_>>> {
-        let is_term = |slot: &Slot| slot.term == *term;
-        let slots = [
-            (self.event, self.event_slots),
-            (self.process, self.process_slots),
+        let rows = [
+            (self.event, self.event_places),
+            (self.process, self.process_places),
         ];
-        let (row, slots) = slots
-            .into_iter()
-            .find(|(_, slots)| slots.iter().any(is_term))?;
-        Some(slot_value(row, slots, is_term))
+        rows.into_iter().find_map(|(row, places)| {
+            let (term, at) = places.made.iter().find(|(made, _)| made == term)?;
+            Some(slot_value(row, places.shape, *at, term))
+        })
     }
 }
 
@@ -199,17 +251,7 @@ fn u32_at(row: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bytes))
 }
 
-fn slot_value<'a>(
-    row: &'a [u8],
-    slots: &[Slot],
-    is_it: impl FnMut(&Slot) -> bool,
-) -> Option<Value<'a>> {
-    let position = slots.iter().position(is_it)?;
-    let term = &slots[position].term;
-    let position = position as u16;
-    let shape = Shape {
-        slots: slots.len() as u16,
-    };
+fn slot_value<'a>(row: &'a [u8], shape: Shape, position: u16, term: &Term) -> Option<Value<'a>> {
     let (word, mask) = shape.presence(position);
     let presence = row.get(word as usize..)?.first_chunk::<8>()?;
     if u64::from_le_bytes(*presence) & mask == 0 {

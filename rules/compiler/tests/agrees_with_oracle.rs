@@ -4,7 +4,7 @@ mod support;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use saker_rules_compiler::oracle::{RowValues, holds};
+use saker_rules_compiler::oracle::{Layouts, holds};
 use saker_rules_schema::abi::{MATCH_ALL, MATCH_FIRST};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::{Binding, FieldRef};
@@ -147,6 +147,7 @@ fn test() -> impl Strategy<Value = String> {
             )
         )
             .prop_map(|(field, question)| format!("{field} {question}")),
+        made(),
         select(&TEXT_FIELDS[..]).prop_map(|field| format!("{field} exists")),
         select(&["true", "false"][..]).prop_map(|truth| format!("evt.is_open_write = {truth}")),
         select(
@@ -160,6 +161,58 @@ fn test() -> impl Strategy<Value = String> {
             ][..]
         )
         .prop_map(str::to_string),
+    ]
+}
+
+/// A test of what is made of fields.
+fn made() -> impl Strategy<Value = String> {
+    // Ancestors' fields cannot be transformed.
+    let field = || {
+        select(&[
+            "proc.name",
+            "proc.cmdline",
+            "fd.name",
+            "evt.arg.flags",
+            "evt.type",
+        ])
+    };
+    let texts = || select(&TEXTS[..]).prop_map(quoted);
+    prop_oneof![
+        (
+            field(),
+            select(&["tolower", "toupper", "basename", "b64"][..]),
+            select(&["=", "!=", "contains", "startswith"][..]),
+            texts()
+        )
+            .prop_map(|(field, function, operator, text)| {
+                format!("{function}({field}) {operator} {text}")
+            }),
+        (field(), select(&["<", "=", ">="][..]), 0..24)
+            .prop_map(|(field, operator, length)| format!("len({field}) {operator} {length}")),
+        (
+            field(),
+            select(
+                &[
+                    "=",
+                    "!=",
+                    "<",
+                    "contains",
+                    "icontains",
+                    "endswith",
+                    "glob",
+                    "in"
+                ][..]
+            ),
+            field()
+        )
+            .prop_map(|(left, operator, right)| format!("{left} {operator} val({right})")),
+        (field(), field(), texts())
+            .prop_map(|(left, right, text)| format!("concat({left}, {right}) endswith {text}")),
+        (field(), texts()).prop_map(|(field, text)| format!("join('b', ('a', {field})) = {text}")),
+        (field(), select(&["<", ">="][..])).prop_map(|(field, order)| format!("{field} {order} 1")),
+        (field(), texts()).prop_map(|(field, text)| {
+            format!("getopt(('-ab', {field}), 'ab:') intersects ('a', {text})")
+        }),
     ]
 }
 
@@ -280,6 +333,7 @@ proptest! {
             .collect();
         let ruleset = ruleset(&yaml, keep_bytes);
         let manifest = &ruleset.manifest;
+        let layouts = Layouts::new(manifest);
         let mut window = Window::new(manifest);
         let mut process_rows = Vec::new();
         for (ordinal, (texts, numbers)) in processes.iter().enumerate() {
@@ -300,8 +354,10 @@ proptest! {
             if event.param("flags").is_none() {
                 known.remove(&FieldRef::parse("evt.arg.flags").unwrap());
             }
-            let wanted = window.event(manifest, *event, number as u64 + 1, process as u32, &known);
+            // A slot of the event's row may be made of anything.
+            known.extend(facts(&[("evt.type", event.name())]));
             known.extend(of_process.clone());
+            let wanted = window.event(manifest, *event, number as u64 + 1, process as u32, &known);
             let row = window.rows.last().unwrap().0;
             let mut found = Vec::new();
             for (rule, condition) in ruleset.conditions.iter().enumerate() {
@@ -309,7 +365,7 @@ proptest! {
                 // An event type the module does not want must be one it cannot hit on.
                 prop_assert!(wanted || !answer, "{condition}");
                 if wanted && keep_bytes {
-                    let values = RowValues::new(manifest, *event, window.last(), process_row)
+                    let values = layouts.values(*event, window.last(), process_row)
                         .expect("the event type is wanted");
                     prop_assert_eq!(holds(condition, &values, *event), answer, "{}", condition);
                 }
