@@ -107,6 +107,13 @@ pub fn value<'s>(
     }
 }
 
+/// The place of a parameter, given by name or, as Falco also takes it, by position.
+fn param_index(kind: EventType, name: &str) -> Option<usize> {
+    let by_position = || name.parse().ok();
+    kind.param(name)
+        .or_else(|| by_position().filter(|index| *index < kind.params().len()))
+}
+
 /// The value of a field that depends on the event itself.
 fn event_value<'s>(
     field: &FieldRef,
@@ -176,17 +183,16 @@ fn event_value<'s>(
                 return None;
             };
             let kind = event.kind?;
-            let index = match kind.param(name) {
-                Some(index) => index,
-                // Falco takes a position as well.
-                None => name
-                    .parse()
-                    .ok()
-                    .filter(|index| *index < kind.params().len())?,
-            };
+            let index = param_index(kind, name)?;
             scratch.text.clear();
             param::write(view, index, param::Form::Resolved, scratch)?;
             Some(Value::Text(&scratch.text))
+        }
+        Field::EvtRawarg => {
+            let Arg::Key(name) = &field.arg else {
+                return None;
+            };
+            param::raw(view, param_index(event.kind?, name)?, field.kind())
         }
         Field::EvtRes => {
             param::write_result(view, scratch.text())?;

@@ -198,6 +198,22 @@ fn exec(pid: u32, parent: u32, exe: &[u8], cwd: &[u8]) -> Vec<u8> {
         .finish()
 }
 
+/// What a failing chdir, an exec and a setgid have that an open has not.
+fn with_parameter(filter: &str) -> Option<Vec<u8>> {
+    let call = |number, ret| {
+        Builder::new(&header(Kind::Syscall, number, ret, [0; 6]))
+            .piece(Tag::Path0, 0, b"/none")
+            .finish()
+    };
+    match filter {
+        filter if filter.contains("rawarg.res") => Some(call(libc::SYS_chdir, -2)),
+        filter if filter.contains("rawarg.gid") => Some(call(libc::SYS_setgid, 0)),
+        filter if filter.contains("rawarg.uid") => Some(call(libc::SYS_setuid, 0)),
+        filter if filter.contains("rawarg.pgid") => Some(call(libc::SYS_setpgid, 0)),
+        _ => None,
+    }
+}
+
 /// The records of a test of Falco's; the last one is the event judged.
 fn records(test: &str) -> Option<Vec<Vec<u8>>> {
     let run_by = |exe: &[u8], event| vec![exec(PID, 1, exe, b"/tmp"), event];
@@ -236,6 +252,7 @@ fn records(test: &str) -> Option<Vec<Vec<u8>>> {
         "filter_cache_pointer_instability" => {
             run(Builder::new(&header(Kind::Exit, 0, 0, [5 << 8, 1, 1, 0, 0, 0])).finish())
         }
+        "EVT_FILTER_rawarg_madness" => run(open(b"/tmp/x", 0)),
         "PROC_FILTER_aname" => vec![
             exec(1, 0, b"/sbin/init", b"/"),
             exec(20, 1, b"/bin/bash", b"/"),
@@ -270,9 +287,9 @@ const APART: &[(&str, &str)] = &[
         "evt.arg.data",
         "the event has the data read or written, which is not recorded",
     ),
-    ("evt.rawarg", "parameters' raw values have no value yet"),
     ("fd.types", "the descriptors of poll have no value yet"),
     ("evt.plugin", "a field of plugins"),
+    ("rawarg.size", "no event type of Saker's has a size"),
 ];
 
 fn rule(name: &str, filter: &str) -> String {
@@ -347,10 +364,18 @@ fn falco_and_saker_judge_an_event_alike() {
             continue;
         };
         let mut rules = String::new();
+        let mut own = BTreeSet::new();
         for (at, (filter, _)) in filters.iter().enumerate() {
-            rules += &rule(&at.to_string(), filter);
+            match with_parameter(filter) {
+                Some(event) => {
+                    let records = [exec(PID, 1, b"/bin/x", b"/"), event];
+                    own.extend(hits(&rule(&at.to_string(), filter), &records));
+                }
+                None => rules += &rule(&at.to_string(), filter),
+            }
         }
-        let hits = hits(&rules, &records);
+        let mut hits = hits(&rules, &records);
+        hits.extend(own);
         for (at, (filter, result)) in filters.iter().enumerate() {
             held += 1;
             if hits.contains(&at.to_string()) != *result {
@@ -360,5 +385,5 @@ fn falco_and_saker_judge_an_event_alike() {
     }
     println!("{held} of {} verdicts held; apart: {apart:#?}", cases.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(held > 240, "{held}");
+    assert!(held > 250, "{held}");
 }

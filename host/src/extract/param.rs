@@ -1,7 +1,7 @@
 //! Parameters as text, as Falco spells them: flags by name, descriptors as `<f>/path`, paths
 //! made absolute, ids of users and processes with their names.
 
-use super::{Scratch, View, descriptor, path, time};
+use super::{Scratch, Value, View, descriptor, path, time};
 use crate::event::params::Fact;
 use crate::event::path::{resolve, write_components};
 use crate::event::{Param, encode};
@@ -9,6 +9,7 @@ use crate::state::descriptor::{FdInfo, push_unix_path, write_address};
 use crate::state::version::ProcessVersion;
 use saker_ebpf::record::{FILE_LOWER_LAYER, FILE_MEMFD, FILE_UPPER_LAYER, Kind, Tag};
 use saker_rules_schema::event::{Base, EventType, ParamType, Symbol};
+use saker_rules_schema::field::Type;
 use std::io::Write;
 
 /// How much of a parameter is written.
@@ -78,19 +79,11 @@ pub(super) fn write(
     let kind = view.event.kind?;
     let param = kind.params().get(index)?;
     let known = match view.event.param(index) {
-        Some(Param::Signed(number)) => Known::Signed(number),
-        Some(Param::Unsigned(number)) => Known::Unsigned(number),
-        Some(Param::Text(text)) => Known::Text(text),
-        Some(Param::Bytes(bytes)) => Known::Bytes(bytes),
-        Some(Param::Address(address)) => Known::Address(address),
-        Some(Param::Tuple) => Known::Tuple,
-        Some(Param::FilePath) => Known::FilePath,
         Some(Param::Fact(Fact::Cgroups)) => {
             write_cgroups(view, &mut scratch.text);
             return Some(());
         }
-        Some(Param::Fact(fact)) => look_up(view, fact),
-        None => Known::Absent,
+        param => known(view, param),
     };
     let number = match known {
         Known::Signed(number) => number,
@@ -223,6 +216,40 @@ pub(super) fn write(
         },
     }
     Some(())
+}
+
+fn known<'v>(view: &'v View<'_>, param: Option<Param<'v>>) -> Known<'v> {
+    match param {
+        Some(Param::Signed(number)) => Known::Signed(number),
+        Some(Param::Unsigned(number)) => Known::Unsigned(number),
+        Some(Param::Text(text)) => Known::Text(text),
+        Some(Param::Bytes(bytes)) => Known::Bytes(bytes),
+        Some(Param::Address(address)) => Known::Address(address),
+        Some(Param::Tuple) => Known::Tuple,
+        Some(Param::FilePath) => Known::FilePath,
+        Some(Param::Fact(fact)) => look_up(view, fact),
+        None => Known::Absent,
+    }
+}
+
+/// The parameter at that place as it was recorded, if that is a value of the type asked for.
+pub(super) fn raw<'v>(view: &'v View<'_>, index: usize, wanted: Type) -> Option<Value<'v>> {
+    let param = view.event.kind?.params().get(index)?;
+    // Another event type's parameter of that name may be of another type.
+    let is_number = |kind| matches!(kind, Type::Int | Type::Uint);
+    if param.kind.raw() != wanted && !(is_number(param.kind.raw()) && is_number(wanted)) {
+        return None;
+    }
+    match (known(view, view.event.param(index)), wanted) {
+        (Known::Signed(number), Type::Uint) => Some(Value::Uint(number as u64)),
+        (Known::Unsigned(number), Type::Int) => Some(Value::Int(number as i64)),
+        (Known::Signed(number), _) => Some(Value::Int(number)),
+        (Known::Unsigned(number), _) => Some(Value::Uint(number)),
+        (Known::Text(bytes) | Known::Bytes(bytes) | Known::Address(bytes), _) => {
+            Some(Value::Text(bytes))
+        }
+        (Known::Tuple | Known::FilePath | Known::Absent, _) => None,
+    }
 }
 
 fn none_id(id: u32) -> Option<&'static [u8]> {

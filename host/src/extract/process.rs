@@ -243,6 +243,7 @@ pub(super) fn value<'s>(
         | Field::EvtDir
         | Field::EvtArgs
         | Field::EvtArg
+        | Field::EvtRawarg
         | Field::EvtRes
         | Field::EvtRawres
         | Field::EvtFailed

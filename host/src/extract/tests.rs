@@ -809,7 +809,7 @@ fn read_slot(row: &[u8], slots: &[Slot], index: usize) -> String {
     let read = |at: usize| {
         let (low, high) = (u32_at(row, at), u32_at(row, at + 4));
         let number = u64::from(low) | u64::from(high) << 32;
-        match field.field.kind() {
+        match field.kind() {
             Type::Text | Type::Bytes => show(Some(Value::Text(string_at(row, high)))),
             Type::IpAddr | Type::IpNet => show(Some(Value::Ip(string_at(row, high)))),
             Type::Bool => show(Some(Value::Bool(number != 0))),

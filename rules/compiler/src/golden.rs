@@ -173,7 +173,7 @@ fn conditions_become_wasm() {
         let own = format!("(func (;{};)", emit::FUNCTIONS.first);
         let start = text.find(&own).expect("there is one function at least");
         let end = text[start..]
-            .find("\n  (data")
+            .find("\n  (@custom")
             .map_or(text.len(), |end| start + end);
         text[start..end].to_string()
     });

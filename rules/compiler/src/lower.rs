@@ -776,7 +776,7 @@ pub(crate) fn never_there(
     suggestions: &mut Suggestions,
 ) -> Option<Diagnostic> {
     match &field.arg {
-        Arg::Key(key) if field.field == Field::EvtArg => {
+        Arg::Key(key) if matches!(field.field, Field::EvtArg | Field::EvtRawarg) => {
             let params = || EventType::ALL.iter().flat_map(|event| event.params());
             if is_number(key) || params().any(|param| param.name == key) {
                 return None;

@@ -35,7 +35,7 @@ fn known(field: &FieldRef, event: EventType) -> Known {
             EventType::Procexit => text(">"),
             _ => text("<"),
         },
-        Field::EvtArg => match &field.arg {
+        Field::EvtArg | Field::EvtRawarg => match &field.arg {
             Arg::Key(key) => {
                 let by_number = key
                     .parse::<usize>()

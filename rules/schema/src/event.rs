@@ -4,6 +4,8 @@
 //! (libs 0.25, exit events in their current version; enter events are merged into exits).
 //! One table, [`EventType`] and every look-up derived from it.
 
+use crate::field::Type;
+
 /// A named value of a flag set or an enumeration, in Falco's order and numbering.
 pub type Symbol = (&'static str, u64);
 
@@ -92,6 +94,31 @@ pub enum ParamType {
     Tuple,
     /// A socket address.
     Address,
+}
+
+impl ParamType {
+    /// Type of its raw values.
+    pub fn raw(self) -> Type {
+        match self {
+            ParamType::Errno
+            | ParamType::Fd
+            | ParamType::Pid
+            | ParamType::Signal
+            | ParamType::I32
+            | ParamType::I64 => Type::Int,
+            ParamType::Uid
+            | ParamType::Gid
+            | ParamType::U8
+            | ParamType::U32
+            | ParamType::U64
+            | ParamType::Time
+            | ParamType::Flags
+            | ParamType::Enum
+            | ParamType::Mode => Type::Uint,
+            ParamType::Text | ParamType::Path | ParamType::RelativePath => Type::Text,
+            ParamType::Bytes | ParamType::Tuple | ParamType::Address => Type::Bytes,
+        }
+    }
 }
 
 /// In which base a number parameter is printed.

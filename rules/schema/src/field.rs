@@ -132,6 +132,7 @@ macro_rules! for_each_field {
             EvtArgs "evt.args" Text Event None "All parameters as `name=value`, separated by blanks.";
             EvtInfo "evt.info" Text Event None "The same as `evt.args`.";
             EvtArg "evt.arg" Text Event KeyRequired "One parameter as text; flags are spelled out.";
+            EvtRawarg "evt.rawarg" Text Event KeyRequired "One parameter as it was recorded, a number as a number." NoRhs NoTransformer;
             EvtRes "evt.res" Text Event None "`SUCCESS` or the name of the error, for example `ENOENT`.";
             EvtRawres "evt.rawres" Int Event None "What the call returned; negative: minus the error number.";
             EvtFailed "evt.failed" Bool Event None "Whether the call returned an error.";
@@ -497,6 +498,18 @@ impl FieldRef {
                 Ok(FieldRef { field, arg })
             }
             _ => Err(FieldError::Unknown),
+        }
+    }
+
+    /// Type of its values: the field's, for a raw parameter that parameter's.
+    pub fn kind(&self) -> Type {
+        match (self.field, &self.arg) {
+            (Field::EvtRawarg, Arg::Key(name)) => {
+                let mut params = EventType::ALL.iter().flat_map(|event| event.params());
+                let param = params.find(|param| param.name == name);
+                param.map_or(Type::Text, |param| param.kind.raw())
+            }
+            _ => self.field.kind(),
         }
     }
 

@@ -156,7 +156,7 @@ impl Term {
     /// Type of the value (of the elements, for a list).
     pub fn kind(&self) -> Type {
         match self {
-            Term::Field(field) => field.field.kind(),
+            Term::Field(field) => field.kind(),
             Term::Made(Transformer::Len, _) => Type::Uint,
             Term::Made(Transformer::B64, parts) => parts.first().map_or(Type::Text, Term::kind),
             Term::Text(_) | Term::List(_) | Term::Made(..) => Type::Text,

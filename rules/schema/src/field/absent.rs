@@ -24,7 +24,6 @@ macro_rules! for_each_absent_field {
             EvtReltimeS "evt.reltime.s" RelTime None "Whole seconds of that.";
             EvtReltimeNs "evt.reltime.ns" RelTime None "The rest of that in nanoseconds.";
             EvtOutputtime "evt.outputtime" Text None "Time in the form chosen for outputs." PrintOnly;
-            EvtRawarg "evt.rawarg" Text KeyRequired "One parameter as it was recorded, a number as a number." NoRhs NoTransformer;
             EvtBuffer "evt.buffer" Bytes None "Bytes read or written.";
             EvtBuflen "evt.buflen" Uint None "Number of bytes read or written.";
             EvtBuflenIn "evt.buflen.in" Uint None "Number of bytes read." TableOnly;
