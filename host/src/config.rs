@@ -45,6 +45,8 @@ pub struct Config {
     pub window_slots: u32,
     /// CPU time a ruleset may take for one window.
     pub budget_cpu: Duration,
+    /// Where native code of rulesets is kept; `None`: nowhere.
+    pub cache_directory: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -62,6 +64,7 @@ impl Default for Config {
             window_flush_after: Duration::from_millis(5),
             window_slots: 8,
             budget_cpu: Duration::from_millis(50),
+            cache_directory: Some(PathBuf::from("/var/cache/saker")),
         }
     }
 }
@@ -235,6 +238,19 @@ pub const SETTINGS: &[Setting] = &[
         apply: |config, value| {
             let budget = number(value, 1, 10_000).map(|ms| Duration::from_millis(ms.into()));
             set(&mut config.budget_cpu, budget)
+        },
+    },
+    Setting {
+        key: "cache.dir",
+        wanted: "an absolute path (default /var/cache/saker), or nothing to keep none",
+        description: "Where native code of rulesets is kept, so that they are ready sooner next \
+                      time. Must be root's or your own, and closed to writing by others.",
+        apply: |config, value| {
+            let directory = match value {
+                "" => Some(None),
+                path => path.starts_with('/').then(|| Some(PathBuf::from(path))),
+            };
+            set(&mut config.cache_directory, directory)
         },
     },
 ];

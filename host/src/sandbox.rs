@@ -27,8 +27,11 @@
 //! windows, and making alerts of hits.
 //!
 //! **The boundary is made of messages** ([`ToJudge`], [`FromJudge`]): the judge's threads share
-//! nothing with the rest but the window's descriptor, so that they can become a process.
+//! nothing with the rest but the window's descriptor, so that they can become a process. (Who
+//! compiles also holds the descriptor of the [`Cache`], which a process that runs foreign code
+//! must not have.)
 
+mod cache;
 mod deadline;
 #[cfg(test)]
 mod fixture;
@@ -41,6 +44,7 @@ mod validate;
 #[cfg(test)]
 mod walls;
 
+pub use cache::{Cache, Unfit};
 pub use judge::{Counters, Judge, Nothing, SendError, SpawnError};
 pub use message::{FailureKind, FromJudge, Hit, RulesetImage, ToJudge};
 pub use validate::{

@@ -234,3 +234,43 @@ fn a_module_is_written_to_what_the_output_names_and_never_over_a_source() {
             .contains("list")
     );
 }
+
+#[test]
+fn rules_that_were_compiled_once_are_ready_at_once_the_next_time() {
+    if !needs::live() {
+        return;
+    }
+    let place = folder();
+    let scope = Scope::new();
+    let set = format!("cache.dir={}", place.path().join("cache").display());
+    let alerts_and_messages = || {
+        let mut saker = Saker::watch(&scope, &["-v", "-o", &set]);
+        scope.shell(READ_SHADOW);
+        saker.next_alert();
+        saker.stop().messages
+    };
+    let first = alerts_and_messages();
+    assert!(!first.contains("native code was kept"), "{first}");
+    let second = alerts_and_messages();
+    assert!(second.contains("native code was kept"), "{second}");
+}
+
+#[test]
+fn a_cache_that_others_could_put_code_into_is_not_used() {
+    if !needs::live() {
+        return;
+    }
+    let place = folder();
+    std::fs::set_permissions(place.path(), PermissionsExt::from_mode(0o777)).expect("ours");
+    let scope = Scope::new();
+    let set = format!("cache.dir={}", place.path().display());
+    let mut saker = Saker::watch(&scope, &["-o", &set]);
+    scope.shell(READ_SHADOW);
+    saker.next_alert();
+    let ended = saker.stop();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.messages);
+    let expected = "others may write to it (mode 777)";
+    assert!(ended.messages.contains(expected), "{}", ended.messages);
+    let left = place.path().read_dir().expect("it is there").count();
+    assert_eq!(left, 0);
+}

@@ -156,6 +156,8 @@ impl Saker {
         let mut child = Command::new(saker())
             .args(["run", "--json", "-o"])
             .arg(format!("scope.cgroup={}", scope.path().display()))
+            // A test leaves nothing on the machine.
+            .args(["-o", "cache.dir="])
             .args(args)
             .env("FALCO_HOSTNAME", "test-host")
             .stdin(Stdio::null())

@@ -7,7 +7,7 @@ use crate::enrich::{self, Enrichment};
 use crate::modules::{Epoch, Module, Selection};
 use crate::outputs::{self, Outputs, stdout::Stdout};
 use crate::pipeline::{Counters, Pipeline, Setup};
-use crate::sandbox::{Budget, FromJudge, Judge, Limits};
+use crate::sandbox::{Budget, Cache, FromJudge, Judge, Limits};
 use crate::source::ebpf::{Drops, Options, Probe, Scope};
 use crate::source::merge::Batch;
 use crate::state::{self, State};
@@ -147,7 +147,9 @@ impl Watch {
             },
             ..Limits::default()
         };
-        let judge = Judge::spawn(window.fd(), limits).context("cannot start the judge")?;
+        let cache = config.cache_directory.as_deref().and_then(cache_at);
+        let judge =
+            Judge::spawn_with(window.fd(), limits, cache).context("cannot start the judge")?;
         let mut queue = outputs.queue();
         let setup = Setup {
             state,
@@ -335,6 +337,20 @@ impl Watch {
             }
         });
         report(&counters, &drops, &written)
+    }
+}
+
+/// The cache of native code, if there can be one: it only saves time.
+fn cache_at(directory: &Path) -> Option<Cache> {
+    match Cache::open(directory) {
+        Ok(cache) => Some(cache),
+        Err(unfit) => {
+            tracing::warn!(
+                "`{}` is not used to keep compiled rules: {unfit} (`-o cache.dir=` does without)",
+                shown(directory)
+            );
+            None
+        }
     }
 }
 

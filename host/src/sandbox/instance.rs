@@ -4,6 +4,7 @@
 //! After a failure it is thrown away whole: instance, memory, and with them every page of the
 //! window that the module may have written to. Which seat judges which window is left to `judge`.
 
+use super::cache::Cache;
 use super::deadline::{Clock, Ticker};
 use super::message::{FailureKind, Hit, RulesetImage};
 use super::validate::{WASM_PAGE_BYTES, validate};
@@ -77,9 +78,13 @@ struct Setup {
 
 impl Compiled {
     /// Validates, compiles, and holds the image against the module's manifest.
-    pub(crate) fn new(engine: &Engine, image: &RulesetImage) -> Result<Compiled, String> {
+    pub(crate) fn new(
+        engine: &Engine,
+        image: &RulesetImage,
+        cache: Option<&Cache>,
+    ) -> Result<Compiled, String> {
         let manifest = validate(&image.wasm).map_err(|refusal| refusal.to_string())?;
-        Compiled::of(engine, image, manifest)
+        Compiled::of(engine, image, manifest, cache)
     }
 
     /// The same without the first wall, to test the second.
@@ -89,12 +94,21 @@ impl Compiled {
         image: &RulesetImage,
         manifest: Manifest,
     ) -> Result<Compiled, String> {
-        Compiled::of(engine, image, manifest)
+        Compiled::of(engine, image, manifest, None)
     }
 
-    fn of(engine: &Engine, image: &RulesetImage, manifest: Manifest) -> Result<Compiled, String> {
+    fn of(
+        engine: &Engine,
+        image: &RulesetImage,
+        manifest: Manifest,
+        cache: Option<&Cache>,
+    ) -> Result<Compiled, String> {
         let setup = Setup::new(image, &manifest)?;
-        let module = Module::from_binary(engine, &image.wasm).map_err(|e| format!("{e:#}"))?;
+        let module = match cache {
+            Some(cache) => cache.module(engine, &image.wasm),
+            None => Module::from_binary(engine, &image.wasm),
+        };
+        let module = module.map_err(|error| format!("{error:#}"))?;
         Ok(Compiled {
             module,
             manifest,

@@ -5,6 +5,7 @@
 //! say; when to install and retire, and what a hit means, is left to the pipeline.
 
 use super::Limits;
+use super::cache::Cache;
 use super::deadline::Ticker;
 use super::instance::{Compiled, Seat, engine};
 use super::message::{FailureKind, FromJudge, RulesetImage, ToJudge};
@@ -102,6 +103,15 @@ pub struct Judge {
 impl Judge {
     /// Starts the judge's threads. The window is mapped and its descriptor duplicated here.
     pub fn spawn(window: BorrowedFd<'_>, limits: Limits) -> Result<Judge, SpawnError> {
+        Judge::spawn_with(window, limits, None)
+    }
+
+    /// The same; native code is kept in the cache, and taken from there.
+    pub fn spawn_with(
+        window: BorrowedFd<'_>,
+        limits: Limits,
+        cache: Option<Cache>,
+    ) -> Result<Judge, SpawnError> {
         let engine = engine(&limits).map_err(|error| SpawnError::Engine(format!("{error:#}")))?;
         let stopping = Arc::new(AtomicBool::new(false));
         let bench = Arc::new(Bench {
@@ -109,6 +119,7 @@ impl Judge {
             limits,
             ticker: Ticker::spawn(engine.clone())?,
             stopping: Arc::clone(&stopping),
+            cache,
         });
         let queue = limits.queue.max(1);
         let (jobs, queued) = sync_channel(queue);
@@ -351,6 +362,7 @@ struct Bench {
     limits: Limits,
     ticker: Ticker,
     stopping: Arc<AtomicBool>,
+    cache: Option<Cache>,
 }
 
 /// The queue and, under the same lock, the epochs: a window that was sent before its epoch was
@@ -607,7 +619,7 @@ impl Bench {
         let mut rulesets = Vec::with_capacity(images.len());
         for (index, image) in images.iter().enumerate() {
             let ready = catch_unwind(AssertUnwindSafe(|| {
-                let compiled = Compiled::new(engine, image)?;
+                let compiled = Compiled::new(engine, image, self.cache.as_ref())?;
                 let seat = self.seat(&compiled)?;
                 Ok((compiled, seat))
             }))
