@@ -1,6 +1,9 @@
 //! Nanoseconds an event of each stage, from decode to hit, over a made-up machine whose mix has
 //! about 40 % of events that rules want; beside it `oracle`, the plain evaluator, over the same
-//! rows. What handing windows over costs by itself is measured in `sandbox.rs`. `cargo bench -p saker --bench pipeline`; the figures stand in README.md.
+//! rows, and both again by Falco's own rules where they are found. What handing windows over costs by itself is measured in `sandbox.rs`, what compiling
+//! takes in `compile.rs`. `cargo bench -p saker --bench pipeline`; the figures stand in README.md.
+
+mod support;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use saker::config::Matching;
@@ -90,16 +93,19 @@ fn hundred_rules() -> String {
     yaml
 }
 
-fn ruleset(keep_bytes: bool) -> Ruleset {
-    let sources = [Source {
+fn hundred_sources() -> Vec<Source> {
+    vec![Source {
         name: "bench.yaml".into(),
         text: hundred_rules(),
-    }];
-    let compilation = compile(&sources, &Options { keep_bytes });
+    }]
+}
+
+fn ruleset(sources: &[Source], keep_bytes: bool) -> Ruleset {
+    let compilation = compile(sources, &Options { keep_bytes });
     compilation.ruleset.unwrap_or_else(|| {
         panic!(
             "{}",
-            saker_rules_compiler::render(&compilation.diagnostics, &sources, false)
+            saker_rules_compiler::render(&compilation.diagnostics, sources, false)
         )
     })
 }
@@ -237,9 +243,16 @@ fn judge_of(rows: &Rows, epoch: &Epoch) -> Judge {
     judge
 }
 
-/// Sends every window and waits for the answers; CPU nanoseconds the judge took.
-fn judge_all(judge: &mut Judge, rows: &Rows) -> u64 {
-    let mut cpu = 0;
+/// What judging every window took, and gave.
+#[derive(Default)]
+struct Judged {
+    cpu_ns: u64,
+    hits: usize,
+}
+
+/// Sends every window and waits for the answers.
+fn judge_all(judge: &mut Judge, rows: &Rows) -> Judged {
+    let mut judged = Judged::default();
     for (number, filled) in rows.filled.iter().enumerate() {
         let message = ToJudge::Judge {
             window: number as u64,
@@ -255,13 +268,13 @@ fn judge_all(judge: &mut Judge, rows: &Rows) -> u64 {
     for _ in &rows.filled {
         match judge.blocking_receive() {
             Some(FromJudge::Judged { cpu_ns, hits, .. }) => {
-                assert!(hits.is_empty(), "the bench's rules match nothing");
-                cpu += cpu_ns;
+                judged.cpu_ns += cpu_ns;
+                judged.hits += hits.len();
             }
             other => panic!("{other:?}"),
         }
     }
-    cpu
+    judged
 }
 
 /// Rows of a window: (bytes of the process row, bytes of the event row).
@@ -282,7 +295,7 @@ fn rows_of(filled: &Filled) -> Vec<(&[u8], &[u8])> {
 
 fn stages(c: &mut Criterion) {
     let (births, events) = batch();
-    let compiled = ruleset(false);
+    let compiled = ruleset(&hundred_sources(), false);
     let epoch = epoch(&compiled);
     let mut group = c.benchmark_group("per event");
     group.throughput(Throughput::Elements(events.len() as u64));
@@ -384,28 +397,40 @@ fn share_of_wanted(epoch: &Epoch, events: &Batch) {
 }
 
 fn evaluation(c: &mut Criterion) {
+    let hits = evaluate(c, "100 rules", &hundred_sources());
+    assert_eq!(hits, 0, "these rules match nothing");
+    if let Some(sources) = support::falco_rules("evaluation") {
+        let hits = evaluate(c, "Falco's rules", &sources);
+        println!("Falco's rules: {hits} hits");
+    }
+}
+
+/// Rows judged by the compiled rules and by the oracle; how often the rules hold.
+fn evaluate(c: &mut Criterion, rules: &str, sources: &[Source]) -> usize {
     let (births, events) = batch();
-    let lean = ruleset(false);
+    let lean = ruleset(sources, false);
     let lean_epoch = epoch(&lean);
+    share_of_wanted(&lean_epoch, &events);
     let rows = write_rows(&lean_epoch, &births, &events, usize::MAX);
     let mut group = c.benchmark_group("per row");
     group.throughput(Throughput::Elements(rows.rows as u64));
 
     let mut judge = judge_of(&rows, &lean_epoch);
-    group.bench_function("evaluate, 100 rules compiled", |b| {
+    let hits = judge_all(&mut judge, &rows).hits;
+    group.bench_function(format!("evaluate, {rules} compiled"), |b| {
         // The judge's own CPU time, so that handing over is not counted in.
         b.iter_custom(|times| {
             (0..times)
-                .map(|_| Duration::from_nanos(judge_all(&mut judge, &rows)))
+                .map(|_| Duration::from_nanos(judge_all(&mut judge, &rows).cpu_ns))
                 .sum()
         });
     });
-    group.bench_function("hand over and evaluate", |b| {
-        b.iter(|| judge_all(&mut judge, &rows));
+    group.bench_function(format!("hand over and evaluate, {rules}"), |b| {
+        b.iter(|| judge_all(&mut judge, &rows).hits);
     });
 
     // The oracle reads bytes, so its rows carry them.
-    let full = ruleset(true);
+    let full = ruleset(sources, true);
     let full_epoch = epoch(&full);
     let full_rows = write_rows(&full_epoch, &births, &events, rows.rows);
     assert_eq!(full_rows.rows, rows.rows, "the same rows");
@@ -418,19 +443,24 @@ fn evaluation(c: &mut Criterion) {
             by_event.entry(event).or_default().push(condition);
         }
     }
-    group.bench_function("evaluate, 100 rules by oracle", |b| {
-        b.iter(|| {
-            for (process, row) in windows.iter().flatten() {
-                let code = u16::from_le_bytes([row[4], row[5]]);
-                let event = EventType::from_code(code).expect("written here");
-                let values = layouts.values(event, row, process).expect("written here");
-                for condition in &by_event[&event] {
-                    black_box(oracle::holds(condition, &values, event));
-                }
+    let by_oracle = || {
+        let mut hits = 0;
+        for (process, row) in windows.iter().flatten() {
+            let code = u16::from_le_bytes([row[4], row[5]]);
+            let event = EventType::from_code(code).expect("written here");
+            let values = layouts.values(event, row, process).expect("written here");
+            for condition in &by_event[&event] {
+                hits += usize::from(oracle::holds(condition, &values, event));
             }
-        });
+        }
+        hits
+    };
+    assert_eq!(by_oracle(), hits, "both find the same");
+    group.bench_function(format!("evaluate, {rules} by oracle"), |b| {
+        b.iter(|| black_box(by_oracle()));
     });
     group.finish();
+    hits
 }
 
 criterion_group!(benches, stages, evaluation);
