@@ -14,9 +14,11 @@ use saker::pipeline::{Pipeline, Setup};
 use saker::sandbox::{FromJudge, Judge, Limits, ToJudge};
 use saker::source::merge::Batch;
 use saker::source::synthetic::{Options as Machine, Synthetic};
+use saker::state::facts::{Image, ProcessFacts, Start};
+use saker::state::version::{Credentials, Ids};
 use saker::state::{Seen, State};
 use saker::window::{Filled, SlotWriter, Window};
-use saker_ebpf::record::Record;
+use saker_ebpf::record::{Builder, File, Header, Kind, Record, Tag};
 use saker_rules_compiler::{Options, Ruleset, Source, compile, explain, ir, oracle};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::manifest::Priority;
@@ -463,5 +465,117 @@ fn evaluate(c: &mut Criterion, rules: &str, sources: &[Source]) -> usize {
     hits
 }
 
-criterion_group!(benches, stages, evaluation);
+/// A process that opens files in a loop, under rules that search its command line. The search
+/// is made once per process and window, so that a long command line adds little to an open
+/// where windows are full. (Of a longer one, 16 KiB are recorded.)
+fn command_lines(c: &mut Criterion) {
+    let mut yaml = String::new();
+    for n in 0..20 {
+        let condition = format!("evt.type = openat and proc.cmdline contains --evil{n}");
+        let _ = write!(
+            yaml,
+            "- {{rule: rule {n}, desc: d, condition: {condition}, output: o, priority: INFO}}\n"
+        );
+    }
+    let sources = [Source {
+        name: "bench.yaml".into(),
+        text: yaml,
+    }];
+    let epoch = epoch(&ruleset(&sources, false));
+    let mut group = c.benchmark_group("per open, 20 rules search the command line");
+    group.throughput(Throughput::Elements(EVENTS as u64));
+    for (name, bytes) in [("of 40 bytes", 40), ("of 100 KB", 100_000)] {
+        let mut state = State::new(Default::default(), CLOCK);
+        state.seed([process_with_command_line(bytes)]);
+        let open = open_by_process();
+        let record = Record::parse(&open).expect("made here");
+        let window = Window::create(64).expect("memory");
+        let mut rows = Rows {
+            window,
+            filled: Vec::new(),
+            rows: EVENTS,
+        };
+        let mut judge = judge_of(&rows, &epoch);
+        let plan = &mut epoch.plans().expect("the compiler's layouts are possible")[0];
+        let mut number = 0;
+        group.bench_function(name, |b| {
+            // From record to row on this thread, and the judge's own time over the rows.
+            b.iter_custom(|times| {
+                let mut taken = Duration::ZERO;
+                for _ in 0..times {
+                    let began = Instant::now();
+                    plan.begin_window();
+                    let mut slot = rows.window.claim().expect("a slot");
+                    for _ in 0..EVENTS {
+                        number += 1;
+                        let event = event::decode(&record, &CLOCK, number);
+                        let seen = state.apply(&event);
+                        let (window, filled) = (&rows.window, &mut rows.filled);
+                        write_row(plan, &mut state, &event, seen, window, &mut slot, |full| {
+                            filled.push(full);
+                        });
+                        state.release(number);
+                    }
+                    rows.filled.push(slot.close());
+                    taken += began.elapsed();
+                    let judged = judge_all(&mut judge, &rows);
+                    assert_eq!(judged.hits, 0, "these rules match nothing");
+                    taken += Duration::from_nanos(judged.cpu_ns);
+                    rows.filled.clear();
+                }
+                taken
+            });
+        });
+    }
+    group.finish();
+}
+
+fn process_with_command_line(bytes: usize) -> ProcessFacts {
+    // What the probe records, and what is read of `/proc`, at most.
+    let recorded = bytes.min(16 * 1024);
+    ProcessFacts {
+        pid: 500,
+        start: Start::Exact(1),
+        comm: "loop".into(),
+        image: Image {
+            arguments: [&b"loop\0"[..], &vec![b'-'; recorded]].concat().into(),
+            is_cut: recorded < bytes,
+            ..Image::default()
+        },
+        cwd: b"/".to_vec(),
+        ids: Ids::default(),
+        credentials: Credentials::default(),
+        cgroup: Default::default(),
+        vm_size: 0,
+        vm_rss: 0,
+        threads: Vec::new(),
+        descriptors: Vec::new(),
+    }
+}
+
+fn open_by_process() -> Vec<u8> {
+    let mut file = Vec::new();
+    File::default().write(&mut file);
+    let header = Header {
+        len: 0,
+        kind: Kind::Syscall,
+        cpu: 0,
+        sequence: 1,
+        time: 1,
+        start_time: 1,
+        cgroup: 1,
+        tid: 500,
+        tgid: 500,
+        syscall: libc::SYS_openat as u16,
+        flags: 0,
+        ret: 3,
+        args: [0; 6],
+    };
+    Builder::new(&header)
+        .piece(Tag::File, 0, &file)
+        .piece(Tag::FilePath, 0, b"file\0srv\0")
+        .finish()
+}
+
+criterion_group!(benches, stages, evaluation, command_lines);
 criterion_main!(benches);
