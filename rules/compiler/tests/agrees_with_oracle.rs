@@ -4,10 +4,13 @@ mod support;
 
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::test_runner::{TestCaseError, TestRunner};
 use saker_rules_compiler::oracle::{Layouts, holds};
 use saker_rules_schema::abi::{MATCH_ALL, MATCH_FIRST};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::{Binding, FieldRef};
+use std::cell::Cell;
+use std::time::Instant;
 use support::{Facts, Judge, Known, Window, engine, facts, ruleset};
 
 const TEXT_FIELDS: [&str; 9] = [
@@ -308,77 +311,147 @@ fn of(all: &Facts, binding: Binding) -> Facts {
         .collect()
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(32),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+/// A row is made of one of the pool's events, processes and sets of facts, so that many rows
+/// cost little to make.
+#[derive(Debug)]
+struct Rows {
+    texts: Vec<Facts>,
+    numbers: Vec<Facts>,
+    /// Indices into these, beyond the end counted from the beginning again; the process's facts
+    /// are such a pair as well.
+    processes: Vec<(usize, usize)>,
+    rows: Vec<(EventType, usize, usize, usize)>,
+}
 
-    #[test]
-    fn the_module_hits_exactly_where_the_oracle_says(
-        conditions in prop::collection::vec(condition(), 1..8),
-        processes in prop::collection::vec((text_facts(&TEXT_FIELDS), number_facts()), 1..4),
-        rows in prop::collection::vec(
-            (select(&EVENTS[..]), 0..3usize, text_facts(&TEXT_FIELDS), number_facts()), 1..40),
-        keep_bytes in any::<bool>(),
-    ) {
-        let yaml: String = conditions
-            .iter()
-            .enumerate()
-            .map(|(at, condition)| format!(
+fn rows() -> impl Strategy<Value = Rows> {
+    let index = 0..POOL;
+    (
+        prop::collection::vec(text_facts(&TEXT_FIELDS), 1..POOL),
+        prop::collection::vec(number_facts(), 1..POOL),
+        prop::collection::vec((index.clone(), index.clone()), 1..8),
+        prop::collection::vec(
+            (select(&EVENTS[..]), index.clone(), index.clone(), index),
+            1..ROWS_MAX,
+        ),
+    )
+        .prop_map(|(texts, numbers, processes, rows)| Rows {
+            texts,
+            numbers,
+            processes,
+            rows,
+        })
+}
+
+const POOL: usize = 16;
+const ROWS_MAX: usize = 600;
+/// Pairs of a condition and a row that are tried at least; `SAKER_PAIRS` asks for others.
+const PAIRS_MIN: u64 = 100_000;
+
+fn at<T>(pool: &[T], index: usize) -> &T {
+    &pool[index % pool.len()]
+}
+
+#[test]
+fn the_module_hits_exactly_where_the_oracle_says() {
+    let wanted = std::env::var("SAKER_PAIRS").ok();
+    let wanted = wanted.and_then(|text| text.parse().ok());
+    let wanted = wanted.unwrap_or(PAIRS_MIN);
+    let config = ProptestConfig {
+        cases: 16,
+        failure_persistence: None,
+        // A failing case is compiled anew for every step.
+        max_shrink_iters: 500,
+        ..ProptestConfig::default()
+    };
+    let strategy = (
+        prop::collection::vec(condition(), 1..8),
+        rows(),
+        any::<bool>(),
+    );
+    let tried = Cell::new(0);
+    let started = Instant::now();
+    while tried.get() < wanted {
+        // A runner counts the cases it has run, and runs no more than those.
+        let outcome = TestRunner::new(config.clone()).run(&strategy, |(conditions, rows, keep)| {
+            let pairs = agree(&conditions, &rows, keep)?;
+            tried.set(tried.get() + pairs);
+            Ok(())
+        });
+        if let Err(failure) = outcome {
+            panic!("{failure}");
+        }
+    }
+    // The harness swallows what `println!` prints in a passing test, not this.
+    let line = format!(
+        "{} pairs of a condition and a row were tried in {:?}\n",
+        tried.get(),
+        started.elapsed()
+    );
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+}
+
+/// Holds the module made of the conditions against the plain evaluator over the rows, and tells
+/// how many pairs these are.
+fn agree(conditions: &[String], rows: &Rows, keep_bytes: bool) -> Result<u64, TestCaseError> {
+    let yaml: String = conditions
+        .iter()
+        .enumerate()
+        .map(|(at, condition)| {
+            format!(
                 "- rule: r{at}\n  desc: d\n  condition: {}\n  output: o\n  priority: INFO\n",
                 serde_json::to_string(condition).unwrap()
-            ))
-            .collect();
-        let ruleset = ruleset(&yaml, keep_bytes);
-        let manifest = &ruleset.manifest;
-        let layouts = Layouts::new(manifest);
-        let mut window = Window::new(manifest);
-        let mut process_rows = Vec::new();
-        for (ordinal, (texts, numbers)) in processes.iter().enumerate() {
-            let mut known = of(texts, Binding::Process);
-            known.extend(of(numbers, Binding::Process));
-            window.process(manifest, ordinal as u32, &known);
-            process_rows.push((known, window.last().to_vec()));
-        }
-        let mut expected = Vec::new();
-        let mut first = Vec::new();
-        for (number, (event, process, texts, numbers)) in rows.iter().enumerate() {
-            let process = process % process_rows.len();
-            let (of_process, process_row) = &process_rows[process];
-            let mut known = of(texts, Binding::Event);
-            known.extend(of(numbers, Binding::Event));
-            known.extend(facts(&[("evt.num", &(number + 1).to_string())]));
-            // No host gives an event a parameter that its type lacks.
-            if event.param("flags").is_none() {
-                known.remove(&FieldRef::parse("evt.arg.flags").unwrap());
-            }
-            // A slot of the event's row may be made of anything.
-            known.extend(facts(&[("evt.type", event.name())]));
-            known.extend(of_process.clone());
-            let wanted = window.event(manifest, *event, number as u64 + 1, process as u32, &known);
-            let row = window.rows.last().unwrap().0;
-            let mut found = Vec::new();
-            for (rule, condition) in ruleset.conditions.iter().enumerate() {
-                let answer = holds(condition, &Known(&known), *event);
-                // An event type the module does not want must be one it cannot hit on.
-                prop_assert!(wanted || !answer, "{condition}");
-                if wanted && keep_bytes {
-                    let values = layouts.values(*event, window.last(), process_row)
-                        .expect("the event type is wanted");
-                    prop_assert_eq!(holds(condition, &values, *event), answer, "{}", condition);
-                }
-                if answer {
-                    found.push((row, rule as u32));
-                }
-            }
-            first.extend(found.first());
-            expected.extend(found);
-        }
-        let mut judge = Judge::new(&engine(), &ruleset, MATCH_ALL);
-        prop_assert_eq!(&judge.judge(&window.bytes), &expected);
-        judge.set_matching(MATCH_FIRST);
-        prop_assert_eq!(&judge.judge(&window.bytes), &first);
+            )
+        })
+        .collect();
+    let ruleset = ruleset(&yaml, keep_bytes);
+    let manifest = &ruleset.manifest;
+    let layouts = Layouts::new(manifest);
+    let mut window = Window::new(manifest);
+    let mut processes = Vec::new();
+    for (ordinal, (texts, numbers)) in rows.processes.iter().enumerate() {
+        let mut known = of(at(&rows.texts, *texts), Binding::Process);
+        known.extend(of(at(&rows.numbers, *numbers), Binding::Process));
+        window.process(manifest, ordinal as u32, &known);
+        processes.push((known, window.last().to_vec()));
     }
+    let mut expected = Vec::new();
+    let mut first = Vec::new();
+    for (number, (event, process, texts, numbers)) in rows.rows.iter().enumerate() {
+        let process = process % processes.len();
+        let (of_process, process_row) = &processes[process];
+        let mut known = of(at(&rows.texts, *texts), Binding::Event);
+        known.extend(of(at(&rows.numbers, *numbers), Binding::Event));
+        known.extend(facts(&[("evt.num", &(number + 1).to_string())]));
+        // No host gives an event a parameter that its type lacks.
+        if event.param("flags").is_none() {
+            known.remove(&FieldRef::parse("evt.arg.flags").unwrap());
+        }
+        // A slot of the event's row may be made of anything.
+        known.extend(facts(&[("evt.type", event.name())]));
+        known.extend(of_process.clone());
+        let wanted = window.event(manifest, *event, number as u64 + 1, process as u32, &known);
+        let row = window.rows.last().unwrap().0;
+        let mut found = Vec::new();
+        for (rule, condition) in ruleset.conditions.iter().enumerate() {
+            let answer = holds(condition, &Known(&known), *event);
+            // An event type the module does not want must be one it cannot hit on.
+            prop_assert!(wanted || !answer, "{condition}");
+            if wanted && keep_bytes {
+                let values = layouts
+                    .values(*event, window.last(), process_row)
+                    .expect("the event type is wanted");
+                prop_assert_eq!(holds(condition, &values, *event), answer, "{}", condition);
+            }
+            if answer {
+                found.push((row, rule as u32));
+            }
+        }
+        first.extend(found.first());
+        expected.extend(found);
+    }
+    let mut judge = Judge::new(&engine(), &ruleset, MATCH_ALL);
+    prop_assert_eq!(&judge.judge(&window.bytes), &expected);
+    judge.set_matching(MATCH_FIRST);
+    prop_assert_eq!(&judge.judge(&window.bytes), &first);
+    Ok((conditions.len() * rows.rows.len()) as u64)
 }

@@ -256,6 +256,11 @@ impl Judge {
     }
 
     pub fn load(&mut self, bytes: &[u8]) {
+        let missing = bytes
+            .len()
+            .saturating_sub(self.window.data_size(&self.store));
+        let pages = missing.div_ceil(65536) as u64;
+        self.window.grow(&mut self.store, pages).unwrap();
         self.window.write(&mut self.store, 0, bytes).unwrap();
     }
 
