@@ -5,14 +5,19 @@
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::exception;
-use crate::read::{self, Change, Exception, Item};
+use crate::read::{self, Change, Exception, Item, PluginRequirement};
 use crate::text::Text;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use saker_rules_schema::manifest::Priority;
 
-/// The engine version whose language this compiler speaks.
-const ENGINE_VERSION: u32 = 62;
+/// A version: major, minor, patch.
+type Version = (u32, u32, u32);
+
+/// The version of Falco's engine whose language this compiler speaks.
+const ENGINE_VERSION: Version = (0, 62, 0);
+/// Falco's plugins whose fields are built in, as of which version.
+const PLUGINS: &[(&str, Version)] = &[("container", (0, 7, 1))];
 /// The only source there is.
 const SOURCE: &str = "syscall";
 
@@ -36,7 +41,10 @@ pub(crate) struct Macro {
 
 pub(crate) struct Rule {
     pub(crate) name: Text,
+    /// With its exceptions in it.
     pub(crate) condition: Text,
+    /// Without.
+    pub(crate) condition_written: String,
     pub(crate) output: Text,
     pub(crate) desc: Text,
     pub(crate) priority: Priority,
@@ -44,6 +52,8 @@ pub(crate) struct Rule {
     pub(crate) enabled: bool,
     pub(crate) skip_if_unknown_filter: bool,
     pub(crate) warn_evttypes: bool,
+    pub(crate) capture: bool,
+    pub(crate) capture_duration: u32,
     pub(crate) tags: Vec<String>,
     pub(crate) exceptions: Vec<Exception>,
     /// The first exception of each name.
@@ -56,6 +66,9 @@ pub(crate) struct Collected {
     pub(crate) lists: Vec<List>,
     pub(crate) macros: Vec<Macro>,
     pub(crate) rules: Vec<Rule>,
+    /// The latest version that a file requires.
+    pub(crate) engine_version: Version,
+    pub(crate) plugins: Vec<PluginRequirement>,
     list_names: HashMap<String, usize, FixedState>,
     macro_names: HashMap<String, usize, FixedState>,
     rule_names: HashMap<String, usize, FixedState>,
@@ -79,46 +92,153 @@ pub(crate) fn collect(items: Vec<Item>, diagnostics: &mut Diagnostics) -> Collec
     for item in items {
         collected.counter += 1;
         match item {
-            Item::EngineVersion(version) => check_version(&version, diagnostics),
+            Item::EngineVersion(version) => {
+                let needed = check_engine(&version, diagnostics).unwrap_or_default();
+                collected.engine_version = collected.engine_version.max(needed);
+            }
+            Item::PluginVersions(plugins) => {
+                for plugin in &plugins {
+                    check_plugin(plugin, diagnostics);
+                }
+                collected.plugins.extend(plugins);
+            }
             Item::List(list) => collected.add_list(list, diagnostics),
             Item::Macro(item) => collected.add_macro(item, diagnostics),
             Item::Rule(rule) => collected.add_rule(*rule, diagnostics),
         }
     }
     for rule in &mut collected.rules {
-        let exceptions = std::mem::take(&mut rule.exceptions);
-        rule.condition = exception::apply(&rule.condition, &exceptions, &rule.name, diagnostics);
+        let filled = exception::apply(&rule.condition, &rule.exceptions, &rule.name, diagnostics);
+        rule.condition_written = rule.condition.as_str().to_string();
+        rule.condition = filled;
     }
     collected
 }
 
-fn check_version(version: &Text, diagnostics: &mut Diagnostics) {
-    let text = version.as_str();
-    let parts: Vec<Option<u32>> = text.split('.').map(|part| part.parse().ok()).collect();
-    let needed = match parts.as_slice() {
-        [Some(engine)] => Some((0, *engine)),
-        [Some(major), Some(engine), Some(_)] => Some((*major, *engine)),
-        _ => None,
-    };
-    match needed {
-        None => diagnostics.push(
+pub(crate) fn shown((major, minor, patch): Version) -> String {
+    format!("{major}.{minor}.{patch}")
+}
+
+/// Reads `x.y.z`.
+fn version(text: &str) -> Option<Version> {
+    let mut parts = text.split('.').map(|part| part.parse().ok());
+    let version = (parts.next()??, parts.next()??, parts.next()??);
+    parts.next().is_none().then_some(version)
+}
+
+/// Whether what is there does for what is needed.
+fn compatible(there: Version, needed: Version) -> bool {
+    there.0 == needed.0 && there >= needed
+}
+
+/// The version of the engine that a file needs.
+fn check_engine(text: &Text, diagnostics: &mut Diagnostics) -> Option<Version> {
+    let written = text.as_str();
+    // A number alone is from the time when the engine had no other version.
+    let minor = written.parse().ok().map(|minor| (0, minor, 0));
+    let Some(needed) = minor.or_else(|| version(written)) else {
+        diagnostics.push(
             Diagnostic::new(
-                Code::EngineVersion,
-                version.whole(),
-                format!("unable to parse engine version `{text}`"),
+                Code::EngineVersionForm,
+                text.whole(),
+                format!("unable to parse engine version `{written}`"),
             )
+            .label("neither a number nor of the form `x.y.z`")
             .help("write a number such as `57` or a version such as `0.57.0`"),
-        ),
-        Some((major, engine)) if (major, engine) > (0, ENGINE_VERSION) => diagnostics.push(
+        );
+        return None;
+    };
+    if !compatible(ENGINE_VERSION, needed) {
+        diagnostics.push(
             Diagnostic::new(
                 Code::EngineVersion,
-                version.whole(),
-                format!("the file requires engine version {text}"),
+                text.whole(),
+                format!("the file requires engine version {written}"),
             )
-            .label(format!("this engine is 0.{ENGINE_VERSION}.0"))
+            .label(format!("this engine is {}", shown(ENGINE_VERSION)))
+            .help("take a newer Saker, or older rules"),
+        );
+    }
+    Some(needed)
+}
+
+/// Holds a requirement against the plugins there are. As in Falco, the first of the
+/// alternatives that is there decides.
+fn check_plugin(requirement: &PluginRequirement, diagnostics: &mut Diagnostics) {
+    let mut sound = true;
+    let mut names: HashMap<&str, &Text, FixedState> = HashMap::default();
+    for plugin in requirement.all() {
+        let name = plugin.name.as_str();
+        if version(plugin.version.as_str()).is_none() {
+            let written = plugin.version.as_str();
+            diagnostics.push(
+                Diagnostic::new(
+                    Code::PluginVersion,
+                    plugin.version.whole(),
+                    format!("invalid version `{written}` of the required plugin `{name}`"),
+                )
+                .label("not of the form `x.y.z`")
+                .help("write a version such as `0.4.0`"),
+            );
+            sound = false;
+        }
+        if let Some(first) = names.insert(name, &plugin.name) {
+            diagnostics.push(
+                Diagnostic::new(
+                    Code::PluginVersion,
+                    plugin.name.whole(),
+                    format!("the plugin `{name}` is required more than once"),
+                )
+                .label("named again")
+                .context(first.whole(), "first named here")
+                .help("name each alternative once"),
+            );
+            sound = false;
+        }
+    }
+    let there = |plugin: &read::Plugin| {
+        let known = PLUGINS.iter().find(|known| known.0 == plugin.name.as_str());
+        known.map(|known| known.1)
+    };
+    let found = requirement.all().find_map(|plugin| {
+        let needed = version(plugin.version.as_str())?;
+        Some((plugin, there(plugin)?, needed))
+    });
+    match found {
+        _ if !sound => {}
+        Some((_, there, needed)) if compatible(there, needed) => {}
+        Some((plugin, there, _)) => diagnostics.push(
+            Diagnostic::new(
+                Code::PluginVersion,
+                plugin.version.whole(),
+                format!(
+                    "the file requires plugin `{}` in version {}",
+                    plugin.name.as_str(),
+                    plugin.version.as_str()
+                ),
+            )
+            .label(format!("what is built in is that of {}", shown(there)))
             .help("take a newer Saker, or older rules"),
         ),
-        Some(_) => {}
+        None => {
+            let all: Vec<String> = requirement
+                .all()
+                .map(|plugin| format!("`{}`", plugin.name.as_str()))
+                .collect();
+            let built_in: Vec<&str> = PLUGINS.iter().map(|known| known.0).collect();
+            diagnostics.push(
+                Diagnostic::new(
+                    Code::PluginVersion,
+                    requirement.plugin.name.whole(),
+                    format!("the file requires plugin {}", all.join(" or ")),
+                )
+                .label("not built in")
+                .help(format!(
+                    "Saker loads no plugins; built in is `{}`",
+                    built_in.join("`, `")
+                )),
+            );
+        }
     }
 }
 
@@ -413,10 +533,17 @@ impl Collected {
             return;
         }
         match (plan, known) {
-            (Plan::Define, Some(known))
-                if rule.keys.iter().all(|key| key.as_str() == "enabled")
-                    && rule.enabled.is_some() =>
+            // As in Falco, it is the lack of these that makes it a switch.
+            (Plan::Define, known)
+                if rule.enabled.is_some()
+                    && !["condition", "output", "desc", "priority"]
+                        .into_iter()
+                        .any(present) =>
             {
+                let Some(known) = known else {
+                    diagnostics.push(nothing_there("rule", &rule.name));
+                    return;
+                };
                 diagnostics.push(
                     Diagnostic::new(
                         Code::Deprecated,
@@ -435,10 +562,11 @@ impl Collected {
                 if rule.condition.is_none() && rule.exceptions.is_none() {
                     diagnostics.push(
                         Diagnostic::new(
-                            Code::MissingKey,
+                            Code::NothingAppended,
                             rule.name.whole(),
                             format!("nothing is appended to rule `{name}`"),
                         )
+                        .label("neither `condition` nor `exceptions`")
                         .help("add a `condition` or `exceptions`"),
                     );
                     return;
@@ -553,6 +681,7 @@ impl Collected {
         let mut defined = Rule {
             name: rule.name,
             condition,
+            condition_written: String::new(),
             output,
             desc,
             priority,
@@ -560,6 +689,8 @@ impl Collected {
             enabled: rule.enabled.unwrap_or(true),
             skip_if_unknown_filter: rule.skip_if_unknown_filter.unwrap_or(false),
             warn_evttypes: rule.warn_evttypes.unwrap_or(true),
+            capture: rule.capture.unwrap_or(false),
+            capture_duration: rule.capture_duration.unwrap_or(0),
             tags: tags(rule.tags.unwrap_or_default()),
             exceptions: Vec::new(),
             exception_names: HashMap::default(),
@@ -609,6 +740,10 @@ impl Collected {
             rule.warn_evttypes,
             &mut known.warn_evttypes,
         );
+        set("capture", rule.capture, &mut known.capture);
+        if let (Some(_), Some(new)) = (plan.want("capture_duration"), rule.capture_duration) {
+            known.capture_duration = new;
+        }
         set(
             "skip-if-unknown-filter",
             rule.skip_if_unknown_filter,
@@ -625,6 +760,7 @@ impl Collected {
                 known.exceptions.clear();
                 known.exception_names.clear();
                 for exception in new {
+                    warn_without_values(&exception, diagnostics);
                     define_exception(known, exception, diagnostics);
                 }
             }
@@ -681,7 +817,9 @@ fn define_exception(rule: &mut Rule, exception: Exception, diagnostics: &mut Dia
                     exception.name.as_str()
                 ),
             )
-            .context(known.name.whole(), "first defined here"),
+            .label("both except")
+            .context(known.name.whole(), "first defined here")
+            .help("give one of them another name"),
         );
     } else {
         let name = name.to_string();
@@ -690,42 +828,71 @@ fn define_exception(rule: &mut Rule, exception: Exception, diagnostics: &mut Dia
     rule.exceptions.push(exception);
 }
 
+fn has_values(exception: &Exception) -> bool {
+    exception
+        .values
+        .as_ref()
+        .is_some_and(|values| !values.is_empty())
+}
+
+fn warn_without_values(exception: &Exception, diagnostics: &mut Diagnostics) {
+    if !has_values(exception) {
+        diagnostics.push(
+            Diagnostic::new(
+                Code::ExceptionWithoutValues,
+                exception.name.whole(),
+                format!(
+                    "exception `{}` is appended or overridden without values",
+                    exception.name.as_str()
+                ),
+            )
+            .label("excepts nothing")
+            .help("give it `values`"),
+        );
+    }
+}
+
 fn append_exceptions(rule: &mut Rule, exceptions: Vec<Exception>, diagnostics: &mut Diagnostics) {
     for exception in exceptions {
-        let Some(known) = rule.exception_names.get(exception.name.as_str()) else {
-            define_exception(rule, exception, diagnostics);
+        let name = exception.name.as_str();
+        let Some(known) = rule.exception_names.get(name) else {
+            // A new one may only be defined empty together with its rule.
+            for (key, there) in [
+                ("fields", exception.fields.is_some()),
+                ("values", has_values(&exception)),
+            ] {
+                if !there {
+                    diagnostics.push(
+                        Diagnostic::new(
+                            Code::Exception,
+                            exception.name.whole(),
+                            format!("exception `{name}` is new and has no `{key}`"),
+                        )
+                        .label("no earlier exception of that name")
+                        .help(format!("give it `{key}`, or the name of one that exists")),
+                    );
+                }
+            }
+            if exception.fields.is_some() && has_values(&exception) {
+                define_exception(rule, exception, diagnostics);
+            }
             continue;
         };
+        warn_without_values(&exception, diagnostics);
         let known = &mut rule.exceptions[*known];
         if exception.fields.is_some() || exception.comps.is_some() {
             diagnostics.push(
                 Diagnostic::new(
                     Code::Exception,
                     exception.name.whole(),
-                    format!(
-                        "only values can be appended to exception `{}`",
-                        exception.name.as_str()
-                    ),
+                    format!("only values can be appended to exception `{name}`"),
                 )
-                .context(known.name.whole(), "`fields` and `comps` were given here"),
+                .context(known.name.whole(), "`fields` and `comps` were given here")
+                .help("leave `fields` and `comps` out, or give it another name"),
             );
             continue;
         }
-        match exception.values {
-            Some(values) if !values.is_empty() => {
-                known.values.get_or_insert_default().extend(values);
-            }
-            Some(_) | None => diagnostics.push(
-                Diagnostic::new(
-                    Code::ExceptionWithoutValues,
-                    exception.name.whole(),
-                    format!(
-                        "exception `{}` is appended without values",
-                        exception.name.as_str()
-                    ),
-                )
-                .help("give it `values`"),
-            ),
-        }
+        let values = exception.values.unwrap_or_default();
+        known.values.get_or_insert_default().extend(values);
     }
 }

@@ -50,8 +50,8 @@ codes! {
     TooManyDiagnostics "S107" Error "LOAD_ERR_VALIDATE" "There are more diagnostics than are kept.";
 
     MissingKey "S201" Error "LOAD_ERR_YAML_VALIDATE" "An item lacks a key it needs.";
-    NothingToChange "S202" Error "LOAD_ERR_VALIDATE" "An item appends to or overrides what does not exist.";
-    BadOverride "S203" Error "LOAD_ERR_VALIDATE" "`override` and the keys of an item do not fit together.";
+    NothingToChange "S202" Error "LOAD_ERR_VALIDATE" "An item appends to, overrides or enables what does not exist.";
+    BadOverride "S203" Error "LOAD_ERR_YAML_VALIDATE" "`override` and the keys of an item do not fit together.";
     Deprecated "S204" Warning "LOAD_DEPRECATED_ITEM" "A key or field is deprecated by Falco.";
     MacroName "S205" Warning "LOAD_INVALID_MACRO_NAME" "No condition can name a macro of that name.";
     ListName "S206" Warning "LOAD_INVALID_LIST_NAME" "No condition can name a list of that name.";
@@ -62,13 +62,16 @@ codes! {
     Exception "S211" Error "LOAD_ERR_VALIDATE" "An exception is put together wrongly.";
     ExceptionWithoutValues "S212" Warning "LOAD_APPEND_NO_VALUES" "An exception is appended without values.";
     ExceptionRepeated "S213" Warning "LOAD_EXCEPTION_NAME_NOT_UNIQUE" "Two exceptions of a rule have one name.";
+    EngineVersionForm "S214" Error "LOAD_ERR_YAML_VALIDATE" "An engine version is neither a number nor of the form `x.y.z`.";
+    PluginVersion "S215" Error "LOAD_ERR_VALIDATE" "The file requires a plugin that is not there, or another version of it.";
+    NothingAppended "S216" Error "LOAD_ERR_VALIDATE" "An item with `append` has nothing that could be appended.";
 
     Syntax "S301" Error "LOAD_ERR_COMPILE_CONDITION" "A condition does not follow the grammar.";
     TooDeep "S302" Error "LOAD_ERR_COMPILE_CONDITION" "A condition is nested too deeply.";
 
-    UnknownMacro "S401" Error "LOAD_ERR_COMPILE_CONDITION" "A condition names a macro that does not exist.";
-    MacroOrder "S402" Error "LOAD_ERR_COMPILE_CONDITION" "A macro uses one that is defined after it.";
-    MacroLoop "S403" Error "LOAD_ERR_COMPILE_CONDITION" "A macro refers to itself.";
+    UnknownMacro "S401" Error "LOAD_ERR_VALIDATE" "A condition names a macro that does not exist.";
+    MacroOrder "S402" Error "LOAD_ERR_VALIDATE" "A macro uses one that is defined after it.";
+    MacroLoop "S403" Error "LOAD_ERR_VALIDATE" "A macro refers to itself.";
     UnusedMacro "S404" Warning "LOAD_UNUSED_MACRO" "No rule uses the macro.";
     UnusedList "S405" Warning "LOAD_UNUSED_LIST" "Nothing uses the list.";
     ConditionTooLarge "S406" Error "LOAD_ERR_COMPILE_CONDITION" "A condition, its lists and macros filled in, is beyond a bound.";
@@ -86,10 +89,12 @@ codes! {
     Transformer "S520" Error "LOAD_ERR_COMPILE_CONDITION" "A transformer does not take these arguments.";
     PlainerOperator "S521" Warning "LOAD_COMPILE_CONDITION" "A regular expression says what a plainer operator does.";
     ResultAsNumber "S512" Warning "LOAD_COMPILE_CONDITION" "`evt.res` is compared with a number, which it never is.";
+    FieldAsText "S513" Warning "LOAD_COMPILE_CONDITION" "A value is the name of a field, and compared as a text.";
+    TransformerAsText "S514" Warning "LOAD_COMPILE_CONDITION" "A value looks like a transformer of a field, and is compared as a text.";
 
     Output "S601" Error "LOAD_ERR_COMPILE_OUTPUT" "An output format names an unknown field, or one that is for conditions.";
 
-    NoEventType "S701" Warning "LOAD_NO_EVTTYPE" "A rule asks for every event type, which costs.";
+    NoEventType "S701" Warning "LOAD_NO_EVTTYPE" "A rule asks for most or all event types, which costs.";
     NeverTrue "S702" Warning "LOAD_COMPILE_CONDITION" "A condition is true for no event.";
 
     RulesetTooLarge "S801" Error "LOAD_ERR_VALIDATE" "The ruleset is beyond a bound.";

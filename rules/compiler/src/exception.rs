@@ -3,11 +3,36 @@
 //! Done on text, as Falco does it, since lists and macros may stand in exceptions too; each
 //! byte still points at the field, operator or value it came from.
 
+use crate::ast::{Modifier, Operator, Takes};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::read::{Entry, Exception};
 use crate::text::{Span, Text};
+use saker_rules_schema::field::{FieldError, FieldRef};
 
 const LIST_OPERATORS: [&str; 3] = ["in", "pmatch", "intersects"];
+
+/// The words of `comps`, blanks around and between them made one.
+pub(crate) fn operator_written(comp: &Text) -> String {
+    let words: Vec<&str> = comp.as_str().split_whitespace().collect();
+    words.join(" ")
+}
+
+/// Whether it is an operator with a value, and if it is one of texts, perhaps a modifier.
+fn is_comparison(comp: &str) -> bool {
+    let (operator, modifier) = match comp.split_once(' ') {
+        None => (comp, None),
+        Some((operator, modifier)) => (operator, Some(modifier)),
+    };
+    let known = |known: &&Operator| known.name() == operator;
+    match Operator::ALL.iter().find(known).map(|known| known.takes()) {
+        None | Some(Takes::Nothing) => false,
+        Some(Takes::Number | Takes::List) => modifier.is_none(),
+        Some(Takes::Text) => modifier.is_none_or(|modifier| {
+            let mut names = Modifier::ALL.iter().map(|known| known.name());
+            names.any(|name| name == modifier)
+        }),
+    }
+}
 
 /// The condition with all exceptions in it.
 pub(crate) fn apply(
@@ -46,12 +71,28 @@ fn clause(exception: &Exception) -> Result<Option<Text>, Box<Diagnostic>> {
     let wrong =
         |span: Span, message: String| Box::new(Diagnostic::new(Code::Exception, span, message));
     let Some(fields) = &exception.fields else {
-        return Err(wrong(
-            exception.span,
-            format!("exception `{name}` has no `fields`"),
+        return Err(Box::new(
+            Diagnostic::new(
+                Code::MissingKey,
+                exception.span,
+                format!("exception `{name}` has no `fields`"),
+            )
+            .help("add a key `fields`"),
         ));
     };
     let values = exception.values.as_deref().unwrap_or_default();
+    if values.is_empty()
+        && let Some(unknown) = unknown_field(fields)
+    {
+        let message = format!(
+            "exception `{name}` names an unknown field `{}`",
+            unknown.as_str()
+        );
+        let diagnostic = wrong(unknown.whole(), message);
+        return Err(Box::new(
+            diagnostic.help("`saker list fields` shows all fields"),
+        ));
+    }
     match fields {
         Entry::One(field) => {
             let comp = match &exception.comps {
@@ -64,13 +105,15 @@ fn clause(exception: &Exception) -> Result<Option<Text>, Box<Diagnostic>> {
                     ));
                 }
             };
-            if let Some(comp) = comp.filter(|comp| !LIST_OPERATORS.contains(&comp.as_str())) {
-                return Err(wrong(
-                    comp.whole(),
-                    format!(
-                        "`comps` of exception `{name}` must be one of `in`, `pmatch`, `intersects`"
-                    ),
-                ));
+            if let Some(comp) = comp.filter(|comp| !LIST_OPERATORS.contains(&comp.as_str().trim()))
+            {
+                let message = format!(
+                    "`comps` of exception `{name}` must be one of `in`, `pmatch`, `intersects`"
+                );
+                let diagnostic = wrong(comp.whole(), message);
+                return Err(Box::new(diagnostic.help(
+                    "write `fields`, `comps` and each of the `values` as lists for other operators",
+                )));
             }
             let mut out = Text::default();
             for value in values {
@@ -108,6 +151,29 @@ fn clause(exception: &Exception) -> Result<Option<Text>, Box<Diagnostic>> {
                     ));
                 }
             };
+            let mut operators = Vec::new();
+            for comp in comps.into_iter().flatten() {
+                let Entry::One(comp) = comp else {
+                    return Err(wrong(
+                        exception.span,
+                        format!("`comps` of exception `{name}` must be texts"),
+                    ));
+                };
+                let written = operator_written(comp);
+                if !is_comparison(&written) {
+                    let message = format!("`{written}` is not a supported comparison operator");
+                    let names: Vec<&str> = Operator::ALL
+                        .iter()
+                        .filter(|operator| operator.takes() != Takes::Nothing)
+                        .map(|operator| operator.name())
+                        .collect();
+                    let diagnostic = wrong(comp.whole(), message)
+                        .label("exceptions cannot compare with this")
+                        .help(format!("operators are {}", names.join(" ")));
+                    return Err(Box::new(diagnostic));
+                }
+                operators.push(comp);
+            }
             let mut out = Text::default();
             for value in values {
                 let row = match value {
@@ -133,16 +199,7 @@ fn clause(exception: &Exception) -> Result<Option<Text>, Box<Diagnostic>> {
                         out.push_made(" and ", exception.span);
                     }
                     push(&mut out, field);
-                    let comp = match comps.map(|comps| &comps[at]) {
-                        None => None,
-                        Some(Entry::One(comp)) => Some(comp),
-                        Some(Entry::Many(_)) => {
-                            return Err(wrong(
-                                exception.span,
-                                format!("`comps` of exception `{name}` must be texts"),
-                            ));
-                        }
-                    };
+                    let comp = operators.get(at).copied();
                     push_comp(&mut out, comp, "=", exception.span);
                     push_value(&mut out, value, comp).ok_or_else(|| {
                         wrong(
@@ -156,6 +213,23 @@ fn clause(exception: &Exception) -> Result<Option<Text>, Box<Diagnostic>> {
             Ok((!out.is_empty()).then_some(out))
         }
     }
+}
+
+/// The first field that does not exist. What has parentheses is a transformer, left to the
+/// parser.
+fn unknown_field(fields: &Entry) -> Option<&Text> {
+    let fields = match fields {
+        Entry::One(_) => std::slice::from_ref(fields),
+        Entry::Many(fields) => fields,
+    };
+    let mut texts = fields.iter().filter_map(|field| match field {
+        Entry::One(text) => Some(text),
+        Entry::Many(_) => None,
+    });
+    texts.find(|text| {
+        let text = text.as_str().trim();
+        !text.contains('(') && FieldRef::parse(text) == Err(FieldError::Unknown)
+    })
 }
 
 fn push(out: &mut Text, text: &Text) {

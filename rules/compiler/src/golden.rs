@@ -184,7 +184,7 @@ fn stages(source: &Source) -> String {
     let mut out = String::new();
     let mut diagnostics = Diagnostics::default();
     let sources = std::slice::from_ref(source);
-    let Some(lowered) = front(sources, &mut diagnostics) else {
+    let Some(lowered) = front(sources, &mut diagnostics).map(|front| front.lowered) else {
         return render(&diagnostics.finish(), sources, false);
     };
     if diagnostics.has_errors() {

@@ -9,11 +9,13 @@
 //! ```
 //!
 //! `oracle` evaluates the same `ir` by walking it: the judge of what `emit` produces. `made` says
-//! what transformers make of values.
+//! what transformers make of values. `listing` tells what rule files say (`compiled`: their
+//! conditions with everything filled in); `misuse` only warns.
 
 mod ast;
 pub mod automaton;
 mod collect;
+mod compiled;
 pub mod diagnostic;
 mod emit;
 mod exception;
@@ -23,8 +25,10 @@ mod guard;
 #[cfg(test)]
 mod golden;
 pub mod ir;
+pub mod listing;
 mod lower;
 pub mod made;
+mod misuse;
 pub mod oracle;
 mod output;
 mod parse;
@@ -39,6 +43,7 @@ mod text;
 mod value;
 
 pub use diagnostic::{Code, Diagnostic, Severity, render};
+pub use listing::Listing;
 pub use similar::similar;
 pub use text::Span;
 
@@ -53,6 +58,9 @@ use std::sync::Arc;
 const SOURCES_BYTES_MAX: usize = 32 << 20;
 /// No ruleset has more rules, macros or lists.
 const ITEMS_MAX: usize = 10_000;
+
+/// A rule that asks for more event types is warned of. Falco's bound is 100 of some 220.
+const EVENT_TYPES_MAX: usize = EventType::COUNT / 2;
 
 /// A rule file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,16 +127,55 @@ pub fn explain(condition: &ir::Expr) -> Vec<(EventType, ir::Expr)> {
         .collect()
 }
 
+/// What rule files say.
+#[derive(Debug)]
+pub struct Description {
+    /// What is wrong with them, and some of what is worth a look: [`compile`] finds all.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What they define; none if a diagnostic is an error.
+    pub listing: Option<Listing>,
+}
+
+/// Tells what rule files define, in load order.
+pub fn describe(sources: &[Source]) -> Description {
+    let mut diagnostics = Diagnostics::default();
+    let listing = front(sources, &mut diagnostics).and_then(|front| {
+        let mut lowered = front.lowered;
+        let of_rules = lowered.rules.iter().map(|rule| rule.root);
+        let roots: Vec<Id> = of_rules.chain(lowered.macros).collect();
+        let specialised = specialise_all(&mut lowered.graph, &roots);
+        if lowered.graph.take_exceeded() {
+            diagnostics.push(too_large(TAKEN_APART));
+        }
+        if diagnostics.has_errors() {
+            return None;
+        }
+        let mut rules = listing::events(&specialised, roots.len());
+        let macros = rules.split_off(lowered.rules.len());
+        let events = listing::Events { macros, rules };
+        Some(listing::list(
+            &front.collected,
+            &front.resolved,
+            &lowered.rules,
+            &events,
+        ))
+    });
+    Description {
+        diagnostics: diagnostics.finish(),
+        listing,
+    }
+}
+
+const TAKEN_APART: &str = "the conditions, taken apart by event type, are too large";
+
 fn stages(sources: &[Source], options: &Options, diagnostics: &mut Diagnostics) -> Option<Ruleset> {
-    let lowered = front(sources, diagnostics)?;
+    let lowered = front(sources, diagnostics)?.lowered;
     let mut graph = lowered.graph;
     let roots: Vec<Id> = lowered.rules.iter().map(|rule| rule.root).collect();
     let conditions = Arc::new(graph.clone());
     let specialised = specialise_all(&mut graph, &roots);
     if graph.take_exceeded() {
-        diagnostics.push(too_large(
-            "the conditions, taken apart by event type, are too large",
-        ));
+        diagnostics.push(too_large(TAKEN_APART));
         return None;
     }
     // What an error left out of a condition would only be reported twice.
@@ -175,8 +222,15 @@ fn too_large(what: &str) -> Diagnostic {
     }
 }
 
+/// What the stages up to lowered conditions make of rule files.
+struct Front {
+    collected: collect::Collected,
+    resolved: resolve::Resolved,
+    lowered: lower::Lowered,
+}
+
 /// The stages up to lowered conditions.
-fn front(sources: &[Source], diagnostics: &mut Diagnostics) -> Option<lower::Lowered> {
+fn front(sources: &[Source], diagnostics: &mut Diagnostics) -> Option<Front> {
     let bytes: usize = sources.iter().map(|source| source.text.len()).sum();
     if bytes > SOURCES_BYTES_MAX {
         diagnostics.push(too_large(&format!(
@@ -203,7 +257,13 @@ fn front(sources: &[Source], diagnostics: &mut Diagnostics) -> Option<lower::Low
         }
     }
     let resolved = resolve::resolve(&collected, diagnostics);
-    Some(lower::lower(&collected, &resolved, diagnostics))
+    misuse::warn(&resolved, diagnostics);
+    let lowered = lower::lower(&collected, &resolved, diagnostics);
+    Some(Front {
+        collected,
+        resolved,
+        lowered,
+    })
 }
 
 /// Per event type, each rule's condition.
@@ -239,16 +299,19 @@ fn warn_of_events(
                     rule.span,
                     format!("rule `{name}` is true for no event"),
                 )
-                .label("the comparisons of its event type contradict each other, or name ones not seen"),
+                .label("the comparisons of its event type contradict each other, or name ones not seen")
+                .help("`saker list events` shows the event types there are"),
             );
-        } else if asked == EventType::COUNT && rule.warn_evttypes {
+        } else if asked > EVENT_TYPES_MAX && rule.warn_evttypes {
+            let what = match asked {
+                EventType::COUNT => "every event type".to_string(),
+                some => format!("{some} of {} event types", EventType::COUNT),
+            };
+            let message = format!("rule `{name}` matches {what}");
             diagnostics.push(
-                Diagnostic::new(
-                    Code::NoEventType,
-                    rule.span,
-                    format!("rule `{name}` matches every event type"),
-                )
-                .help("name the event types it is about: `evt.type in (…) and …`"),
+                Diagnostic::new(Code::NoEventType, rule.span, message)
+                    .label("all of these are traced, and judged by it")
+                    .help("name the event types it is about: `evt.type in (…) and …`"),
             );
         }
     }

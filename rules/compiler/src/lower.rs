@@ -32,6 +32,8 @@ pub(crate) struct Rule {
 pub(crate) struct Lowered {
     pub(crate) graph: Graph,
     pub(crate) rules: Vec<Rule>,
+    /// Per macro of [`Collected`], its condition.
+    pub(crate) macros: Vec<Id>,
 }
 
 /// A macro, lowered. What is wrong with it is reported where a rule uses it; an unused one may
@@ -65,7 +67,10 @@ const REPORTS_MAX: usize = 100_000;
 
 /// Whether a rule with `skip-if-unknown-filter` is left out for it.
 fn is_unknown(diagnostic: &Diagnostic) -> bool {
-    diagnostic.code == Code::UnknownField || diagnostic.code == Code::Output
+    matches!(
+        diagnostic.code,
+        Code::UnknownField | Code::UnknownEventType | Code::Output
+    )
 }
 
 pub(crate) fn lower(
@@ -174,7 +179,11 @@ pub(crate) fn lower(
             warn_evttypes: rule.warn_evttypes,
         });
     }
-    Lowered { graph, rules }
+    Lowered {
+        graph,
+        rules,
+        macros: macros.iter().map(|item| item.root).collect(),
+    }
 }
 
 struct Lowering<'a> {

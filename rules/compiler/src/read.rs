@@ -21,9 +21,28 @@ const EXPANDED_MAX: usize = 16 << 20;
 /// An item of a rule file.
 pub(crate) enum Item {
     EngineVersion(Text),
+    PluginVersions(Vec<PluginRequirement>),
     List(List),
     Macro(Macro),
     Rule(Box<Rule>),
+}
+
+/// A plugin, in that version or a later one that is compatible.
+pub(crate) struct Plugin {
+    pub(crate) name: Text,
+    pub(crate) version: Text,
+}
+
+/// What a file needs of plugins: one of these.
+pub(crate) struct PluginRequirement {
+    pub(crate) plugin: Plugin,
+    pub(crate) alternatives: Vec<Plugin>,
+}
+
+impl PluginRequirement {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Plugin> {
+        std::iter::once(&self.plugin).chain(&self.alternatives)
+    }
 }
 
 /// What an item does to an earlier one of its name.
@@ -60,6 +79,8 @@ pub(crate) struct Rule {
     pub(crate) enabled: Option<bool>,
     pub(crate) skip_if_unknown_filter: Option<bool>,
     pub(crate) warn_evttypes: Option<bool>,
+    pub(crate) capture: Option<bool>,
+    pub(crate) capture_duration: Option<u32>,
     pub(crate) tags: Option<Vec<Text>>,
     pub(crate) exceptions: Option<Vec<Exception>>,
     /// Every key but `rule`, `append` and `override`, with its place.
@@ -448,6 +469,18 @@ impl<'a> Keys<'a> {
         value
     }
 
+    fn number(&mut self, key: &str, diagnostics: &mut Diagnostics) -> Option<u32> {
+        let node = self.take(key)?;
+        let value = match &node.kind {
+            Kind::Scalar { text, .. } => text.as_str().parse().ok(),
+            Kind::Sequence(_) | Kind::Mapping(_) => None,
+        };
+        if value.is_none() {
+            diagnostics.push(shape(node, format!("`{key}` must be a number")));
+        }
+        value
+    }
+
     fn texts(&mut self, key: &str, diagnostics: &mut Diagnostics) -> Option<Vec<Text>> {
         let node = self.take(key)?;
         match &node.kind {
@@ -534,12 +567,16 @@ fn read_item(node: &Node, diagnostics: &mut Diagnostics) -> Option<Item> {
     };
     let mut keys = Keys::new("item", pairs, diagnostics);
     if keys.has("required_engine_version") {
-        let version = keys.text("required_engine_version", diagnostics)?;
-        return Some(Item::EngineVersion(version));
+        keys.what = "requirement";
+        let version = keys.text("required_engine_version", diagnostics);
+        keys.finish(diagnostics);
+        return version.map(Item::EngineVersion);
     }
     if keys.has("required_plugin_versions") {
-        // What plugins give is built in; there is nothing to hold a version against.
-        return None;
+        keys.what = "requirement";
+        let node = keys.take("required_plugin_versions")?;
+        keys.finish(diagnostics);
+        return read_plugins(node, diagnostics).map(Item::PluginVersions);
     }
     if keys.has("list") {
         keys.what = "list";
@@ -599,17 +636,79 @@ fn read_rule(mut keys: Keys<'_>, diagnostics: &mut Diagnostics) -> Option<Item> 
     rule.warn_evttypes = keys.bool("warn_evttypes", diagnostics);
     rule.tags = keys.texts("tags", diagnostics);
     rule.exceptions = read_exceptions(&mut keys, diagnostics);
-    // Captures are not taken; Falco ignores the keys too unless captures are switched on.
-    keys.take("capture");
-    if let Some(node) = keys.take("capture_duration") {
-        let number =
-            matches!(&node.kind, Kind::Scalar { text, .. } if text.as_str().parse::<u32>().is_ok());
-        if !number {
-            diagnostics.push(shape(node, "`capture_duration` must be a number".into()));
-        }
-    }
+    rule.capture = keys.bool("capture", diagnostics);
+    rule.capture_duration = keys.number("capture_duration", diagnostics);
     keys.finish(diagnostics);
     Some(Item::Rule(Box::new(rule)))
+}
+
+fn read_plugins(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<PluginRequirement>> {
+    let mut requirements = Vec::new();
+    for node in sequence(node, "required_plugin_versions", diagnostics)? {
+        let Some(mut keys) = plugin_keys(node, diagnostics) else {
+            continue;
+        };
+        let plugin = read_plugin(&mut keys, node.span, diagnostics);
+        let others = keys
+            .take("alternatives")
+            .and_then(|node| sequence(node, "alternatives", diagnostics));
+        keys.finish(diagnostics);
+        let mut alternatives = Vec::new();
+        for node in others.into_iter().flatten() {
+            let Some(mut keys) = plugin_keys(node, diagnostics) else {
+                continue;
+            };
+            alternatives.extend(read_plugin(&mut keys, node.span, diagnostics));
+            keys.finish(diagnostics);
+        }
+        requirements.extend(plugin.map(|plugin| PluginRequirement {
+            plugin,
+            alternatives,
+        }));
+    }
+    Some(requirements)
+}
+
+fn plugin_keys<'a>(node: &'a Node, diagnostics: &mut Diagnostics) -> Option<Keys<'a>> {
+    match &node.kind {
+        Kind::Mapping(pairs) => Some(Keys::new("required plugin", pairs, diagnostics)),
+        Kind::Scalar { .. } | Kind::Sequence(_) => {
+            let message = "a required plugin must be a mapping".into();
+            diagnostics.push(shape(node, message).help("give it a `name` and a `version`"));
+            None
+        }
+    }
+}
+
+fn read_plugin(keys: &mut Keys<'_>, span: Span, diagnostics: &mut Diagnostics) -> Option<Plugin> {
+    let [name, version] = ["name", "version"].map(|key| {
+        let text = keys.text(key, diagnostics).filter(|text| !text.is_empty());
+        if text.is_none() {
+            let message = format!("a required plugin has no `{key}`");
+            diagnostics.push(
+                Diagnostic::new(Code::MissingKey, span, message).help(format!("add a key `{key}`")),
+            );
+        }
+        text
+    });
+    Some(Plugin {
+        name: name?,
+        version: version?,
+    })
+}
+
+fn sequence<'a>(
+    node: &'a Node,
+    key: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<&'a [Rc<Node>]> {
+    match &node.kind {
+        Kind::Sequence(nodes) => Some(nodes),
+        Kind::Scalar { .. } | Kind::Mapping(_) => {
+            diagnostics.push(shape(node, format!("`{key}` must be a list")));
+            None
+        }
+    }
 }
 
 fn read_exceptions(keys: &mut Keys<'_>, diagnostics: &mut Diagnostics) -> Option<Vec<Exception>> {

@@ -29,34 +29,47 @@ pub(crate) struct Resolved {
     pub(crate) rules: Vec<Expr>,
     /// Per rule, the macros its condition names.
     pub(crate) rule_uses: Vec<Vec<usize>>,
+    /// Per list of [`Collected`], its items with the lists among them filled in.
+    pub(crate) list_items: Vec<Vec<String>>,
+    /// Per macro, the lists its condition names itself.
+    pub(crate) macro_lists: Vec<Vec<usize>>,
+    /// Per rule, the same.
+    pub(crate) rule_lists: Vec<Vec<usize>>,
+    /// Per list, whether anything uses it.
+    pub(crate) lists_used: Vec<bool>,
+    /// Per macro, the same.
+    pub(crate) macros_used: Vec<bool>,
 }
 
 pub(crate) fn resolve(collected: &Collected, diagnostics: &mut Diagnostics) -> Resolved {
     let mut lists = Lists::new(collected);
-    let mut parsed = |text: &Text, diagnostics: &mut Diagnostics| match lists.fill(text) {
-        Some(text) => parse::parse(&text, diagnostics),
-        None => {
-            diagnostics.push(Diagnostic::new(
-                Code::ConditionTooLarge,
-                text.whole(),
-                "the condition is too long with its lists filled in",
-            ));
-            Expr {
-                kind: Kind::Invalid,
-                span: text.whole(),
+    let mut parsed = |text: &Text, diagnostics: &mut Diagnostics| {
+        let expr = match lists.fill(text) {
+            Some(text) => parse::parse(&text, diagnostics),
+            None => {
+                diagnostics.push(Diagnostic::new(
+                    Code::ConditionTooLarge,
+                    text.whole(),
+                    "the condition is too long with its lists filled in",
+                ));
+                Expr {
+                    kind: Kind::Invalid,
+                    span: text.whole(),
+                }
             }
-        }
+        };
+        (expr, std::mem::take(&mut lists.named))
     };
-    let macros: Vec<Expr> = collected
+    let (macros, macro_lists): (Vec<Expr>, Vec<_>) = collected
         .macros
         .iter()
         .map(|item| parsed(&item.condition, diagnostics))
-        .collect();
-    let rules: Vec<Expr> = collected
+        .unzip();
+    let (rules, rule_lists): (Vec<Expr>, Vec<_>) = collected
         .rules
         .iter()
         .map(|rule| parsed(&rule.condition, diagnostics))
-        .collect();
+        .unzip();
 
     let macro_uses: Vec<Vec<usize>> = macros
         .iter()
@@ -69,13 +82,23 @@ pub(crate) fn resolve(collected: &Collected, diagnostics: &mut Diagnostics) -> R
         .map(|(expr, rule)| uses(expr, collected, None, Some(rule.name.as_str()), diagnostics))
         .collect();
     let order = order(collected, &macro_uses, diagnostics);
-    warn_of_unused(collected, &lists.used, &macro_uses, &rule_uses, diagnostics);
+    let mut macros_used = vec![false; collected.macros.len()];
+    for used in macro_uses.iter().chain(&rule_uses).flatten() {
+        macros_used[*used] = true;
+    }
+    warn_of_unused(collected, &lists.used, &macros_used, diagnostics);
+    let texts = |items: &Vec<&Text>| items.iter().map(|item| item.as_str().into()).collect();
     Resolved {
         macros,
         order,
         macro_uses,
         rules,
         rule_uses,
+        list_items: lists.items.iter().map(texts).collect(),
+        macro_lists,
+        rule_lists,
+        lists_used: lists.used,
+        macros_used,
     }
 }
 
@@ -84,6 +107,8 @@ struct Lists<'a> {
     collected: &'a Collected,
     items: Vec<Vec<&'a Text>>,
     used: Vec<bool>,
+    /// Those that the text filled in last names itself.
+    named: Vec<usize>,
     room: usize,
     /// Lists whose names are more than one word.
     phrases: Vec<usize>,
@@ -132,6 +157,7 @@ impl<'a> Lists<'a> {
             collected,
             items,
             used,
+            named: Vec::new(),
             room,
             phrases: (0..collected.lists.len())
                 .filter(|at| collected.lists[*at].name.as_str().bytes().any(is_delimiter))
@@ -163,6 +189,8 @@ impl<'a> Lists<'a> {
         let mut out = Text::default();
         let limit = CONDITION_BYTES_MAX.min(self.room);
         let filled = self.fill_words(text, 0, &mut out, limit, 0);
+        self.named.sort_unstable();
+        self.named.dedup();
         // One that became too long has taken as much time.
         self.room -= out.len().min(self.room);
         filled.map(|()| out)
@@ -193,6 +221,9 @@ impl<'a> Lists<'a> {
             match list {
                 Some((list, _)) if depth < 64 => {
                     self.used[list] = true;
+                    if depth == 0 {
+                        self.named.push(list);
+                    }
                     let items = self.items[list].clone();
                     if items.is_empty() {
                         at = skip_empty(text, end, out);
@@ -350,40 +381,21 @@ fn order(collected: &Collected, uses: &[Vec<usize>], diagnostics: &mut Diagnosti
 fn warn_of_unused(
     collected: &Collected,
     lists: &[bool],
-    macro_uses: &[Vec<usize>],
-    rule_uses: &[Vec<usize>],
+    macros: &[bool],
     diagnostics: &mut Diagnostics,
 ) {
-    let mut used = vec![false; collected.macros.len()];
-    for macros in macro_uses.iter().chain(rule_uses) {
-        for at in macros {
-            used[*at] = true;
-        }
-    }
-    for (item, _) in collected
-        .macros
-        .iter()
-        .zip(&used)
-        .filter(|(_, used)| !**used)
-    {
-        let name = item.name.as_str();
-        diagnostics.push(Diagnostic::new(
-            Code::UnusedMacro,
-            item.name.whole(),
-            format!("macro `{name}` is used by nothing"),
-        ));
-    }
-    for (list, _) in collected
-        .lists
-        .iter()
-        .zip(lists)
-        .filter(|(_, used)| !**used)
-    {
-        let name = list.name.as_str();
-        diagnostics.push(Diagnostic::new(
-            Code::UnusedList,
-            list.name.whole(),
-            format!("list `{name}` is used by nothing"),
-        ));
+    let macros = (collected.macros.iter().zip(macros))
+        .map(|(item, used)| (Code::UnusedMacro, "macro", &item.name, *used));
+    let lists = (collected.lists.iter().zip(lists))
+        .map(|(list, used)| (Code::UnusedList, "list", &list.name, *used));
+    for (code, what, name, _) in macros.chain(lists).filter(|(.., used)| !used) {
+        let message = format!("{what} `{}` is used by nothing", name.as_str());
+        diagnostics.push(
+            Diagnostic::new(code, name.whole(), message)
+                .label("no rule asks for it")
+                .help(format!(
+                    "remove the {what}, or load the rules that use it as well"
+                )),
+        );
     }
 }

@@ -1,0 +1,58 @@
+//! Values that are probably meant to be something else: a field's name or a transformer, which
+//! on the right of an operator is but text unless `val()` or the transformer's form makes it more.
+//!
+//! Judges by how a value looks. Whether the comparison is sound is left to `lower`.
+
+use crate::ast::{Expr, Kind, Right, Transformer, Value};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::resolve::Resolved;
+use saker_rules_schema::field::FieldRef;
+
+/// Warns of such values in conditions and macros. Falco takes the blanks out before it looks.
+pub(crate) fn warn(resolved: &Resolved, diagnostics: &mut Diagnostics) {
+    let mut stack: Vec<&Expr> = resolved.macros.iter().chain(&resolved.rules).collect();
+    while let Some(expr) = stack.pop() {
+        match &expr.kind {
+            Kind::And(parts) | Kind::Or(parts) => stack.extend(parts),
+            Kind::Not(part) => stack.push(part),
+            Kind::Test(test) => {
+                let values = match &test.right {
+                    Right::None | Right::Operand(_) => &[],
+                    Right::Value(value) => std::slice::from_ref(value),
+                    Right::List(values) => values.as_slice(),
+                };
+                for found in values.iter().filter_map(look) {
+                    diagnostics.push(found);
+                }
+            }
+            Kind::Macro(_) | Kind::Invalid => {}
+        }
+    }
+}
+
+fn look(value: &Value) -> Option<Diagnostic> {
+    // Neither a field nor a transformer lacks both.
+    if !value.text.contains(['.', '(']) {
+        return None;
+    }
+    let text: String = value.text.split_ascii_whitespace().collect();
+    let transformer = Transformer::ALL.iter().any(|transformer| {
+        let rest = text.strip_prefix(transformer.name());
+        rest.is_some_and(|rest| rest.starts_with('(') && rest.ends_with(')'))
+    });
+    let (code, what, help) = if transformer {
+        let help = format!("write `{text}` without quotes and blanks if the function is meant");
+        (Code::TransformerAsText, "a transformer", help)
+    } else if FieldRef::parse(&text).is_ok() {
+        let help = format!("write `val({text})` if the field's value is meant");
+        (Code::FieldAsText, "a field", help)
+    } else {
+        return None;
+    };
+    let message = format!("`{}` may be {what}, and is compared as a text", value.text);
+    Some(
+        Diagnostic::new(code, value.span, message)
+            .label("this text, as it stands")
+            .help(help),
+    )
+}
