@@ -103,7 +103,11 @@ fn hundred_sources() -> Vec<Source> {
 }
 
 fn ruleset(sources: &[Source], keep_bytes: bool) -> Ruleset {
-    let compilation = compile(sources, &Options { keep_bytes });
+    let options = Options {
+        keep_bytes,
+        ..Options::default()
+    };
+    let compilation = compile(sources, &options);
     compilation.ruleset.unwrap_or_else(|| {
         panic!(
             "{}",

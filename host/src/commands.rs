@@ -10,6 +10,7 @@ mod list;
 mod rules;
 mod run;
 
+use crate::config::Config;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -154,6 +155,17 @@ fn shown(path: &std::path::Path) -> String {
         }
     }
     shown
+}
+
+/// The settings with what `-o` says.
+fn configured(options: &[String]) -> Result<Config, Failure> {
+    let mut config = Config::default();
+    for option in options {
+        config
+            .set(option)
+            .map_err(|error| Failure::Usage(error.into()))?;
+    }
+    Ok(config)
 }
 
 /// A count of things: `1 rule`, `2 rules`.

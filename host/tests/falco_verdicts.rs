@@ -305,7 +305,7 @@ fn hits(rules: &str, records: &[Vec<u8>]) -> BTreeSet<String> {
         name: "cases.yaml".into(),
         text: rules.into(),
     }];
-    let compilation = compile(&sources, &Options { keep_bytes: false });
+    let compilation = compile(&sources, &Options::default());
     let said = render(&compilation.diagnostics, &sources, false);
     let ruleset = compilation.ruleset.unwrap_or_else(|| panic!("{said}"));
     let module = Module::compiled("cases.yaml", ruleset.wasm).expect("our own modules are valid");

@@ -61,7 +61,7 @@ fn module(rules: &str) -> Module {
         name: "test.yaml".into(),
         text: rules.into(),
     }];
-    let compilation = compile(&sources, &Options { keep_bytes: false });
+    let compilation = compile(&sources, &Options::default());
     let said = saker_rules_compiler::render(&compilation.diagnostics, &sources, false);
     let ruleset = compilation.ruleset.unwrap_or_else(|| panic!("{said}"));
     Module::compiled("test.yaml", ruleset.wasm).expect("our own modules are valid")

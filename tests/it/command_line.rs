@@ -308,3 +308,25 @@ fn verdicts_are_also_told_as_json() {
     assert_eq!((&at["line"], &at["column"]), (&2.into(), &33.into()));
     assert_eq!(error["saker"]["help"], "did you mean `fd.name`?");
 }
+
+#[test]
+fn a_rule_hidden_by_another_is_warned_of_only_where_the_first_match_ends_it() {
+    let folder = folder();
+    let rule = |name: &str, condition: &str| {
+        format!(
+            "- rule: {name}\n  desc: d\n  condition: {condition}\n  output: o\n  priority: INFO\n"
+        )
+    };
+    let text = rule("Any", "evt.type = open") + &rule("Some", "evt.type = open and fd.num = 3");
+    let rules = file(&folder, "rules.yaml", text);
+    let all = run(&["check", &rules]);
+    assert_eq!(stderr(&all), "");
+    let first = run(&["check", &rules, "-o", "rule_matching=first"]);
+    assert_eq!(first.status.code(), Some(0));
+    assert_eq!(stdout(&first), format!("{rules}: Ok, with warnings\n"));
+    assert!(
+        stderr(&first).contains("rule `Some` is hidden by rule `Any`"),
+        "{}",
+        stderr(&first)
+    );
+}

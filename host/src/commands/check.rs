@@ -1,7 +1,7 @@
 //! `saker check`: rule files together, as `run` would load them, and compiled modules.
 
-use super::{Failure, complain, print, rules, shown, stderr_color};
-use saker_rules_compiler::{Diagnostic, Options, Severity, Source, compile, render};
+use super::{Failure, complain, configured, print, rules, shown, stderr_color};
+use saker_rules_compiler::{Diagnostic, Severity, Source, compile, render};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -10,6 +10,9 @@ pub(crate) struct Args {
     /// Rule files, directories of them, or compiled modules
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// Check them for a setting of `run`, such as rule_matching=first
+    #[arg(short, long = "option", value_name = "KEY=VALUE")]
+    option: Vec<String>,
     /// Print JSON as `falco -V` does: `falco_load_results`
     #[arg(long)]
     json: bool,
@@ -24,6 +27,7 @@ struct Verdict<'a> {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    let config = configured(&args.option)?;
     let (modules, files): (Vec<_>, Vec<_>) = args
         .files
         .into_iter()
@@ -45,7 +49,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         true => Vec::new(),
         false => rules::read(&files)?,
     };
-    let compilation = compile(&sources, &Options { keep_bytes: false });
+    let compilation = compile(&sources, &rules::options(config.matching));
     let diagnostics = &compilation.diagnostics;
     if !args.json && !diagnostics.is_empty() {
         complain(&render(diagnostics, &sources, stderr_color()));

@@ -1,6 +1,7 @@
 //! `saker explain`: what is left of a rule's condition per event type, and what is asked for.
 
 use super::{Failure, print, rules};
+use crate::config::Matching;
 use saker_rules_compiler::ir::Expr;
 use saker_rules_compiler::{explain, similar};
 use saker_rules_schema::event::EventType;
@@ -29,7 +30,7 @@ struct Case {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let ruleset = rules::compile_or_explain(&rules::read(&args.rules)?)?;
+    let ruleset = rules::compile_or_explain(&rules::read(&args.rules)?, Matching::All)?;
     let names = || ruleset.manifest.rules.iter().map(|rule| rule.name.as_str());
     let Some(at) = names().position(|name| name == args.rule) else {
         let hint = similar(&args.rule, names())

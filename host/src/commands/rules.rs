@@ -1,6 +1,7 @@
 //! Reading rule files for the commands that compile them.
 
 use super::{Failure, complain, shown, stderr_color};
+use crate::config::Matching;
 use crate::modules::Module;
 use crate::sandbox::MODULE_BYTES_MAX;
 use anyhow::Context;
@@ -141,12 +142,12 @@ pub(crate) fn read_module(path: &Path) -> Result<Module, Failure> {
 }
 
 /// All modules to run: one compiled of all rule files, then the compiled ones.
-pub(crate) fn load(paths: &[PathBuf]) -> Result<Vec<Module>, Failure> {
+pub(crate) fn load(paths: &[PathBuf], matching: Matching) -> Result<Vec<Module>, Failure> {
     let (modules, files): (Vec<_>, Vec<_>) =
         paths.iter().cloned().partition(|path| is_module(path));
     let mut loaded = Vec::new();
     if !files.is_empty() || modules.is_empty() {
-        let ruleset = compile_or_explain(&read(&files)?)?;
+        let ruleset = compile_or_explain(&read(&files)?, matching)?;
         let module = Module::compiled("rules", ruleset.wasm)
             .context("the compiler made a module that the sandbox refuses")?;
         loaded.push(module);
@@ -157,9 +158,20 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<Vec<Module>, Failure> {
     Ok(loaded)
 }
 
+/// What the compiler is told.
+pub(crate) fn options(matching: Matching) -> Options {
+    Options {
+        first_match: matching == Matching::First,
+        ..Options::default()
+    }
+}
+
 /// Compiles, and prints what there is to say of the sources on standard error.
-pub(crate) fn compile_or_explain(sources: &[Source]) -> Result<Ruleset, Failure> {
-    let compilation = compile(sources, &Options { keep_bytes: false });
+pub(crate) fn compile_or_explain(
+    sources: &[Source],
+    matching: Matching,
+) -> Result<Ruleset, Failure> {
+    let compilation = compile(sources, &options(matching));
     if !compilation.diagnostics.is_empty() {
         complain(&render(&compilation.diagnostics, sources, stderr_color()));
     }

@@ -1,8 +1,8 @@
 //! `saker run`: the live source, the pipeline and the outputs, until a signal or the time says
 //! stop. SIGHUP reads the rules again; what is wrong with them is said, and the old ones stay.
 
-use super::{Failure, count, doctor, rules, shown};
-use crate::config::Config;
+use super::{Failure, configured, count, doctor, rules, shown};
+use crate::config::{Config, Matching};
 use crate::enrich::{self, Enrichment};
 use crate::modules::{Epoch, Module, Selection};
 use crate::outputs::{self, Outputs, stdout::Stdout};
@@ -51,14 +51,9 @@ fn settings_help() -> String {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let mut config = Config::default();
-    for option in &args.option {
-        config
-            .set(option)
-            .map_err(|error| Failure::Usage(error.into()))?;
-    }
+    let mut config = configured(&args.option)?;
     config.format.json |= args.json;
-    let modules = rules::load(&args.rules)?;
+    let modules = rules::load(&args.rules, config.matching)?;
     if let Some(missing) = doctor::first_missing() {
         return Err(Failure::Unable(anyhow::anyhow!(
             "{missing} (see `saker doctor`)"
@@ -243,7 +238,7 @@ impl Watch {
             match step.map_err(Failure::Failed)? {
                 Step::Stop => return Ok(()),
                 Step::Reload if reload.is_some() => {}
-                Step::Reload => reload = Some(load_aside(rules.to_vec())?),
+                Step::Reload => reload = Some(load_aside(rules.to_vec(), self.selection.matching)?),
                 Step::Reloaded(loaded) => {
                     reload = None;
                     self.change_rules(loaded)?;
@@ -360,13 +355,14 @@ const NOT_COUNTED: &str = "cannot read what was dropped";
 /// Reads and compiles the rules on a thread of its own: events go on being judged.
 fn load_aside(
     paths: Vec<PathBuf>,
+    matching: Matching,
 ) -> Result<oneshot::Receiver<Result<Vec<Module>, Failure>>, Failure> {
     let (tell, told) = oneshot::channel();
     std::thread::Builder::new()
         .name("saker-rules".into())
         .spawn(move || {
             // Nobody listens any more only when the program ends.
-            let _ = tell.send(rules::load(&paths));
+            let _ = tell.send(rules::load(&paths, matching));
         })
         .context("cannot start reading the rules")?;
     Ok(told)

@@ -96,6 +96,7 @@ codes! {
 
     NoEventType "S701" Warning "LOAD_NO_EVTTYPE" "A rule asks for most or all event types, which costs.";
     NeverTrue "S702" Warning "LOAD_COMPILE_CONDITION" "A condition is true for no event.";
+    Hidden "S703" Warning "LOAD_COMPILE_CONDITION" "Under `rule_matching: first`, whenever a rule holds, an earlier one does.";
 
     RulesetTooLarge "S801" Error "LOAD_ERR_VALIDATE" "The ruleset is beyond a bound.";
 }

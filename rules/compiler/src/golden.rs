@@ -1,4 +1,5 @@
-//! Golden tests: a rule file with what comes of it behind `# expected:`, in one file.
+//! Golden tests: a rule file with what comes of it behind `# expected:`, in one file. One that
+//! begins with `# rule_matching: first` is compiled for that.
 //! `BLESS=1` rewrites; then read the difference.
 
 use crate::{
@@ -62,7 +63,11 @@ fn hold(folder: &str, show: impl Fn(&Source) -> String) {
 fn every_fault_is_shown_where_it_is() {
     hold("errors", |source| {
         let sources = std::slice::from_ref(source);
-        let compilation = compile(sources, &Options::default());
+        let options = Options {
+            first_match: source.text.starts_with("# rule_matching: first\n"),
+            ..Options::default()
+        };
+        let compilation = compile(sources, &options);
         render(&compilation.diagnostics, sources, false)
     });
 }

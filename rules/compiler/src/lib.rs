@@ -10,7 +10,7 @@
 //!
 //! `oracle` evaluates the same `ir` by walking it: the judge of what `emit` produces. `made` says
 //! what transformers make of values. `listing` tells what rule files say (`compiled`: their
-//! conditions with everything filled in); `misuse` only warns.
+//! conditions with everything filled in); `misuse` and `hidden` only warn.
 
 mod ast;
 pub mod automaton;
@@ -22,6 +22,7 @@ mod exception;
 mod falco_events;
 mod glob;
 mod guard;
+mod hidden;
 #[cfg(test)]
 mod golden;
 pub mod ir;
@@ -77,6 +78,9 @@ pub struct Options {
     /// Every string slot carries its bytes, not only those that a rule searches: for
     /// [`oracle`].
     pub keep_bytes: bool,
+    /// Only the first rule that holds for an event will give an alert: a rule that never is it
+    /// is warned of.
+    pub first_match: bool,
 }
 
 /// What comes of rule files.
@@ -183,6 +187,9 @@ fn stages(sources: &[Source], options: &Options, diagnostics: &mut Diagnostics) 
         return None;
     }
     warn_of_events(&lowered.rules, &specialised, diagnostics);
+    if options.first_match {
+        hidden::warn(&lowered.rules, &graph, &specialised, diagnostics);
+    }
     let programs = split::split(&mut graph, &specialised);
     if graph.take_exceeded() {
         diagnostics.push(too_large(

@@ -6,12 +6,13 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{TestCaseError, TestRunner};
 use saker_rules_compiler::oracle::{Layouts, holds};
+use saker_rules_compiler::{Code, Options, compile};
 use saker_rules_schema::abi::{MATCH_ALL, MATCH_FIRST};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::{Binding, FieldRef};
 use std::cell::Cell;
 use std::time::Instant;
-use support::{Facts, Judge, Known, Window, engine, facts, ruleset};
+use support::{Facts, Judge, Known, Window, engine, facts, ruleset, source};
 
 const TEXT_FIELDS: [&str; 9] = [
     "proc.name",
@@ -454,4 +455,54 @@ fn agree(conditions: &[String], rows: &Rows, keep_bytes: bool) -> Result<u64, Te
     judge.set_matching(MATCH_FIRST);
     prop_assert_eq!(&judge.judge(&window.bytes), &first);
     Ok((conditions.len() * rows.rows.len()) as u64)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 32,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn a_rule_that_is_called_hidden_is_never_the_first_to_hold(
+        conditions in prop::collection::vec(condition(), 2..5),
+        joined in prop::collection::vec((0..5usize, 0..5usize, any::<bool>()), 1..6),
+        rows in prop::collection::vec(
+            (select(&EVENTS[..]), text_facts(&TEXT_FIELDS), number_facts()), 1..40),
+    ) {
+        let pick = |at: usize| &conditions[at % conditions.len()];
+        let joined = joined.iter().map(|(left, right, and)| {
+            let word = if *and { "and" } else { "or" };
+            format!("({}) {word} ({})", pick(*left), pick(*right))
+        });
+        let yaml: String = conditions.iter().cloned().chain(joined)
+            .enumerate()
+            .map(|(at, condition)| format!(
+                "- rule: r{at}\n  desc: d\n  condition: {}\n  output: o\n  priority: INFO\n",
+                serde_json::to_string(&condition).unwrap()
+            ))
+            .collect();
+        let options = Options { first_match: true, ..Options::default() };
+        let compilation = compile(&[source(&yaml)], &options);
+        let hidden: Vec<&str> = compilation.diagnostics.iter()
+            .filter(|found| found.code == Code::Hidden)
+            .filter_map(|found| found.message.split('`').nth(1))
+            .collect();
+        let ruleset = compilation.ruleset.expect("the conditions are sound");
+        for (event, texts, numbers) in &rows {
+            let mut known = facts(&[("evt.num", "1")]);
+            for binding in [Binding::Event, Binding::Process] {
+                known.extend(of(texts, binding));
+                known.extend(of(numbers, binding));
+            }
+            if event.param("flags").is_none() {
+                known.remove(&FieldRef::parse("evt.arg.flags").unwrap());
+            }
+            let first = ruleset.conditions.iter()
+                .position(|condition| holds(condition, &Known(&known), *event));
+            let name = first.map(|at| ruleset.manifest.rules[at].name.as_str());
+            prop_assert!(name.is_none_or(|name| !hidden.contains(&name)), "{name:?}\n{yaml}");
+        }
+    }
 }

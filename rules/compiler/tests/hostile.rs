@@ -2,7 +2,7 @@
 
 mod support;
 
-use saker_rules_compiler::{Compilation, render};
+use saker_rules_compiler::{Compilation, Options, compile, render};
 use std::time::{Duration, Instant};
 use support::{compiled, source};
 
@@ -318,4 +318,29 @@ fn bytes_of_all_kinds_give_diagnostics_and_no_panic() {
             }
         }
     }
+}
+
+#[test]
+fn thousands_of_rules_with_most_of_their_parts_in_common_are_compared_soon() {
+    let all: Vec<String> = (0..1000).map(|at| format!("n{at:04}")).collect();
+    let text: String = (0..3000)
+        .map(|at| {
+            let names = all[at % 500..at % 500 + 200].join(", ");
+            format!(
+                "- rule: r{at}\n  desc: d\n  condition: evt.type = open and proc.name in ({names}) and user.uid = 0 and fd.num in (1, 2, {at}) and (fd.name = a or fd.name contains b{at})\n  output: o\n  priority: INFO\n"
+            )
+        })
+        .collect();
+    let sources = [source(&text)];
+    let mut took = [false, true].map(|first_match| {
+        let start = Instant::now();
+        let options = Options {
+            first_match,
+            ..Options::default()
+        };
+        compile(&sources, &options);
+        start.elapsed()
+    });
+    took.sort();
+    assert!(took[1] - took[0] < Duration::from_secs(10), "{took:?}");
 }

@@ -36,7 +36,11 @@ pub fn compiled(text: &str) -> Compilation {
 
 pub fn ruleset(text: &str, keep_bytes: bool) -> Ruleset {
     let sources = [source(text)];
-    let compilation = compile(&sources, &Options { keep_bytes });
+    let options = Options {
+        keep_bytes,
+        ..Options::default()
+    };
+    let compilation = compile(&sources, &options);
     let shown = saker_rules_compiler::render(&compilation.diagnostics, &sources, false);
     compilation
         .ruleset
