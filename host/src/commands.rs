@@ -39,7 +39,7 @@ enum Command {
     Check(check::Args),
     /// Compile rule files to a WebAssembly module
     Compile(compile::Args),
-    /// List the fields or the event types that rules may name
+    /// List rules, or the fields or event types that they may name
     List(list::Args),
     /// Show what a rule asks of each event type
     Explain(explain::Args),
@@ -146,15 +146,19 @@ fn complain(text: &str) {
 
 /// A path for people to read: what a terminal would obey is escaped.
 fn shown(path: &std::path::Path) -> String {
-    let text = path.to_string_lossy();
-    let mut shown = String::with_capacity(text.len());
+    escaped(&path.to_string_lossy())
+}
+
+/// A text from a file for people to read.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
     for char in text.chars() {
         match char.is_control() {
-            true => shown.extend(char.escape_default()),
-            false => shown.push(char),
+            true => escaped.extend(char.escape_default()),
+            false => escaped.push(char),
         }
     }
-    shown
+    escaped
 }
 
 /// The settings with what `-o` says.

@@ -185,6 +185,137 @@ fn fields_and_events_are_listed_for_people_and_for_programs() {
 }
 
 #[test]
+fn fields_and_events_are_listed_by_name_only_and_as_tables() {
+    let names = stdout(&run(&["list", "fields", "-N", "proc.n"]));
+    assert!(names.lines().any(|line| line == "proc.name"), "{names}");
+    assert!(!names.contains(' '), "{names}");
+    let names = stdout(&run(&["list", "events", "--names"]));
+    assert!(names.lines().any(|line| line == "openat2"), "{names}");
+    for what in ["fields", "events"] {
+        let table = stdout(&run(&["list", what, "--markdown"]));
+        assert!(table.lines().count() > 50, "{table}");
+        let cells = |line: &str| line.replace("\\|", "").matches('|').count();
+        assert!(table.lines().all(|line| cells(line) == 4), "{table}");
+    }
+    let mixed = run(&["list", "fields", "-r", "rules.yaml"]);
+    assert_eq!(mixed.status.code(), Some(2));
+}
+
+#[test]
+fn rules_are_listed_for_people_and_with_the_words_of_falco() {
+    let folder = folder();
+    let rules = file(
+        &folder,
+        "rules.yaml",
+        "- required_engine_version: 0.26.0\n\
+         - required_plugin_versions:\n  - name: container\n    version: 0.4.0\n    alternatives: [{name: other, version: 1.0.0}]\n\
+         - list: names\n  items: [cat, more_names]\n\
+         - list: more_names\n  items: [dd]\n\
+         - list: all_names\n  items: [od, more_names]\n\
+         - macro: named\n  condition: proc.name in (names)\n\
+         - rule: First\n  desc: |\n    One line\n    and another\n  condition: evt.type = open and named\n  output: 'file=%fd.name id=%container.id'\n  priority: WARNING\n  tags: [b, a]\n  exceptions:\n    - {name: of a file, fields: fd.name, values: [/x y]}\n\
+         - rule: \"Sec\\eond\"\n  desc: d\n  condition: evt.type = close\n  output: o\n  priority: INFO\n  enabled: false\n  capture: true\n  capture_duration: 5\n",
+    );
+    let text = stdout(&run(&["list", "rules", "-r", &rules]));
+    assert_eq!(
+        text,
+        "First        Warning       One line and another\n\
+         Sec\\u{1b}ond Informational (off) d\n"
+    );
+    let names = stdout(&run(&["list", "rules", "-N", "-r", &rules]));
+    assert_eq!(names, "First\nSec\\u{1b}ond\n");
+    let one = stdout(&run(&["list", "rules", "First", "-r", &rules]));
+    for part in [
+        "First\n",
+        "One line and another",
+        "evt.type = open and named",
+        "a, b",
+    ] {
+        assert!(one.contains(part), "no {part} in\n{one}");
+    }
+    let json = stdout(&run(&["list", "rules", "--json", "-r", &rules]));
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let expected = serde_json::json!({
+        "required_engine_version": "0.26.0",
+        "required_plugin_versions": [{
+            "name": "container", "version": "0.4.0",
+            "alternatives": [{"name": "other", "version": "1.0.0"}],
+        }],
+        "lists": [
+            {
+                "info": {"name": "names", "items": ["cat", "more_names"]},
+                "details": {
+                    "lists": [], "items_compiled": ["cat", "more_names"],
+                    "plugins": [], "used": true,
+                },
+            },
+            {
+                "info": {"name": "more_names", "items": ["dd"]},
+                "details": {
+                    "lists": [], "items_compiled": ["dd"], "plugins": [], "used": true,
+                },
+            },
+            {
+                "info": {"name": "all_names", "items": ["od"]},
+                "details": {
+                    "lists": ["more_names"], "items_compiled": ["od", "dd"],
+                    "plugins": [], "used": false,
+                },
+            },
+        ],
+        "macros": [{
+            "info": {"name": "named", "condition": "proc.name in (names)"},
+            "details": {
+                "macros": [], "lists": ["names"],
+                "condition_operators": ["in"], "condition_fields": ["proc.name"],
+                "events": json["macros"][0]["details"]["events"],
+                "condition_compiled": "proc.name in (cat, dd)",
+                "plugins": [], "used": true,
+            },
+        }],
+        "rules": [
+            {
+                "info": {
+                    "name": "First", "condition": "evt.type = open and named",
+                    "priority": "Warning", "output": "file=%fd.name id=%container.id",
+                    "description": "One line\nand another", "enabled": true, "source": "syscall",
+                    "capture": false, "capture_duration": 0, "tags": ["a", "b"],
+                },
+                "details": {
+                    "macros": ["named"], "lists": [],
+                    "condition_operators": ["=", "in"],
+                    "condition_fields": ["evt.type", "fd.name", "proc.name"],
+                    "output_fields": ["container.id", "fd.name"],
+                    "exception_fields": ["fd.name"], "exception_names": ["of a file"],
+                    "exception_operators": ["in"], "events": ["open"],
+                    "condition_compiled": "((evt.type = open and proc.name in (cat, dd)) and not fd.name in (\"/x y\"))",
+                    "output_compiled": "file=%fd.name id=%container.id",
+                    "plugins": ["container"],
+                },
+            },
+            json["rules"][1],
+        ],
+    });
+    assert_eq!(json, expected, "{json:#}");
+    let second = &json["rules"][1]["info"];
+    assert_eq!(
+        (&second["capture"], &second["capture_duration"]),
+        (&true.into(), &5.into())
+    );
+    let one = stdout(&run(&["list", "rules", "First", "--json", "-r", &rules]));
+    let one: serde_json::Value = serde_json::from_str(&one).expect("JSON");
+    assert_eq!(one, serde_json::json!({"rules": [json["rules"][0]]}));
+
+    let wrong = run(&["list", "rules", "Fist", "-r", &rules]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(stderr(&wrong).contains("did you mean `First`?"));
+    let bad = file(&folder, "bad.yaml", "- macro: m\n  condition: fd.nam\n");
+    let refused = run(&["list", "rules", "-r", &bad]);
+    assert_eq!(refused.status.code(), Some(3));
+    assert_eq!(stdout(&refused), "");
+}
+
+#[test]
 fn a_wrong_setting_is_answered_with_the_right_one() {
     let output = run(&["run", "-o", "json_outptu=true"]);
     assert_eq!(output.status.code(), Some(2));
@@ -304,7 +435,15 @@ fn verdicts_are_also_told_as_json() {
     assert_eq!(results[1]["successful"], false);
     let error = &results[1]["errors"][0];
     assert_eq!(error["code"], "LOAD_ERR_COMPILE_CONDITION");
-    let at = &error["context"]["locations"][0]["position"];
+    let locations = error["context"]["locations"].as_array().expect("a list");
+    assert_eq!(locations.len(), 3);
+    assert_eq!(locations[0]["item_type"], "rules content");
+    let item = &locations[1];
+    assert_eq!(
+        (&item["item_type"], &item["item_name"]),
+        (&"rule".into(), &"r".into())
+    );
+    let at = &locations[2]["position"];
     assert_eq!((&at["line"], &at["column"]), (&2.into(), &33.into()));
     assert_eq!(error["saker"]["help"], "did you mean `fd.name`?");
 }

@@ -1,7 +1,7 @@
 //! `saker check`: rule files together, as `run` would load them, and compiled modules.
 
 use super::{Failure, complain, configured, print, rules, shown, stderr_color};
-use saker_rules_compiler::{Diagnostic, Severity, Source, compile, render};
+use saker_rules_compiler::{Compilation, Diagnostic, Severity, Source, Span, compile, render};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -71,7 +71,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         });
     }
     print(&match args.json {
-        true => as_json(&verdicts, &sources),
+        true => as_json(&verdicts, &sources, &compilation),
         false => as_text(&verdicts),
     })?;
     match verdicts.iter().all(|verdict| verdict.valid) {
@@ -92,13 +92,13 @@ fn as_text(verdicts: &[Verdict<'_>]) -> String {
     verdicts.iter().map(line).collect()
 }
 
-fn as_json(verdicts: &[Verdict<'_>], sources: &[Source]) -> String {
+fn as_json(verdicts: &[Verdict<'_>], sources: &[Source], compilation: &Compilation) -> String {
     let of = |verdict: &Verdict<'_>, severity| -> Vec<Value> {
         verdict
             .found
             .iter()
             .filter(|found| found.code.severity() == severity)
-            .map(|found| diagnostic(found, sources))
+            .map(|found| diagnostic(found, sources, compilation))
             .collect()
     };
     let results: Vec<Value> = verdicts
@@ -115,28 +115,24 @@ fn as_json(verdicts: &[Verdict<'_>], sources: &[Source]) -> String {
     format!("{}\n", json!({"falco_load_results": results}))
 }
 
-/// One error or warning. Falco counts lines, columns and offsets from 0.
-fn diagnostic(found: &Diagnostic, sources: &[Source]) -> Value {
-    let place = found.span.as_ref().and_then(|span| {
-        let source = sources.get(span.source as usize)?;
-        let before = source.text.get(..span.start as usize)?;
-        let begin = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let rest = &source.text[begin..];
-        Some((
-            json!({
-                "item_name": "",
-                "item_type": "",
-                "position": {
-                    "name": source.name,
-                    "line": before.matches('\n').count(),
-                    "column": before[begin..].chars().count(),
-                    "offset": span.start,
-                },
-            }),
-            rest.lines().next().unwrap_or_default(),
-        ))
-    });
-    let (locations, snippet) = place.map_or((Vec::new(), ""), |(at, line)| (vec![at], line));
+/// One error or warning. Like Falco's, its locations lead from the file over the item to the
+/// place itself.
+fn diagnostic(found: &Diagnostic, sources: &[Source], compilation: &Compilation) -> Value {
+    let mut locations = Vec::new();
+    let mut snippet = "";
+    if let Some(span) = found.span {
+        let file = Span {
+            start: 0,
+            end: 0,
+            ..span
+        };
+        locations.extend(location("rules content", "", file, sources));
+        if let Some(item) = compilation.item_at(span) {
+            locations.extend(location(item.kind, &item.name, item.span, sources));
+        }
+        locations.extend(location("", "", span, sources));
+        snippet = line(span, sources).map_or("", |(_, line)| line);
+    }
     json!({
         "code": found.code.falco(),
         "codedesc": found.code.description(),
@@ -144,4 +140,30 @@ fn diagnostic(found: &Diagnostic, sources: &[Source]) -> Value {
         "context": {"locations": locations, "snippet": snippet},
         "saker": {"code": found.code.id(), "help": found.help, "rules": found.rules},
     })
+}
+
+/// A place, as far as the file is known. Falco counts lines, columns and offsets from 0.
+fn location(kind: &str, name: &str, span: Span, sources: &[Source]) -> Option<Value> {
+    let source = sources.get(span.source as usize)?;
+    let before = source.text.get(..span.start as usize)?;
+    let (begin, _) = line(span, sources)?;
+    Some(json!({
+        "item_name": name,
+        "item_type": kind,
+        "position": {
+            "name": source.name,
+            "line": before.matches('\n').count(),
+            "column": before[begin..].chars().count(),
+            "offset": span.start,
+        },
+    }))
+}
+
+/// The line that a place is in, and where it begins.
+fn line(span: Span, sources: &[Source]) -> Option<(usize, &str)> {
+    let source = sources.get(span.source as usize)?;
+    let before = source.text.get(..span.start as usize)?;
+    let begin = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = source.text[begin..].lines().next().unwrap_or_default();
+    Some((begin, line))
 }

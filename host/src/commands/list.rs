@@ -1,18 +1,29 @@
-//! `saker list`: the catalogue of fields, the table of event types.
+//! `saker list`: the catalogue of fields, the table of event types, the rules of rule files.
+
+mod rules;
 
 use super::{Failure, print};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::{ArgKind, Field};
-use std::fmt::Write;
+use std::path::PathBuf;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// What to list
     what: What,
-    /// Only those whose names begin so
-    prefix: Option<String>,
-    /// Print JSON lines
-    #[arg(long)]
+    /// Of fields and event types, those whose names begin so; of rules, the one of that name
+    name: Option<String>,
+    /// Rule file or directory of them; the bundled rules if none is given
+    #[arg(short, long, value_name = "FILE")]
+    rules: Vec<PathBuf>,
+    /// Print names only
+    #[arg(short = 'N', long)]
+    names: bool,
+    /// Print a table in Markdown
+    #[arg(long, conflicts_with = "names")]
+    markdown: bool,
+    /// Print JSON: a line each, or for rules all in one as `falco -L` does
+    #[arg(long, conflicts_with_all = ["names", "markdown"])]
     json: bool,
 }
 
@@ -22,50 +33,95 @@ enum What {
     Fields,
     /// Event types, for `evt.type`
     Events,
+    /// Rules, and in JSON the macros and lists as well
+    Rules,
+}
+
+#[derive(Clone, Copy)]
+enum Form {
+    Text,
+    Names,
+    Markdown,
+    Json,
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let begins = |name: &str| name.starts_with(args.prefix.as_deref().unwrap_or_default());
-    let fields = Field::by_group()
-        .into_iter()
-        .map(|(_, fields)| fields.into_iter().filter(|field| begins(field.name())))
-        .map(Vec::from_iter)
-        .filter(|fields| !fields.is_empty())
-        .collect::<Vec<_>>();
-    let events = EventType::ALL
-        .iter()
-        .copied()
-        .filter(|event| begins(event.name()))
-        .collect::<Vec<_>>();
-    print(&match (args.what, args.json) {
-        (What::Fields, false) => show_fields(&fields),
-        (What::Fields, true) => lines(fields.into_iter().flatten().map(field_json)),
-        (What::Events, false) => show_events(&events),
-        (What::Events, true) => lines(events.into_iter().map(event_json)),
+    let form = match (args.names, args.markdown, args.json) {
+        (true, _, _) => Form::Names,
+        (false, true, _) => Form::Markdown,
+        (false, false, true) => Form::Json,
+        (false, false, false) => Form::Text,
+    };
+    let begins = |name: &str| name.starts_with(args.name.as_deref().unwrap_or_default());
+    let is_rules = match args.what {
+        What::Rules => true,
+        What::Fields | What::Events => false,
+    };
+    if !is_rules && !args.rules.is_empty() {
+        let error = anyhow::anyhow!("`--rules` is for `saker list rules`");
+        return Err(Failure::Usage(error));
+    }
+    print(&match args.what {
+        What::Fields => {
+            let groups = Field::by_group()
+                .into_iter()
+                .map(|(_, fields)| fields.into_iter().filter(|field| begins(field.name())))
+                .map(Vec::from_iter)
+                .filter(|fields| !fields.is_empty())
+                .collect::<Vec<_>>();
+            show_fields(&groups, form)
+        }
+        What::Events => {
+            let events = EventType::ALL.iter().copied();
+            let events: Vec<_> = events.filter(|event| begins(event.name())).collect();
+            show_events(&events, form)
+        }
+        What::Rules => rules::show(&args.rules, args.name.as_deref(), form)?,
     })
 }
 
-fn lines(values: impl Iterator<Item = serde_json::Value>) -> String {
+fn lines(values: impl Iterator<Item = impl std::fmt::Display>) -> String {
     values.map(|value| format!("{value}\n")).collect()
 }
 
-fn show_fields(groups: &[Vec<Field>]) -> String {
-    let mut out = String::new();
-    for (index, fields) in groups.iter().enumerate() {
-        if index > 0 {
-            out.push('\n');
-        }
-        for field in fields {
-            let (usage, kind) = (field.usage(), field.kind().name());
-            let absent = match field.is_absent() {
-                true => "(not yet) ",
-                false => "",
+/// A table in Markdown.
+fn markdown<const COLUMNS: usize>(
+    head: [&str; COLUMNS],
+    rows: impl Iterator<Item = [String; COLUMNS]>,
+) -> String {
+    let cells = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
+    // What would end a cell, or be taken for HTML.
+    let escape = |cell: String| cell.replace('|', "\\|").replace('<', "&lt;");
+    let head = [head.map(String::from).to_vec(), vec!["---".into(); COLUMNS]];
+    let rows = rows.map(|row| row.map(escape).to_vec());
+    lines(head.into_iter().chain(rows).map(cells))
+}
+
+fn show_fields(groups: &[Vec<Field>], form: Form) -> String {
+    let fields = || groups.iter().flatten().copied();
+    let description = |field: Field| match field.is_absent() {
+        true => format!("(not yet) {}", field.description()),
+        false => field.description().to_string(),
+    };
+    match form {
+        Form::Text => {
+            let line = |field: &Field| {
+                let (usage, kind) = (field.usage(), field.kind().name());
+                format!("{usage:<26} {kind:<8} {}", description(*field))
             };
-            // Writing to a String does not fail.
-            let _ = writeln!(out, "{usage:<26} {kind:<8} {absent}{}", field.description());
+            let groups = groups.iter().map(|fields| lines(fields.iter().map(line)));
+            groups.collect::<Vec<_>>().join("\n")
         }
+        Form::Names => lines(fields().map(Field::name)),
+        Form::Markdown => {
+            let row = |field: Field| {
+                let usage = format!("`{}`", field.usage());
+                [usage, field.kind().name().into(), description(field)]
+            };
+            markdown(["Field", "Type", "Description"], fields().map(row))
+        }
+        Form::Json => lines(fields().map(field_json)),
     }
-    out
 }
 
 fn field_json(field: Field) -> serde_json::Value {
@@ -86,19 +142,27 @@ fn field_json(field: Field) -> serde_json::Value {
     })
 }
 
-fn show_events(events: &[EventType]) -> String {
-    let mut out = String::new();
-    for event in events {
-        let params: Vec<_> = event.params().iter().map(|param| param.name).collect();
-        let _ = writeln!(
-            out,
-            "{:<14} {:<8} {}",
-            event.name(),
-            event.category().name(),
-            params.join(", ")
-        );
+fn show_events(events: &[EventType], form: Form) -> String {
+    let events = events.iter().copied();
+    let params = |event: EventType| {
+        let names: Vec<_> = event.params().iter().map(|param| param.name).collect();
+        names.join(", ")
+    };
+    match form {
+        Form::Text => lines(events.map(|event| {
+            let (name, category) = (event.name(), event.category().name());
+            format!("{name:<14} {category:<8} {}", params(event))
+        })),
+        Form::Names => lines(events.map(EventType::name)),
+        Form::Markdown => {
+            let row = |event: EventType| {
+                let name = format!("`{}`", event.name());
+                [name, event.category().name().into(), params(event)]
+            };
+            markdown(["Event type", "Category", "Parameters"], events.map(row))
+        }
+        Form::Json => lines(events.map(event_json)),
     }
-    out
 }
 
 fn event_json(event: EventType) -> serde_json::Value {
@@ -124,7 +188,7 @@ mod tests {
 
     #[test]
     fn fields_without_values_are_marked() {
-        let shown = show_fields(&[vec![Field::ProcName, Field::ProcNthreads]]);
+        let shown = show_fields(&[vec![Field::ProcName, Field::ProcNthreads]], Form::Text);
         let lines: Vec<&str> = shown.lines().collect();
         assert!(!lines[0].contains("(not yet)"), "{shown}");
         assert!(lines[1].contains("(not yet)"), "{shown}");

@@ -189,7 +189,9 @@ fn stages(source: &Source) -> String {
     let mut out = String::new();
     let mut diagnostics = Diagnostics::default();
     let sources = std::slice::from_ref(source);
-    let Some(lowered) = front(sources, &mut diagnostics).map(|front| front.lowered) else {
+    let Some(lowered) =
+        front(sources, &mut Vec::new(), &mut diagnostics).map(|front| front.lowered)
+    else {
         return render(&diagnostics.finish(), sources, false);
     };
     if diagnostics.has_errors() {

@@ -45,6 +45,7 @@ mod value;
 
 pub use diagnostic::{Code, Diagnostic, Severity, render};
 pub use listing::Listing;
+pub use read::Place;
 pub use similar::similar;
 pub use text::Span;
 
@@ -90,6 +91,20 @@ pub struct Compilation {
     pub diagnostics: Vec<Diagnostic>,
     /// The ruleset; none if a diagnostic is an error.
     pub ruleset: Option<Ruleset>,
+    /// The items of the files, in their order.
+    pub places: Vec<Place>,
+}
+
+impl Compilation {
+    /// The item that a place is in.
+    pub fn item_at(&self, span: Span) -> Option<&Place> {
+        let begins = |place: &Place| (place.span.source, place.span.start);
+        let behind = self
+            .places
+            .partition_point(|place| begins(place) <= (span.source, span.start));
+        let place = &self.places[behind.checked_sub(1)?];
+        (place.span.source == span.source).then_some(place)
+    }
 }
 
 /// A compiled ruleset.
@@ -106,11 +121,13 @@ pub struct Ruleset {
 /// Compiles rule files, in load order, to one ruleset.
 pub fn compile(sources: &[Source], options: &Options) -> Compilation {
     let mut diagnostics = Diagnostics::default();
-    let ruleset = stages(sources, options, &mut diagnostics);
+    let mut places = Vec::new();
+    let ruleset = stages(sources, options, &mut places, &mut diagnostics);
     let ruleset = ruleset.filter(|_| !diagnostics.has_errors());
     Compilation {
         diagnostics: diagnostics.finish(),
         ruleset,
+        places,
     }
 }
 
@@ -143,7 +160,7 @@ pub struct Description {
 /// Tells what rule files define, in load order.
 pub fn describe(sources: &[Source]) -> Description {
     let mut diagnostics = Diagnostics::default();
-    let listing = front(sources, &mut diagnostics).and_then(|front| {
+    let listing = front(sources, &mut Vec::new(), &mut diagnostics).and_then(|front| {
         let mut lowered = front.lowered;
         let of_rules = lowered.rules.iter().map(|rule| rule.root);
         let roots: Vec<Id> = of_rules.chain(lowered.macros).collect();
@@ -172,8 +189,13 @@ pub fn describe(sources: &[Source]) -> Description {
 
 const TAKEN_APART: &str = "the conditions, taken apart by event type, are too large";
 
-fn stages(sources: &[Source], options: &Options, diagnostics: &mut Diagnostics) -> Option<Ruleset> {
-    let lowered = front(sources, diagnostics)?.lowered;
+fn stages(
+    sources: &[Source],
+    options: &Options,
+    places: &mut Vec<Place>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Ruleset> {
+    let lowered = front(sources, places, diagnostics)?.lowered;
     let mut graph = lowered.graph;
     let roots: Vec<Id> = lowered.rules.iter().map(|rule| rule.root).collect();
     let conditions = Arc::new(graph.clone());
@@ -237,7 +259,11 @@ struct Front {
 }
 
 /// The stages up to lowered conditions.
-fn front(sources: &[Source], diagnostics: &mut Diagnostics) -> Option<Front> {
+fn front(
+    sources: &[Source],
+    places: &mut Vec<Place>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Front> {
     let bytes: usize = sources.iter().map(|source| source.text.len()).sum();
     if bytes > SOURCES_BYTES_MAX {
         diagnostics.push(too_large(&format!(
@@ -248,7 +274,7 @@ fn front(sources: &[Source], diagnostics: &mut Diagnostics) -> Option<Front> {
     }
     let mut items = Vec::new();
     for (index, source) in sources.iter().enumerate() {
-        items.extend(read::read(source, index as u32, diagnostics));
+        items.extend(read::read(source, index as u32, places, diagnostics));
     }
     let collected = collect::collect(items, diagnostics);
     for (what, count) in [

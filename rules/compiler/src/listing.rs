@@ -110,6 +110,13 @@ pub struct Rule {
     pub plugins: Vec<&'static str>,
 }
 
+impl Rule {
+    /// Its output without what Falco no longer fills in.
+    pub fn output_compiled(&self) -> String {
+        self.output.replace("%container.info", "")
+    }
+}
+
 /// Where conditions can hold: per macro and per rule that was not left out.
 pub(crate) struct Events {
     pub(crate) macros: Vec<Vec<EventType>>,

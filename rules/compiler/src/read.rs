@@ -13,6 +13,14 @@ use std::rc::Rc;
 
 /// No source is longer.
 pub(crate) const SOURCE_BYTES_MAX: usize = 8 << 20;
+/// The keys that tell what an item is, in the order in which they are looked for.
+const ITEM_KINDS: [&str; 5] = [
+    "required_engine_version",
+    "required_plugin_versions",
+    "list",
+    "macro",
+    "rule",
+];
 /// YAML nesting; Falco's files need five levels.
 const DEPTH_MAX: usize = 64;
 /// Nodes and bytes of scalars, aliases expanded, of one source.
@@ -25,6 +33,17 @@ pub(crate) enum Item {
     List(List),
     Macro(Macro),
     Rule(Box<Rule>),
+}
+
+/// Where an item of a rule file begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// `rule`, `macro`, `list`, `required_engine_version` or `required_plugin_versions`.
+    pub kind: &'static str,
+    /// Its name; empty for a requirement.
+    pub name: String,
+    /// From where it begins.
+    pub span: Span,
 }
 
 /// A plugin, in that version or a later one that is compatible.
@@ -115,8 +134,14 @@ enum Kind {
     Mapping(Vec<(Rc<Node>, Rc<Node>)>),
 }
 
-/// Reads one source. What cannot be read is reported; the rest is returned.
-pub(crate) fn read(source: &Source, index: u32, diagnostics: &mut Diagnostics) -> Vec<Item> {
+/// Reads one source. What cannot be read is reported; the rest is returned. `places` gets an
+/// entry for each item, sound or not.
+pub(crate) fn read(
+    source: &Source,
+    index: u32,
+    places: &mut Vec<Place>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Item> {
     let mut items = Vec::new();
     if source.text.len() > SOURCE_BYTES_MAX {
         let span = Span {
@@ -151,12 +176,38 @@ pub(crate) fn read(source: &Source, index: u32, diagnostics: &mut Diagnostics) -
             ),
             Kind::Sequence(nodes) => {
                 for node in nodes {
+                    places.extend(place(node));
                     items.extend(read_item(node, diagnostics));
                 }
             }
         }
     }
     items
+}
+
+/// What a node is the item of.
+fn place(node: &Node) -> Option<Place> {
+    let Kind::Mapping(pairs) = &node.kind else {
+        return None;
+    };
+    let value_of = |key: &str| {
+        let mut pairs = pairs.iter();
+        let is =
+            |node: &Node| matches!(&node.kind, Kind::Scalar { text, .. } if text.as_str() == key);
+        pairs.find(|(known, _)| is(known)).map(|(_, value)| value)
+    };
+    let (kind, value) = ITEM_KINDS
+        .iter()
+        .find_map(|kind| Some((*kind, value_of(kind)?)))?;
+    let name = match (&value.kind, kind) {
+        (Kind::Scalar { text, .. }, "list" | "macro" | "rule") => text.as_str().trim().to_string(),
+        (Kind::Scalar { .. } | Kind::Sequence(_) | Kind::Mapping(_), _) => String::new(),
+    };
+    Some(Place {
+        kind,
+        name,
+        span: node.span,
+    })
 }
 
 fn is_null(text: &str) -> bool {
