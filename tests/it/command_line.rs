@@ -446,6 +446,14 @@ fn verdicts_are_also_told_as_json() {
     let at = &locations[2]["position"];
     assert_eq!((&at["line"], &at["column"]), (&2.into(), &33.into()));
     assert_eq!(error["saker"]["help"], "did you mean `fd.name`?");
+
+    let output = run(&["check", "--json", &good, "/nonexistent.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    let results = json["falco_load_results"].as_array().expect("a list");
+    assert_eq!(results.len(), 1, "{json}");
+    assert_eq!(results[0]["name"], "/nonexistent.yaml");
+    assert_eq!(results[0]["errors"][0]["code"], "LOAD_ERR_FILE_READ");
 }
 
 #[test]

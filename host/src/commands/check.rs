@@ -47,7 +47,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
     let sources = match files.is_empty() {
         true => Vec::new(),
-        false => rules::read(&files)?,
+        false => rules::read(&files).map_err(|failure| match args.json {
+            true => tell_unreadable(&files, failure),
+            false => failure,
+        })?,
     };
     let compilation = compile(&sources, &rules::options(config.matching));
     let diagnostics = &compilation.diagnostics;
@@ -77,6 +80,36 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     match verdicts.iter().all(|verdict| verdict.valid) {
         true => Ok(()),
         false => Err(Failure::Invalid),
+    }
+}
+
+/// Tells in JSON which files cannot be opened; the failure tells it in words.
+fn tell_unreadable(paths: &[PathBuf], failure: Failure) -> Failure {
+    let files = rules::files(paths).unwrap_or_default();
+    let results: Vec<Value> = files
+        .iter()
+        .filter(|path| std::fs::File::open(path).is_err() && **path != rules::bundled())
+        .map(|path| {
+            let name = shown(path);
+            json!({
+                "name": name,
+                "successful": false,
+                "errors": [{
+                    "code": "LOAD_ERR_FILE_READ",
+                    "codedesc": "The file cannot be read.",
+                    "message": format!("cannot read `{name}`"),
+                    "context": {"locations": [], "snippet": ""},
+                }],
+                "warnings": [],
+            })
+        })
+        .collect();
+    if results.is_empty() {
+        return failure;
+    }
+    match print(&format!("{}\n", json!({"falco_load_results": results}))) {
+        Ok(()) => failure,
+        Err(other) => other,
     }
 }
 

@@ -17,6 +17,11 @@ const DEFAULT_TEXT: &str = include_str!("../../../rules/default/saker_rules.yaml
 /// No rule file may be larger.
 const FILE_BYTES_MAX: u64 = 10 << 20;
 
+/// What names the bundled ruleset.
+pub(crate) fn bundled() -> &'static Path {
+    Path::new(DEFAULT_PATH)
+}
+
 /// What to compile: the files named, or the bundled ruleset if none is. Says of every file
 /// that it cannot be read, not of the first only.
 pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {

@@ -210,7 +210,7 @@ fn field_written(field: &Field) -> String {
 }
 
 /// A value in quotes where it needs them, escaped as Falco does it.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     let mut quote = false;
     for char in text.chars() {

@@ -87,10 +87,10 @@ codes! {
     UnknownFilter "S510" Warning "LOAD_UNKNOWN_FILTER" "A rule with `skip-if-unknown-filter` names an unknown field; it is left out.";
     OutputOnly "S511" Error "LOAD_ERR_COMPILE_CONDITION" "A condition names a field that is for outputs.";
     Transformer "S520" Error "LOAD_ERR_COMPILE_CONDITION" "A transformer does not take these arguments.";
-    PlainerOperator "S521" Warning "LOAD_COMPILE_CONDITION" "A regular expression says what a plainer operator does.";
     ResultAsNumber "S512" Warning "LOAD_COMPILE_CONDITION" "`evt.res` is compared with a number, which it never is.";
     FieldAsText "S513" Warning "LOAD_COMPILE_CONDITION" "A value is the name of a field, and compared as a text.";
     TransformerAsText "S514" Warning "LOAD_COMPILE_CONDITION" "A value looks like a transformer of a field, and is compared as a text.";
+    SimpleRegex "S515" Warning "LOAD_COMPILE_CONDITION" "A regular expression asks for what a simpler operator does as well.";
 
     Output "S601" Error "LOAD_ERR_COMPILE_OUTPUT" "An output format names an unknown field, or one that is for conditions.";
 

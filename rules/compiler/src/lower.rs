@@ -651,18 +651,6 @@ impl Lowering<'_> {
                 let Some(value) = values.first() else {
                     return Ok(Id::FALSE);
                 };
-                if operator == Operator::Regex
-                    && let Some(plainer) = plainer(&value.text)
-                {
-                    self.found.push(
-                        Diagnostic::new(
-                            Code::PlainerOperator,
-                            value.span,
-                            "this regular expression is hardly one",
-                        )
-                        .help(plainer),
-                    );
-                }
                 let automaton = match operator {
                     Operator::Regex => Automaton::regex(&value.text),
                     _ => Automaton::paths(&texts),
@@ -702,35 +690,6 @@ impl Lowering<'_> {
         let not = self.graph.not(test);
         self.graph.and(vec![exists, not])
     }
-}
-
-/// What says the same as a regular expression of plain text with nothing but anything around it.
-fn plainer(regex: &str) -> Option<String> {
-    let text = regex.strip_prefix('^').unwrap_or(regex);
-    let text = text.strip_suffix('$').unwrap_or(text);
-    let any = [".*", ".+", ".?"];
-    let (open_start, text) = match any.iter().find_map(|any| text.strip_prefix(any)) {
-        Some(rest) => (true, rest),
-        None => (false, text),
-    };
-    // Of an escaped point the backslash is left, which is not plain.
-    let (open_end, plain) = match any.iter().find_map(|any| text.strip_suffix(any)) {
-        Some(rest) => (true, rest),
-        None => (false, text),
-    };
-    let is_plain = |char: char| char.is_ascii_alphanumeric() || "_-/:, @%=~<>#&;!".contains(char);
-    if plain.is_empty() || !plain.chars().all(is_plain) {
-        return None;
-    }
-    let operator = match (open_start, open_end) {
-        (false, false) => "=",
-        (true, false) => "endswith",
-        (false, true) => "startswith",
-        (true, true) => "contains",
-    };
-    Some(format!(
-        "`{operator} {plain}` asks about the same, and costs less"
-    ))
 }
 
 fn order(operator: Operator) -> Option<Comparison> {

@@ -1,9 +1,11 @@
-//! Values that are probably meant to be something else: a field's name or a transformer, which
-//! on the right of an operator is but text unless `val()` or the transformer's form makes it more.
+//! Values that are probably meant to be something else, or need less: a field's name or a
+//! transformer, which on the right of an operator is but text unless `val()` or the transformer's
+//! form makes it more; a regular expression without anything that only such can say.
 //!
 //! Judges by how a value looks. Whether the comparison is sound is left to `lower`.
 
-use crate::ast::{Expr, Kind, Right, Transformer, Value};
+use crate::ast::{Expr, Kind, Operator, Right, Transformer, Value};
+use crate::compiled::quoted;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::resolve::Resolved;
 use saker_rules_schema::field::FieldRef;
@@ -21,13 +23,51 @@ pub(crate) fn warn(resolved: &Resolved, diagnostics: &mut Diagnostics) {
                     Right::Value(value) => std::slice::from_ref(value),
                     Right::List(values) => values.as_slice(),
                 };
-                for found in values.iter().filter_map(look) {
-                    diagnostics.push(found);
+                let regex = test.operator == Operator::Regex;
+                for value in values {
+                    let simple = regex.then(|| simple_regex(value)).flatten();
+                    for found in simple.into_iter().chain(look(value)) {
+                        diagnostics.push(found);
+                    }
                 }
             }
             Kind::Macro(_) | Kind::Invalid => {}
         }
     }
+}
+
+/// A warning, if all that a regular expression leaves open is what comes before and behind.
+fn simple_regex(value: &Value) -> Option<Diagnostic> {
+    const OPEN: [&str; 3] = [".*", ".+", ".?"];
+    // An expression is held against the whole text, anchors or not.
+    let mut text = value.text.strip_prefix('^').unwrap_or(&value.text);
+    text = text.strip_suffix('$').unwrap_or(text);
+    let open_before = OPEN.iter().find_map(|open| text.strip_prefix(open));
+    text = open_before.unwrap_or(text);
+    // What is left of an escaped dot is a backslash, and that is special as well.
+    let open_behind = OPEN.iter().find_map(|open| text.strip_suffix(open));
+    text = open_behind.unwrap_or(text);
+    let special = [
+        '.', '*', '+', '?', '^', '$', '(', ')', '[', ']', '{', '}', '|', '\\',
+    ];
+    if text.is_empty() || text.contains(special) {
+        return None;
+    }
+    let operator = match (open_before, open_behind) {
+        (None, None) => "=",
+        (None, Some(_)) => "startswith",
+        (Some(_), None) => "endswith",
+        (Some(_), Some(_)) => "contains",
+    };
+    let message = format!("the regular expression `{}` needs no `regex`", value.text);
+    Some(
+        Diagnostic::new(Code::SimpleRegex, value.span, message)
+            .label("a simpler operator is cheaper")
+            .help(format!(
+                "write `{operator} {}`, or `glob` with `*` and `?`",
+                quoted(text)
+            )),
+    )
 }
 
 fn look(value: &Value) -> Option<Diagnostic> {
