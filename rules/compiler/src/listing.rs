@@ -3,7 +3,8 @@
 //!
 //! Only of sound rule files; the form it is shown in is left to the command.
 
-use crate::collect::{Collected, shown};
+use crate::collect::Collected;
+use crate::collect::requirement::shown;
 use crate::compiled::Compiled;
 use crate::exception::operator_written;
 use crate::ir::Id;

@@ -3,6 +3,10 @@
 //! Bounded throughout: bytes of a source, nesting, and what aliases expand to. Whether items
 //! make sense together is left to `collect`.
 
+mod plugin;
+
+pub(crate) use plugin::{Plugin, PluginRequirement};
+
 use crate::Source;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::text::{Span, Text};
@@ -44,24 +48,6 @@ pub struct Place {
     pub name: String,
     /// From where it begins.
     pub span: Span,
-}
-
-/// A plugin, in that version or a later one that is compatible.
-pub(crate) struct Plugin {
-    pub(crate) name: Text,
-    pub(crate) version: Text,
-}
-
-/// What a file needs of plugins: one of these.
-pub(crate) struct PluginRequirement {
-    pub(crate) plugin: Plugin,
-    pub(crate) alternatives: Vec<Plugin>,
-}
-
-impl PluginRequirement {
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Plugin> {
-        std::iter::once(&self.plugin).chain(&self.alternatives)
-    }
 }
 
 /// What an item does to an earlier one of its name.
@@ -627,7 +613,7 @@ fn read_item(node: &Node, diagnostics: &mut Diagnostics) -> Option<Item> {
         keys.what = "requirement";
         let node = keys.take("required_plugin_versions")?;
         keys.finish(diagnostics);
-        return read_plugins(node, diagnostics).map(Item::PluginVersions);
+        return plugin::read(node, diagnostics).map(Item::PluginVersions);
     }
     if keys.has("list") {
         keys.what = "list";
@@ -691,75 +677,6 @@ fn read_rule(mut keys: Keys<'_>, diagnostics: &mut Diagnostics) -> Option<Item> 
     rule.capture_duration = keys.number("capture_duration", diagnostics);
     keys.finish(diagnostics);
     Some(Item::Rule(Box::new(rule)))
-}
-
-fn read_plugins(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<PluginRequirement>> {
-    let mut requirements = Vec::new();
-    for node in sequence(node, "required_plugin_versions", diagnostics)? {
-        let Some(mut keys) = plugin_keys(node, diagnostics) else {
-            continue;
-        };
-        let plugin = read_plugin(&mut keys, node.span, diagnostics);
-        let others = keys
-            .take("alternatives")
-            .and_then(|node| sequence(node, "alternatives", diagnostics));
-        keys.finish(diagnostics);
-        let mut alternatives = Vec::new();
-        for node in others.into_iter().flatten() {
-            let Some(mut keys) = plugin_keys(node, diagnostics) else {
-                continue;
-            };
-            alternatives.extend(read_plugin(&mut keys, node.span, diagnostics));
-            keys.finish(diagnostics);
-        }
-        requirements.extend(plugin.map(|plugin| PluginRequirement {
-            plugin,
-            alternatives,
-        }));
-    }
-    Some(requirements)
-}
-
-fn plugin_keys<'a>(node: &'a Node, diagnostics: &mut Diagnostics) -> Option<Keys<'a>> {
-    match &node.kind {
-        Kind::Mapping(pairs) => Some(Keys::new("required plugin", pairs, diagnostics)),
-        Kind::Scalar { .. } | Kind::Sequence(_) => {
-            let message = "a required plugin must be a mapping".into();
-            diagnostics.push(shape(node, message).help("give it a `name` and a `version`"));
-            None
-        }
-    }
-}
-
-fn read_plugin(keys: &mut Keys<'_>, span: Span, diagnostics: &mut Diagnostics) -> Option<Plugin> {
-    let [name, version] = ["name", "version"].map(|key| {
-        let text = keys.text(key, diagnostics).filter(|text| !text.is_empty());
-        if text.is_none() {
-            let message = format!("a required plugin has no `{key}`");
-            diagnostics.push(
-                Diagnostic::new(Code::MissingKey, span, message).help(format!("add a key `{key}`")),
-            );
-        }
-        text
-    });
-    Some(Plugin {
-        name: name?,
-        version: version?,
-    })
-}
-
-fn sequence<'a>(
-    node: &'a Node,
-    key: &str,
-    diagnostics: &mut Diagnostics,
-) -> Option<&'a [Rc<Node>]> {
-    match &node.kind {
-        Kind::Sequence(nodes) => Some(nodes),
-        Kind::Scalar { .. } | Kind::Mapping(_) => {
-            diagnostics.push(shape(node, format!("`{key}` must be a list")));
-            None
-        }
-    }
 }
 
 fn read_exceptions(keys: &mut Keys<'_>, diagnostics: &mut Diagnostics) -> Option<Vec<Exception>> {
