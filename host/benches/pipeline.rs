@@ -476,9 +476,9 @@ fn command_lines(c: &mut Criterion) {
     let mut yaml = String::new();
     for n in 0..20 {
         let condition = format!("evt.type = openat and proc.cmdline contains --evil{n}");
-        let _ = write!(
+        let _ = writeln!(
             yaml,
-            "- {{rule: rule {n}, desc: d, condition: {condition}, output: o, priority: INFO}}\n"
+            "- {{rule: rule {n}, desc: d, condition: {condition}, output: o, priority: INFO}}"
         );
     }
     let sources = [Source {

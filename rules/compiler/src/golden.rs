@@ -156,7 +156,7 @@ fn argument(argument_: &ast::Argument) -> String {
 fn conditions_are_parsed_to_trees() {
     hold("trees", |source| {
         let mut diagnostics = Diagnostics::default();
-        let items = crate::read::read(source, 0, &mut diagnostics);
+        let items = crate::read::read(source, 0, &mut Vec::new(), &mut diagnostics);
         let collected = crate::collect::collect(items, &mut diagnostics);
         let resolved = crate::resolve::resolve(&collected, &mut diagnostics);
         let mut out = String::new();
