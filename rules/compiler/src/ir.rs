@@ -240,6 +240,11 @@ impl Graph {
         self.nodes.is_empty()
     }
 
+    /// All nodes; what one is made of comes before it.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter()
+    }
+
     /// Whether a bound was met since the last call. The nodes made then are wrong.
     pub(crate) fn take_exceeded(&mut self) -> bool {
         std::mem::take(&mut self.exceeded)

@@ -53,7 +53,7 @@ use diagnostic::Diagnostics;
 use ir::{Graph, Id};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::manifest::Manifest;
-use specialise::Specialiser;
+use specialise::{Plain, Specialiser};
 use std::sync::Arc;
 
 /// All sources together are no longer.
@@ -301,10 +301,11 @@ fn front(
 
 /// Per event type, each rule's condition.
 fn specialise_all(graph: &mut Graph, roots: &[Id]) -> Vec<(EventType, Vec<Id>)> {
+    let plain = Plain::of(graph);
     EventType::ALL
         .iter()
         .map(|&event| {
-            let mut specialiser = Specialiser::new(event);
+            let mut specialiser = Specialiser::new(event, &plain);
             let conditions = roots
                 .iter()
                 .map(|&root| specialiser.fold(graph, root))

@@ -73,16 +73,59 @@ fn number_answer(op: &Op) -> Option<bool> {
     }
 }
 
+/// The nodes that no event type decides anything of: each folds to itself, for all types alike.
+/// They are most of a large ruleset, and would otherwise be gone through once per event type.
+pub(crate) struct Plain(Vec<bool>);
+
+impl Plain {
+    pub(crate) fn of(graph: &Graph) -> Plain {
+        let mut plain: Vec<bool> = Vec::with_capacity(graph.len());
+        let mut fields: HashMap<FieldRef, bool, FixedState> = HashMap::default();
+        for node in graph.nodes() {
+            // What a node is made of has come before it.
+            let all = |parts: &[Id]| parts.iter().all(|part| plain[part.index()]);
+            let is_plain = match node {
+                Node::False | Node::True => true,
+                Node::Test(test) => match fields.get(&test.field) {
+                    Some(known) => *known,
+                    None => {
+                        let known = is_plain(&test.field);
+                        fields.insert(test.field.clone(), known);
+                        known
+                    }
+                },
+                Node::Not(part) => all(std::slice::from_ref(part)),
+                Node::And(parts) | Node::Or(parts) => all(parts),
+            };
+            plain.push(is_plain);
+        }
+        Plain(plain)
+    }
+
+    /// False of nodes that were made later.
+    fn has(&self, id: Id) -> bool {
+        self.0.get(id.index()).is_some_and(|plain| *plain)
+    }
+}
+
+/// Whether no event type knows anything of the field beforehand.
+fn is_plain(field: &FieldRef) -> bool {
+    let nothing = |event: &EventType| matches!(known(field, *event), Known::Nothing);
+    field.field != Field::EvtNum && EventType::ALL.iter().all(nothing)
+}
+
 /// Conditions for one event type.
-pub(crate) struct Specialiser {
+pub(crate) struct Specialiser<'a> {
     event: EventType,
+    plain: &'a Plain,
     done: HashMap<Id, Id, FixedState>,
 }
 
-impl Specialiser {
-    pub(crate) fn new(event: EventType) -> Specialiser {
+impl<'a> Specialiser<'a> {
+    pub(crate) fn new(event: EventType, plain: &'a Plain) -> Specialiser<'a> {
         Specialiser {
             event,
+            plain,
             done: HashMap::default(),
         }
     }
@@ -90,6 +133,9 @@ impl Specialiser {
     /// The condition with everything folded in that is known of the event type. Recursion is
     /// bounded by the graph's depth.
     pub(crate) fn fold(&mut self, graph: &mut Graph, id: Id) -> Id {
+        if self.plain.has(id) {
+            return id;
+        }
         if let Some(done) = self.done.get(&id) {
             return *done;
         }

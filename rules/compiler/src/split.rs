@@ -57,6 +57,10 @@ pub(crate) fn split(graph: &mut Graph, specialised: &[(EventType, Vec<Id>)]) -> 
 /// the same event types ask for share words, and an open never pays for what only an exec
 /// asks. Words are filled up with bits that are never set.
 fn arrange(graph: &Graph, programs: &mut Programs) {
+    // As many are refused, however they are arranged.
+    if programs.bits.len() > WORDS_MAX * 64 {
+        return;
+    }
     let mut asked_by: HashMap<Id, Vec<usize>, FixedState> = HashMap::default();
     for (at, event) in programs.events.iter().enumerate() {
         let roots = event.rules.iter().map(|(_, condition)| *condition);
