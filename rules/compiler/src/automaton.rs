@@ -4,6 +4,7 @@
 //! is left of them here is only which byte leads where, and where a text may end.
 
 use regex_automata::dfa::{Automaton as _, dense};
+use regex_automata::nfa::thompson;
 use regex_automata::util::{primitives::StateID, syntax};
 use regex_automata::{Anchored, MatchKind};
 use std::collections::HashMap;
@@ -14,6 +15,9 @@ use std::sync::Arc;
 const STATES_MAX: usize = 4096;
 /// Bytes that building one may take.
 const BUILD_BYTES_MAX: usize = 16 << 20;
+/// Bytes that building all of a ruleset's may take together: some seconds of work, where the
+/// patterns are made to be as much of it as they can. (Falco's rules take some hundred KiB.)
+const BUILDS_BYTES_MAX: usize = 32 << 20;
 /// The state from which no text is accepted any more.
 const DEAD: u32 = 0;
 
@@ -35,17 +39,33 @@ struct Tables {
     start: u32,
 }
 
-impl Automaton {
+/// The automata of a ruleset: each pattern is built once, and all of them together are bounded.
+pub(crate) struct Automata {
+    built: HashMap<String, Result<Automaton, String>>,
+    room: usize,
+}
+
+impl Default for Automata {
+    fn default() -> Automata {
+        Automata {
+            built: HashMap::new(),
+            room: BUILDS_BYTES_MAX,
+        }
+    }
+}
+
+impl Automata {
     /// Of a regular expression in POSIX syntax as RE2 reads it, for whole texts. The error says
     /// what is wrong with it.
-    pub(crate) fn regex(pattern: &str) -> Result<Automaton, String> {
+    pub(crate) fn regex(&mut self, pattern: &str) -> Result<Automaton, String> {
         let translated = posix::translate(pattern)?;
-        build(&translated, format!("regex '{}'", pattern.escape_debug()))
+        let shown = format!("regex '{}'", pattern.escape_debug());
+        self.build(&translated, shown)
     }
 
     /// Of paths, each of which stands for itself and everything below; their components are
     /// glob patterns.
-    pub(crate) fn paths(paths: &[Vec<u8>]) -> Result<Automaton, String> {
+    pub(crate) fn paths(&mut self, paths: &[Vec<u8>]) -> Result<Automaton, String> {
         let mut alternatives = Vec::new();
         let mut shown = String::from("pmatch (");
         for (at, path) in paths.iter().enumerate() {
@@ -57,9 +77,27 @@ impl Automaton {
             alternatives.push(below(path));
         }
         shown.push(')');
-        build(&format!("(?s-u:{})", alternatives.join("|")), shown)
+        self.build(&format!("(?s-u:{})", alternatives.join("|")), shown)
     }
 
+    fn build(&mut self, pattern: &str, shown: String) -> Result<Automaton, String> {
+        if let Some(built) = self.built.get(pattern) {
+            return built.clone();
+        }
+        if self.room == 0 {
+            let most = BUILDS_BYTES_MAX >> 20;
+            return Err(format!(
+                "the patterns of all rules together take more than {most} MiB to build"
+            ));
+        }
+        let (built, bytes) = build(pattern, shown);
+        self.room = self.room.saturating_sub(bytes);
+        self.built.insert(pattern.to_owned(), built.clone());
+        built
+    }
+}
+
+impl Automaton {
     /// Whether the whole text is accepted.
     pub fn accepts(&self, text: &[u8]) -> bool {
         let tables = &*self.0;
@@ -103,23 +141,52 @@ impl std::fmt::Display for Automaton {
     }
 }
 
-fn build(pattern: &str, shown: String) -> Result<Automaton, String> {
+/// The automaton, and how many bytes it took to build it.
+fn build(pattern: &str, shown: String) -> (Result<Automaton, String>, usize) {
     let syntax = syntax::Config::new().utf8(false).multi_line(true);
+    let thompson = thompson::Config::new()
+        .utf8(false)
+        .nfa_size_limit(Some(BUILD_BYTES_MAX));
+    let nfa = thompson::Compiler::new()
+        .syntax(syntax)
+        .configure(thompson)
+        .build(&format!(r"\A(?:{pattern})\z"));
+    let nfa = match nfa {
+        Ok(nfa) => nfa,
+        Err(error) => return failed(&error, error.size_limit().is_some(), pattern.len()),
+    };
+    let bytes = pattern.len() + nfa.memory_usage();
     let config = dense::Config::new()
         .start_kind(regex_automata::dfa::StartKind::Anchored)
         .match_kind(MatchKind::All)
         .dfa_size_limit(Some(BUILD_BYTES_MAX))
         .determinize_size_limit(Some(BUILD_BYTES_MAX));
-    let dfa = dense::Builder::new()
-        .configure(config)
-        .syntax(syntax)
-        .thompson(
-            regex_automata::nfa::thompson::Config::new()
-                .utf8(false)
-                .nfa_size_limit(Some(BUILD_BYTES_MAX)),
-        )
-        .build(&format!(r"\A(?:{pattern})\z"))
-        .map_err(|error| reason(&error))?;
+    let dfa = dense::Builder::new().configure(config).build_from_nfa(&nfa);
+    match dfa {
+        Ok(dfa) => {
+            // A row of 256 is made of every state, up to the limit.
+            let rows = (dfa.memory_usage() / 8).min(STATES_MAX * 256 * 4);
+            let bytes = bytes + dfa.memory_usage() + rows;
+            (tables(&dfa, shown), bytes)
+        }
+        Err(error) => failed(&error, error.is_size_limit_exceeded(), bytes),
+    }
+}
+
+fn failed(
+    error: &dyn std::error::Error,
+    too_large: bool,
+    bytes: usize,
+) -> (Result<Automaton, String>, usize) {
+    if too_large {
+        let most = BUILD_BYTES_MAX >> 20;
+        let why = format!("building it takes more than {most} MiB");
+        return (Err(why), BUILD_BYTES_MAX);
+    }
+    (Err(reason(error)), bytes)
+}
+
+fn tables(dfa: &dense::DFA<Vec<u32>>, shown: String) -> Result<Automaton, String> {
     let too_large = || format!("it needs more than {STATES_MAX} states");
     let start = dfa
         .universal_start_state(Anchored::Yes)
@@ -183,13 +250,9 @@ fn build(pattern: &str, shown: String) -> Result<Automaton, String> {
     })))
 }
 
-/// The first line of an error that has something to say.
-fn reason(error: &dense::BuildError) -> String {
-    use std::error::Error;
-    if error.is_size_limit_exceeded() {
-        return format!("building it takes more than {} MiB", BUILD_BYTES_MAX >> 20);
-    }
-    let mut innermost: &dyn Error = error;
+/// The last line of what the innermost error has to say.
+fn reason(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
@@ -491,7 +554,9 @@ mod tests {
             ("é.", &["éü"], &["é", "e."]),
             ("a.b", &["a\tb"], &["a\nb"]),
         ] {
-            let automaton = Automaton::regex(pattern).unwrap_or_else(|e| panic!("{pattern}: {e}"));
+            let automaton = Automata::default()
+                .regex(pattern)
+                .unwrap_or_else(|e| panic!("{pattern}: {e}"));
             for text in yes {
                 assert!(holds(&automaton, text.as_bytes()), "{pattern} {text:?}");
             }
@@ -517,7 +582,7 @@ mod tests {
             (r"\1", r"`\1`"),
             ("(.{50}a){200}", "more than"),
         ] {
-            let error = Automaton::regex(pattern).unwrap_err();
+            let error = Automata::default().regex(pattern).unwrap_err();
             assert!(error.contains(what), "{pattern}: {error}");
         }
     }
@@ -526,7 +591,7 @@ mod tests {
     fn a_path_stands_for_itself_and_what_is_below() {
         let paths = |paths: &[&str]| {
             let paths: Vec<Vec<u8>> = paths.iter().map(|path| path.as_bytes().to_vec()).collect();
-            Automaton::paths(&paths).unwrap()
+            Automata::default().paths(&paths).unwrap()
         };
         let automaton = paths(&["/etc", "/opt/*/sub", "/var/di[rx]/", "rel"]);
         for yes in [

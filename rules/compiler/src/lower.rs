@@ -4,7 +4,7 @@
 //! Each macro is lowered once. Values are left to `value`, output formats to `output`.
 
 use crate::ast::{self, Expr, Kind, Modifier, Operand, Operator, Right, Value};
-use crate::automaton::Automaton;
+use crate::automaton::Automata;
 use crate::collect::Collected;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::glob;
@@ -79,11 +79,13 @@ pub(crate) fn lower(
     diagnostics: &mut Diagnostics,
 ) -> Lowered {
     let mut graph = Graph::default();
+    let mut automata = Automata::default();
     let mut macros: Vec<Macro> = Vec::new();
     macros.resize_with(collected.macros.len(), Macro::default);
     for &at in &resolved.order {
         let mut lowering = Lowering {
             graph: &mut graph,
+            automata: &mut automata,
             collected,
             macros: &macros,
             found: Vec::new(),
@@ -111,6 +113,7 @@ pub(crate) fn lower(
     for (at, rule) in collected.rules.iter().enumerate() {
         let mut lowering = Lowering {
             graph: &mut graph,
+            automata: &mut automata,
             collected,
             macros: &macros,
             found: Vec::new(),
@@ -188,6 +191,7 @@ pub(crate) fn lower(
 
 struct Lowering<'a> {
     graph: &'a mut Graph,
+    automata: &'a mut Automata,
     collected: &'a Collected,
     macros: &'a [Macro],
     found: Vec<Diagnostic>,
@@ -652,8 +656,8 @@ impl Lowering<'_> {
                     return Ok(Id::FALSE);
                 };
                 let automaton = match operator {
-                    Operator::Regex => Automaton::regex(&value.text),
-                    _ => Automaton::paths(&texts),
+                    Operator::Regex => self.automata.regex(&value.text),
+                    _ => self.automata.paths(&texts),
                 };
                 let what = match operator {
                     Operator::Regex => format!("the regular expression `{}`", value.text),

@@ -7,6 +7,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::{Arg, Field, FieldRef};
+use saker_rules_schema::term::Term;
 
 /// What is known of a field before any event of a type is seen.
 enum Known {
@@ -80,20 +81,15 @@ pub(crate) struct Plain(Vec<bool>);
 impl Plain {
     pub(crate) fn of(graph: &Graph) -> Plain {
         let mut plain: Vec<bool> = Vec::with_capacity(graph.len());
-        let mut fields: HashMap<FieldRef, bool, FixedState> = HashMap::default();
+        let mut terms: HashMap<&Term, bool, FixedState> = HashMap::default();
         for node in graph.nodes() {
             // What a node is made of has come before it.
             let all = |parts: &[Id]| parts.iter().all(|part| plain[part.index()]);
             let is_plain = match node {
                 Node::False | Node::True => true,
-                Node::Test(test) => match fields.get(&test.field) {
-                    Some(known) => *known,
-                    None => {
-                        let known = is_plain(&test.field);
-                        fields.insert(test.field.clone(), known);
-                        known
-                    }
-                },
+                Node::Test(test) => *terms
+                    .entry(&test.term)
+                    .or_insert_with(|| is_plain(&test.term)),
                 Node::Not(part) => all(std::slice::from_ref(part)),
                 Node::And(parts) | Node::Or(parts) => all(parts),
             };
@@ -108,10 +104,16 @@ impl Plain {
     }
 }
 
-/// Whether no event type knows anything of the field beforehand.
-fn is_plain(field: &FieldRef) -> bool {
-    let nothing = |event: &EventType| matches!(known(field, *event), Known::Nothing);
-    field.field != Field::EvtNum && EventType::ALL.iter().all(nothing)
+/// Whether no event type knows anything of the term beforehand. What is made of texts alone is
+/// the same for all, and folds.
+fn is_plain(term: &Term) -> bool {
+    let (mut any, mut plain) = (false, true);
+    term.each_field(&mut |field| {
+        let nothing = |event: &EventType| matches!(known(field, *event), Known::Nothing);
+        any = true;
+        plain &= field.field != Field::EvtNum && EventType::ALL.iter().all(nothing);
+    });
+    any && plain
 }
 
 /// Conditions for one event type.

@@ -46,7 +46,7 @@ fn rule(condition: &str) -> String {
 }
 
 #[test]
-fn aliases_that_multiply_are_refused() {
+fn aliases_that_multiply_are_refcpu_time() {
     let mut text = String::from("- list: l0\n  items: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for at in 1..12 {
         let before = at - 1;
@@ -59,13 +59,13 @@ fn aliases_that_multiply_are_refused() {
 }
 
 #[test]
-fn an_alias_within_what_it_names_is_refused() {
+fn an_alias_within_what_it_names_is_refcpu_time() {
     let compilation = bounded("- &a [*a]\n");
     assert!(compilation.ruleset.is_none());
 }
 
 #[test]
-fn lists_that_multiply_are_refused() {
+fn lists_that_multiply_are_refcpu_time() {
     let mut text = String::new();
     for at in 0..40 {
         let next = at + 1;
@@ -82,7 +82,7 @@ fn lists_that_multiply_are_refused() {
 }
 
 #[test]
-fn macros_that_multiply_are_refused() {
+fn macros_that_multiply_are_refcpu_time() {
     let mut text = String::from("- macro: m0\n  condition: proc.name=a and not fd.name=b\n");
     for at in 1..150 {
         let m = format!("m{}", at - 1);
@@ -118,7 +118,7 @@ fn a_chain_of_thousands_of_macros_does_not_exhaust_the_stack() {
 }
 
 #[test]
-fn a_loop_of_macros_is_refused() {
+fn a_loop_of_macros_is_refcpu_time() {
     let text = "
 - macro: a
   condition: proc.name=x
@@ -350,4 +350,85 @@ fn thousands_of_rules_with_most_of_their_parts_in_common_are_compared_soon() {
     });
     took.sort();
     assert!(took[1] - took[0] < Duration::from_secs(10), "{took:?}");
+}
+
+#[test]
+fn thousands_of_patterns_that_each_need_many_states_are_refused_soon() {
+    for pattern in ["'.*a{}.{8}'", "'(a|b)*a(a|b){9}{}'", "'[^x]{1,90}x{}.*y'"] {
+        let rules: String = (0..600)
+            .map(|at| {
+                let patterns: Vec<String> = (0..20)
+                    .map(|n| pattern.replace("{}", &format!("{at}_{n}")))
+                    .map(|pattern| format!("fd.name regex {pattern}"))
+                    .collect();
+                rule(&format!("evt.type=open and ({})", patterns.join(" or ")))
+                    .replace("rule: r", &format!("rule: r{at}"))
+            })
+            .collect();
+        let compilation = bounded(&rules);
+        assert!(compilation.ruleset.is_none(), "{pattern}");
+        let messages = compilation.diagnostics.iter();
+        let refused = |message: &str| message.contains("patterns of all rules together");
+        let refused = messages.filter(|found| refused(&found.message)).count();
+        assert!(refused > 100, "{pattern}: {refused}");
+    }
+}
+
+#[test]
+fn one_pattern_in_thousands_of_rules_is_built_once() {
+    let rules: String = (0..3000)
+        .map(|at| {
+            rule(&format!(
+                "evt.type=open and fd.num={at} and fd.name regex '.*a[ab]{{9}}'"
+            ))
+            .replace("rule: r", &format!("rule: r{at}"))
+        })
+        .collect();
+    let compilation = bounded(&rules);
+    assert_eq!(codes(&compilation), [""; 0]);
+}
+
+#[test]
+fn thousands_of_rules_without_event_types_end_soon() {
+    // Of the largest size a file may have.
+    let mut rules = String::new();
+    for at in 0..6000 {
+        let parts: Vec<String> = (0..20)
+            .map(|n| format!("proc.name=n{at}_{n} and fd.name contains /p{at}/{n}"))
+            .collect();
+        rules += &rule(&parts.join(" or ")).replace("rule: r", &format!("rule: r{at}"));
+    }
+    assert!(rules.len() > 6 << 20);
+    assert!(bounded(&rules).ruleset.is_none());
+}
+
+#[test]
+fn a_file_of_ten_megabytes_is_refused_at_once() {
+    let text = rule("evt.type=open").repeat((10 << 20) / rule("evt.type=open").len());
+    let start = cpu_time();
+    assert_eq!(codes(&compiled(&text)), ["S102"]);
+    assert!(cpu_time() - start < Duration::from_secs(2));
+    // Just below the limit it is read whole.
+    let text = rule("evt.type=open").repeat((7 << 20) / rule("evt.type=open").len());
+    assert_eq!(
+        bounded(&text).ruleset.map(|it| it.manifest.rules.len()),
+        Some(1)
+    );
+}
+
+#[test]
+fn lists_of_a_hundred_thousand_items_make_a_module_or_say_why_not() {
+    let items = |from: usize| {
+        let items: Vec<String> = (from..from + 100_000).map(|at| format!("v{at}")).collect();
+        items.join(", ")
+    };
+    let mut text = format!("- list: a\n  items: [{}]\n", items(0));
+    text += &rule("evt.type=open and fd.name in (a)");
+    assert!(bounded(&text).ruleset.is_some());
+    for (name, from) in [("b", 100_000), ("c", 200_000)] {
+        text += &format!("- list: {name}\n  items: [{}]\n", items(from));
+        text += &rule(&format!("evt.type=open and fd.name in ({name})"))
+            .replace("rule: r", &format!("rule: {name}"));
+    }
+    assert_eq!(codes(&bounded(&text)), ["S801"]);
 }
