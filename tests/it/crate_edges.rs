@@ -21,12 +21,16 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("saker-tests", &["saker"]),
+    ("saker-fuzz", &["saker-rules-compiler"]),
 ];
 
-#[test]
-fn crates_use_only_what_the_architecture_lets_them() {
+/// The workspace, and the one that is apart from it.
+const MANIFESTS: [&str; 2] = ["Cargo.toml", "fuzz/Cargo.toml"];
+
+fn packages(manifest: &str) -> Vec<serde_json::Value> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
+        .args(["--manifest-path", manifest])
         .current_dir(crate::program::workspace())
         .output()
         .expect("cargo runs");
@@ -36,9 +40,14 @@ fn crates_use_only_what_the_architecture_lets_them() {
         String::from_utf8_lossy(&output.stderr)
     );
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    metadata["packages"].as_array().expect("packages").clone()
+}
+
+#[test]
+fn crates_use_only_what_the_architecture_lets_them() {
     let allowed: BTreeMap<&str, &[&str]> = EDGES.iter().copied().collect();
     let mut wrong = Vec::new();
-    for package in metadata["packages"].as_array().expect("packages") {
+    for package in MANIFESTS.into_iter().flat_map(packages) {
         let name = package["name"].as_str().expect("a name");
         let Some(may_use) = allowed.get(name) else {
             wrong.push(format!("`{name}` is in no row of EDGES"));
