@@ -5,6 +5,7 @@
 use crate::ir::{Graph, Id, Node, Op, Test};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+use saker_rules_schema::field::Field;
 use saker_rules_schema::term::Term;
 
 /// Slots beyond this are not worth asking for first.
@@ -113,6 +114,24 @@ pub(crate) fn groups(
     groups
 }
 
+/// Whether most values of it are named by no rule. Of those that say what kind of thing something
+/// is, rules name the commonest.
+fn is_telling(term: &Term) -> bool {
+    !term.field().is_some_and(|field| {
+        matches!(
+            field.field,
+            Field::FdType
+                | Field::FdTypechar
+                | Field::FdL4proto
+                | Field::FdSockfamily
+                | Field::EvtRes
+                | Field::ProcStdinType
+                | Field::ProcStdoutType
+                | Field::ProcStderrType
+        )
+    })
+}
+
 struct Finder<'a> {
     graph: &'a Graph,
     bit_of: &'a HashMap<Id, u32, FixedState>,
@@ -156,16 +175,20 @@ impl Finder<'_> {
     }
 
     /// Slots of which one holds a literal if the node holds, in order. Recursion is bounded by
-    /// the graph's depth, and goes through an or only.
+    /// the graph's depth.
     fn known_slots(&self, id: Id) -> Option<Vec<u16>> {
         if self.bit_of.contains_key(&id) {
             return None;
         }
         match self.graph.node(id) {
             Node::Test(test) => match test.op {
-                Op::In(_) => Some(vec![self.slot(test)?]),
+                Op::In(_) if is_telling(&test.term) => Some(vec![self.slot(test)?]),
                 _ => None,
             },
+            Node::And(parts) => {
+                let known = parts.iter().filter_map(|part| self.known_slots(*part));
+                known.min_by_key(Vec::len)
+            }
             Node::Or(parts) => {
                 let mut slots = Vec::new();
                 for part in parts {
@@ -178,7 +201,7 @@ impl Finder<'_> {
                 }
                 Some(slots)
             }
-            Node::And(_) | Node::Not(_) | Node::True | Node::False => None,
+            Node::Not(_) | Node::True | Node::False => None,
         }
     }
 
