@@ -30,6 +30,7 @@ struct Case {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    rules::refuse_modules(&args.rules)?;
     let ruleset = rules::compile_or_explain(&rules::read(&args.rules)?, Matching::All)?;
     let names = || ruleset.manifest.rules.iter().map(|rule| rule.name.as_str());
     let Some(at) = names().position(|name| name == args.rule) else {

@@ -69,15 +69,28 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
                 .map(Vec::from_iter)
                 .filter(|fields| !fields.is_empty())
                 .collect::<Vec<_>>();
+            some(&groups, "field", &args.name)?;
             show_fields(&groups, form)
         }
         What::Events => {
             let events = EventType::ALL.iter().copied();
             let events: Vec<_> = events.filter(|event| begins(event.name())).collect();
+            some(&events, "event type", &args.name)?;
             show_events(&events, form)
         }
         What::Rules => rules::show(&args.rules, args.name.as_deref(), form)?,
     })
+}
+
+/// That something of that name was found.
+fn some<T>(found: &[T], what: &str, name: &Option<String>) -> Result<(), Failure> {
+    match name {
+        Some(name) if found.is_empty() => {
+            let error = anyhow::anyhow!("no {what} begins with `{name}`");
+            Err(Failure::Usage(error))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn lines(values: impl Iterator<Item = impl std::fmt::Display>) -> String {

@@ -182,3 +182,14 @@ pub(crate) fn compile_or_explain(
     }
     compilation.ruleset.ok_or(Failure::Invalid)
 }
+
+/// Refuses compiled modules, where conditions are wanted.
+pub(super) fn refuse_modules(paths: &[PathBuf]) -> Result<(), Failure> {
+    match paths.iter().find(|path| is_module(path)) {
+        None => Ok(()),
+        Some(module) => Err(Failure::Usage(anyhow::anyhow!(
+            "`{}` is a compiled module, which does not tell its conditions: name its rule files",
+            super::shown(module)
+        ))),
+    }
+}

@@ -9,6 +9,7 @@ use regex_automata::util::{primitives::StateID, syntax};
 use regex_automata::{Anchored, MatchKind};
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// No automaton has more states.
@@ -95,6 +96,35 @@ impl Automata {
         self.built.insert(pattern.to_owned(), built.clone());
         built
     }
+}
+
+/// Bytes of paths that one automaton is made of, and stars in them that share a component with
+/// other text: of such, each multiplies the states of those before.
+const GROUP_BYTES_MAX: usize = 2048;
+const GROUP_STARS_MAX: usize = 4;
+
+/// How a list of paths is parted so that each part makes a small automaton.
+pub(crate) fn groups(paths: &[Vec<u8>]) -> Vec<Range<usize>> {
+    let mut groups = Vec::new();
+    let (mut start, mut bytes, mut stars) = (0, 0, 0);
+    for (at, path) in paths.iter().enumerate() {
+        let components = path.split(|byte| *byte == b'/');
+        let own: usize = components
+            .filter(|component| *component != b"*")
+            .map(|component| memchr::memchr_iter(b'*', component).count())
+            .sum();
+        let is_full = bytes + path.len() > GROUP_BYTES_MAX || stars + own > GROUP_STARS_MAX;
+        if is_full && at > start {
+            groups.push(start..at);
+            (start, bytes, stars) = (at, 0, 0);
+        }
+        bytes += path.len();
+        stars += own;
+    }
+    if start < paths.len() {
+        groups.push(start..paths.len());
+    }
+    groups
 }
 
 impl Automaton {

@@ -55,7 +55,7 @@ const OWN_PAGES_MAX: u64 = 256;
 const HITS_MAX: u32 = 8192;
 /// Process parts.
 const BITS_MAX: usize = WORDS_MAX * 64;
-/// Fields of an event type.
+/// Fields of an event type, and what they are made of: as many as the host takes.
 const SLOTS_MAX: usize = 1024;
 /// Bytes of needles and patterns.
 const DATA_BYTES_MAX: usize = 4 << 20;
@@ -210,6 +210,7 @@ pub(crate) fn layout(
 ) -> Emitted<Layout> {
     let mut seen = vec![false; graph.len()];
     let mut slots: Vec<Slot> = Vec::new();
+    let mut terms = 0;
     let mut slot_of: HashMap<Term, u16, FixedState> = HashMap::default();
     let mut stack: Vec<Id> = roots.iter().rev().copied().collect();
     while let Some(id) = stack.pop() {
@@ -226,6 +227,7 @@ pub(crate) fn layout(
                 match slot_of.get(&test.term) {
                     Some(known) => slots[usize::from(*known)].bytes |= bytes,
                     None => {
+                        terms += test.term.size();
                         slot_of.insert(test.term.clone(), slots.len() as u16);
                         slots.push(Slot {
                             term: test.term.clone(),
@@ -233,8 +235,10 @@ pub(crate) fn layout(
                         });
                     }
                 }
-                if slots.len() > SLOTS_MAX {
-                    return Err(format!("the rules name more than {SLOTS_MAX} fields"));
+                if terms > SLOTS_MAX {
+                    return Err(format!(
+                        "the rules name more than {SLOTS_MAX} fields, those that transformers take included"
+                    ));
                 }
             }
         }

@@ -74,6 +74,11 @@ fn class(text: &[u8]) -> Option<(Piece, usize)> {
     let mut at = start;
     let mut ranges = Vec::new();
     loop {
+        if let Some((named, len)) = named_class(&text[at..]) {
+            ranges.extend_from_slice(named);
+            at += len;
+            continue;
+        }
         let mut first = *text.get(at)?;
         if first == b']' && at > start {
             return Some((Piece::Class { negated, ranges }, at + 1));
@@ -94,6 +99,29 @@ fn class(text: &[u8]) -> Option<(Piece, usize)> {
         }
         ranges.push((first, last));
     }
+}
+
+/// The bytes of a class such as `[:alpha:]` (POSIX, "C" locale) that the text begins with, and how
+/// long its name is.
+fn named_class(text: &[u8]) -> Option<(&'static [(u8, u8)], usize)> {
+    let name = text.strip_prefix(b"[:")?;
+    let end = name.windows(2).position(|pair| pair == b":]")?;
+    let ranges: &[(u8, u8)] = match &name[..end] {
+        b"alnum" => &[(b'0', b'9'), (b'A', b'Z'), (b'a', b'z')],
+        b"alpha" => &[(b'A', b'Z'), (b'a', b'z')],
+        b"blank" => &[(b'\t', b'\t'), (b' ', b' ')],
+        b"cntrl" => &[(0, 31), (127, 127)],
+        b"digit" => &[(b'0', b'9')],
+        b"graph" => &[(b'!', b'~')],
+        b"lower" => &[(b'a', b'z')],
+        b"print" => &[(b' ', b'~')],
+        b"punct" => &[(b'!', b'/'), (b':', b'@'), (b'[', b'`'), (b'{', b'~')],
+        b"space" => &[(b'\t', b'\r'), (b' ', b' ')],
+        b"upper" => &[(b'A', b'Z')],
+        b"xdigit" => &[(b'0', b'9'), (b'A', b'F'), (b'a', b'f')],
+        _ => return None,
+    };
+    Some((ranges, end + 4))
 }
 
 impl Piece {

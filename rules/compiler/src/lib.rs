@@ -333,8 +333,8 @@ fn warn_of_events(
                     rule.span,
                     format!("rule `{name}` is true for no event"),
                 )
-                .label("the comparisons of its event type contradict each other, or name ones not seen")
-                .help("`saker list events` shows the event types there are"),
+                .label("its comparisons contradict each other, or name event types not seen or fields without a value yet")
+                .help("`saker list events` shows the event types there are, and `saker list fields` what has a value"),
             );
         } else if asked > EVENT_TYPES_MAX && rule.warn_evttypes {
             let what = match asked {

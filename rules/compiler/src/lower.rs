@@ -4,7 +4,7 @@
 //! Each macro is lowered once. Values are left to `value`, output formats to `output`.
 
 use crate::ast::{self, Expr, Kind, Modifier, Operand, Operator, Right, Value};
-use crate::automaton::Automata;
+use crate::automaton::{self, Automata};
 use crate::collect::Collected;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::glob;
@@ -335,7 +335,12 @@ impl Lowering<'_> {
                 let ends = [plain(client), plain(server)];
                 let mut parts = Vec::new();
                 for end in &ends {
-                    parts.push(self.compare(end, operator, values, false)?);
+                    let part = self.compare(end, operator, values, false);
+                    parts.push(part.map_err(|mut wrong| {
+                        // Nobody wrote the end's name.
+                        wrong.message = wrong.message.replace(&end.to_string(), &term.to_string());
+                        wrong
+                    })?);
                 }
                 let either = self.graph.or(parts);
                 if !negative {
@@ -651,26 +656,30 @@ impl Lowering<'_> {
                 }
                 (None, None) => return Ok(Id::FALSE),
             },
-            Operator::Regex | Operator::PMatch => {
+            Operator::Regex => {
                 let Some(value) = values.first() else {
                     return Ok(Id::FALSE);
                 };
-                let automaton = match operator {
-                    Operator::Regex => self.automata.regex(&value.text),
-                    _ => self.automata.paths(&texts),
-                };
-                let what = match operator {
-                    Operator::Regex => format!("the regular expression `{}`", value.text),
-                    _ => "the list of paths".to_owned(),
-                };
+                let automaton = self.automata.regex(&value.text);
                 Op::Accepted(automaton.map_err(|why| {
-                    let place = value.span;
-                    fault(
-                        Code::Value,
-                        place,
-                        format!("{what} does not compile: {why}"),
-                    )
+                    let message = format!(
+                        "the regular expression `{}` does not compile: {why}",
+                        value.text
+                    );
+                    fault(Code::Value, value.span, message)
                 })?)
+            }
+            Operator::PMatch => {
+                let mut parts = Vec::new();
+                for group in automaton::groups(&texts) {
+                    let automaton = self.automata.paths(&texts[group.clone()]).map_err(|why| {
+                        let message = format!("the paths from here on do not compile: {why}");
+                        fault(Code::Value, values[group.start].span, message)
+                    })?;
+                    parts.push(self.graph.test(term.clone(), Op::Accepted(automaton)));
+                }
+                let any = self.graph.or(parts);
+                return Ok(self.unless(term, any, negative));
             }
             Operator::Exists
             | Operator::BContains

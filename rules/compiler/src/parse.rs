@@ -14,7 +14,7 @@ use crate::text::{Span, Text};
 use std::ops::Range;
 
 /// Parentheses within parentheses.
-const GROUPS_MAX: usize = 250;
+const GROUPS_MAX: usize = 1000;
 /// Transformers within transformers.
 const TRANSFORMERS_MAX: usize = 32;
 /// Errors reported in one condition.
@@ -647,10 +647,10 @@ impl<'a> Parser<'a> {
                         text,
                         span: self.span(start..self.at),
                     })),
-                    None => Err(Failure::at(
-                        here,
-                        format!("`{}` takes a number", operator.name()),
-                    )),
+                    None => Err(
+                        Failure::at(here, format!("`{}` takes a number", operator.name()))
+                            .help("texts are ordered by another field's: `val(FIELD)`"),
+                    ),
                 }
             }
             Takes::Text => match self.value()? {

@@ -113,7 +113,8 @@ impl Reading<'_> {
             .filter_map(Term::field)
             .find(|field| field.field.has(Flag::NoTransformer));
         if let Some(field) = untransformed {
-            return wrong(format!("field `{field}` cannot be transformed"));
+            let message = format!("field `{field}` cannot be transformed");
+            return Err(fault(Code::Transformer, transform.span, message));
         }
         let takes = |term: &Term, kinds: &[Type]| kinds.contains(&term.kind());
         match (transformer, arguments.as_slice()) {
@@ -130,10 +131,13 @@ impl Reading<'_> {
                 | Transformer::Len,
                 [other, ..],
             ) => {
-                return wrong(format!(
+                let message = format!(
                     "`{name}` takes a text, and `{other}` is {}",
                     what_it_is(other.kind())
-                ));
+                );
+                let mut wrong = fault(Code::Transformer, transform.span, message);
+                wrong.help = Some("`saker list fields` shows which fields are texts".into());
+                return Err(wrong);
             }
             (Transformer::Join, [between, list]) => {
                 if between.is_many() || !takes(between, &[Type::Text]) {

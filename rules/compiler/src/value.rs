@@ -53,8 +53,8 @@ pub(crate) fn number(field: &Term, value: &Value) -> Result<i128, Box<Diagnostic
     let (min, max) = limits(kind);
     let whole = parsed.filter(|number| (min..=max).contains(number));
     let what = match kind {
-        Type::Int => "a number",
-        Type::Uint => "a number of 0 or more",
+        Type::Int => "a whole number of 64 bits",
+        Type::Uint => "a whole number of 0 or more",
         Type::Port => "a port number",
         Type::AbsTime | Type::RelTime => "a time in nanoseconds",
         // Falco reads no fractions, not even for fields that have them.
@@ -130,7 +130,7 @@ pub(crate) fn text(field: &Term, value: &Value) -> Result<Vec<u8>, Box<Diagnosti
         return Err(Box::new(Diagnostic::new(
             Code::Value,
             value.span,
-            format!("a value of more than {STRING_BYTES_MAX} bytes equals nothing"),
+            format!("no text is longer than {STRING_BYTES_MAX} bytes, as this is"),
         )));
     }
     Ok(text.as_bytes().to_vec())

@@ -498,3 +498,49 @@ fn what_transformers_make_is_compared_as_a_field_is() {
         assert_eq!(hits(condition, event, &facts, &facts), holds, "{condition}");
     }
 }
+
+#[test]
+fn patterns_know_the_named_classes_of_posix() {
+    let event = EventType::Openat;
+    for (question, name, holds) in [
+        ("glob '/x[[:digit:]]'", "/x7", true),
+        ("glob '/x[[:digit:]]'", "/xa", false),
+        ("glob '/x[![:digit:][:punct:]]'", "/xa", true),
+        ("glob '/x[![:digit:][:punct:]]'", "/x-", false),
+        ("glob '/x[[:nothing:]]'", "/x:]", true),
+        ("iglob '/X[[:upper:]_]'", "/xq", true),
+        ("pmatch ('/x[[:alpha:]]')", "/xa/b", true),
+        ("pmatch ('/x[[:alpha:]]')", "/x1/b", false),
+    ] {
+        let condition = format!("evt.type=openat and fd.name {question}");
+        let facts = [("fd.name", name)];
+        assert_eq!(
+            hits(&condition, event, &[], &facts),
+            holds,
+            "{condition} {name}"
+        );
+    }
+}
+
+#[test]
+fn a_list_of_many_paths_with_stars_is_held_against_part_by_part() {
+    let event = EventType::Openat;
+    let words = ["secret", "pass", "token", "cred", "key", "priv"];
+    let paths = words.map(|word| format!("'/*/*{word}*'")).join(", ");
+    let homes: Vec<String> = (0..1000)
+        .map(|n| format!("/home/*/.config/app{n}/secrets"))
+        .collect();
+    for (list, name, holds) in [
+        (paths.as_str(), "/home/my-tokens.txt/x", true),
+        (paths.as_str(), "/home/notes", false),
+        (paths.as_str(), "/a/private", true),
+        (&homes.join(", "), "/home/me/.config/app999/secrets", true),
+        (&homes.join(", "), "/home/me/.config/app1000/secrets", false),
+    ] {
+        let condition = format!("evt.type=openat and fd.name pmatch ({list})");
+        let facts = [("fd.name", name)];
+        assert_eq!(hits(&condition, event, &[], &facts), holds, "{name}");
+        let not = format!("evt.type=openat and not fd.name pmatch ({list})");
+        assert_eq!(hits(&not, event, &[], &facts), !holds, "{name}");
+    }
+}

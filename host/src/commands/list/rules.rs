@@ -45,12 +45,7 @@ pub(super) fn show(paths: &[PathBuf], rule: Option<&str>, form: Form) -> Result<
 /// What the rule files define. Errors in them are printed; what else is worth a look is the
 /// business of `saker check`.
 fn listing(paths: &[PathBuf]) -> Result<Listing, Failure> {
-    if let Some(module) = paths.iter().find(|path| rules::is_module(path)) {
-        return Err(Failure::Usage(anyhow::anyhow!(
-            "`{}` is a compiled module, which does not tell its conditions: name its rule files",
-            crate::commands::shown(module)
-        )));
-    }
+    rules::refuse_modules(paths)?;
     let sources = rules::read(paths)?;
     let mut description = describe(&sources);
     description.listing.ok_or_else(|| {
