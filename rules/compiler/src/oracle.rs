@@ -6,7 +6,7 @@ use crate::made;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use saker_rules_schema::event::EventType;
-use saker_rules_schema::field::{Field, FieldRef, Type};
+use saker_rules_schema::field::{Arg, Field, FieldRef, Type};
 use saker_rules_schema::manifest::{Manifest, Slot};
 use saker_rules_schema::row::{self, Shape};
 use saker_rules_schema::term::Term;
@@ -154,8 +154,18 @@ pub struct Layouts {
 /// Where values lie in one kind of row.
 struct Places {
     shape: Shape,
-    fields: HashMap<FieldRef, (u16, Term), FixedState>,
-    made: Vec<(Term, u16)>,
+    /// Of fields without an argument, by their ids.
+    plain: Vec<Option<Place>>,
+    fields: HashMap<FieldRef, Place, FixedState>,
+    made: Vec<(Term, Place)>,
+}
+
+/// A slot, and what lies in it.
+#[derive(Clone, Copy)]
+struct Place {
+    slot: u16,
+    kind: Type,
+    is_list: bool,
 }
 
 impl Places {
@@ -164,19 +174,34 @@ impl Places {
             shape: Shape {
                 slots: slots.len() as u16,
             },
+            plain: vec![None; Field::ALL.len()],
             fields: HashMap::default(),
             made: Vec::new(),
         };
         for (slot, at) in slots.iter().zip(0..) {
+            let place = Place {
+                slot: at,
+                kind: slot.term.kind(),
+                is_list: slot.term.is_list(),
+            };
             match slot.term.field() {
+                Some(field) if field.arg == Arg::None => {
+                    places.plain[usize::from(field.field.id())] = Some(place);
+                }
                 Some(field) => {
-                    let place = (at, slot.term.clone());
                     places.fields.insert(field.clone(), place);
                 }
-                None => places.made.push((slot.term.clone(), at)),
+                None => places.made.push((slot.term.clone(), place)),
             }
         }
         places
+    }
+
+    fn field(&self, field: &FieldRef) -> Option<Place> {
+        match field.arg {
+            Arg::None => self.plain[usize::from(field.field.id())],
+            Arg::Index(_) | Arg::Key(_) => self.fields.get(field).copied(),
+        }
     }
 }
 
@@ -231,10 +256,8 @@ impl Values for RowValues<'_> {
             (self.event, self.event_places),
             (self.process, self.process_places),
         ];
-        rows.into_iter().find_map(|(row, places)| {
-            let (at, term) = places.fields.get(field)?;
-            slot_value(row, places.shape, *at, term)
-        })
+        rows.into_iter()
+            .find_map(|(row, places)| slot_value(row, places.shape, places.field(field)?))
     }
 
     fn made(&self, term: &Term) -> Option<Option<Value<'_>>> {
@@ -243,8 +266,8 @@ impl Values for RowValues<'_> {
             (self.process, self.process_places),
         ];
         rows.into_iter().find_map(|(row, places)| {
-            let (term, at) = places.made.iter().find(|(made, _)| made == term)?;
-            Some(slot_value(row, places.shape, *at, term))
+            let (_, place) = places.made.iter().find(|(made, _)| made == term)?;
+            Some(slot_value(row, places.shape, *place))
         })
     }
 }
@@ -254,22 +277,22 @@ fn u32_at(row: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bytes))
 }
 
-fn slot_value<'a>(row: &'a [u8], shape: Shape, position: u16, term: &Term) -> Option<Value<'a>> {
-    let (word, mask) = shape.presence(position);
+fn slot_value(row: &[u8], shape: Shape, place: Place) -> Option<Value<'_>> {
+    let (word, mask) = shape.presence(place.slot);
     let presence = row.get(word as usize..)?.first_chunk::<8>()?;
     if u64::from_le_bytes(*presence) & mask == 0 {
         return None;
     }
-    let at = shape.slot(position) as usize;
-    if term.is_list() {
+    let at = shape.slot(place.slot) as usize;
+    if place.is_list {
         let count = u32_at(row, at)? as usize;
         let tail = u32_at(row, at + 4)? as usize;
         let values = (0..count.min(row::LIST_LEN_MAX))
-            .filter_map(|element| element_value(row, tail + element * 8, term.kind()))
+            .filter_map(|element| element_value(row, tail + element * 8, place.kind))
             .collect();
         return Some(Value::List(values));
     }
-    element_value(row, at, term.kind())
+    element_value(row, at, place.kind)
 }
 
 fn element_value(row: &[u8], at: usize, kind: Type) -> Option<Value<'_>> {
