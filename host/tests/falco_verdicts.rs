@@ -92,54 +92,28 @@ fn failed_open() -> Vec<u8> {
         .finish()
 }
 
-fn connect(family: i32, local: [u8; 16], remote: [u8; 16]) -> Vec<u8> {
-    let mut socket = Vec::new();
-    Socket {
-        family: family as u16,
-        kind: libc::SOCK_STREAM as u16,
-        protocol: libc::IPPROTO_TCP as u16,
-        state: 1,
-        local_port: 54_321,
-        remote_port: 443,
-        local,
-        remote,
-        inode: 7,
-        ..Socket::default()
-    }
-    .write(&mut socket);
-    Builder::new(&header(
-        Kind::Syscall,
-        libc::SYS_connect,
-        0,
-        [3, 0, 16, 0, 0, 0],
-    ))
-    .piece(Tag::Socket, 0, &socket)
-    .finish()
-}
+/// An end of a connection: address and port.
+type End = ([u8; 16], u16);
 
-fn accept(family: i32, local: [u8; 16], remote: [u8; 16]) -> Vec<u8> {
+/// A call that made a connection, from the local end's side.
+fn connected(call: i64, ret: i64, family: i32, local: End, remote: End) -> Vec<u8> {
     let mut socket = Vec::new();
     Socket {
         family: family as u16,
         kind: libc::SOCK_STREAM as u16,
         protocol: libc::IPPROTO_TCP as u16,
         state: 1,
-        local_port: 443,
-        remote_port: 54_321,
-        local,
-        remote,
+        local_port: local.1,
+        remote_port: remote.1,
+        local: local.0,
+        remote: remote.0,
         inode: 7,
         ..Socket::default()
     }
     .write(&mut socket);
-    Builder::new(&header(
-        Kind::Syscall,
-        libc::SYS_accept4,
-        5,
-        [3, 0, 0, 0, 0, 0],
-    ))
-    .piece(Tag::Socket, 0, &socket)
-    .finish()
+    Builder::new(&header(Kind::Syscall, call, ret, [3, 0, 16, 0, 0, 0]))
+        .piece(Tag::Socket, 0, &socket)
+        .finish()
 }
 
 fn v4(address: [u8; 4]) -> [u8; 16] {
@@ -231,15 +205,19 @@ fn records(test: &str) -> Option<Vec<Vec<u8>>> {
         }
         "contains_icontains" => opened(b"/opt/dir/SUBDIR", libc::O_CREAT | libc::O_RDWR),
         "pmatch" => opened(b"/opt/dir/subdir", libc::O_RDWR),
-        "net_ipv4_compare" | "net_modifier_ip_compare" => run(connect(
+        "net_ipv4_compare" | "net_modifier_ip_compare" => run(connected(
+            libc::SYS_connect,
+            0,
             libc::AF_INET,
-            v4([172, 40, 111, 222]),
-            v4([142, 251, 111, 147]),
+            (v4([172, 40, 111, 222]), 54_321),
+            (v4([142, 251, 111, 147]), 443),
         )),
-        "net_ipv6_compare" => run(accept(
+        "net_ipv6_compare" => run(connected(
+            libc::SYS_accept4,
+            5,
             libc::AF_INET6,
-            v6("2001:4860:4860::8888"),
-            v6("::1"),
+            (v6("2001:4860:4860::8888"), 443),
+            (v6("::1"), 54_321),
         )),
         "event_res" | "signed_int_compare" => run(failed_open()),
         // Upstream's is a getcwd; of what these filters ask, a chdir has the same.

@@ -445,31 +445,14 @@ impl Lowering<'_> {
     /// A comparison with a list, of which all elements (`in`) or one (`intersects`) must be among
     /// the values.
     fn compare_many(&mut self, term: &Term, operator: Operator, values: &[Value]) -> Lower<Id> {
-        let comparison = match operator {
-            Operator::Intersects => Comparison::Intersects,
-            Operator::In => Comparison::In,
-            // It is there if its length is.
-            Operator::Exists => {
-                let length = Term::Made(Transformer::Len, vec![term.clone()]);
-                return Ok(self.graph.test(length, Op::Exists));
-            }
-            Operator::Equal
-            | Operator::Equal2
-            | Operator::NotEqual
-            | Operator::Less
-            | Operator::LessEqual
-            | Operator::Greater
-            | Operator::GreaterEqual
-            | Operator::Contains
-            | Operator::IContains
-            | Operator::BContains
-            | Operator::StartsWith
-            | Operator::BStartsWith
-            | Operator::EndsWith
-            | Operator::Glob
-            | Operator::IGlob
-            | Operator::Regex
-            | Operator::PMatch => return Ok(Id::FALSE),
+        // It is there if its length is.
+        if operator == Operator::Exists {
+            let length = Term::Made(Transformer::Len, vec![term.clone()]);
+            return Ok(self.graph.test(length, Op::Exists));
+        }
+        let Some(comparison @ (Comparison::In | Comparison::Intersects)) = comparison(operator)
+        else {
+            return Ok(Id::FALSE);
         };
         let mut texts = Vec::new();
         for value in values {
@@ -510,28 +493,10 @@ impl Lowering<'_> {
                 ),
             ));
         }
-        let comparison = match test.operator {
-            Operator::Equal | Operator::Equal2 => Comparison::Equal,
-            Operator::NotEqual => Comparison::Differs,
-            Operator::Less => Comparison::Less,
-            Operator::LessEqual => Comparison::LessEqual,
-            Operator::Greater => Comparison::Greater,
-            Operator::GreaterEqual => Comparison::GreaterEqual,
-            Operator::Contains | Operator::BContains => Comparison::Contains,
-            Operator::IContains => Comparison::IContains,
-            Operator::StartsWith | Operator::BStartsWith => Comparison::StartsWith,
-            Operator::EndsWith => Comparison::EndsWith,
-            Operator::Glob => Comparison::Glob,
-            Operator::IGlob => Comparison::IGlob,
-            Operator::In => Comparison::In,
-            Operator::Intersects => Comparison::Intersects,
-            Operator::PMatch => Comparison::PMatch,
+        let Some(comparison) = comparison(test.operator) else {
             // Compiling one for each event is at the mercy of whoever chooses the value.
-            Operator::Regex => {
-                let message = "a regular expression must be written out";
-                return Err(fault(Code::OperatorType, written, message));
-            }
-            Operator::Exists => return Ok(Id::FALSE),
+            let message = "a regular expression must be written out";
+            return Err(fault(Code::OperatorType, written, message));
         };
         Ok(self.compared(comparison, left, right))
     }
@@ -621,7 +586,9 @@ impl Lowering<'_> {
         for value in values {
             texts.push(value::text(term, value)?);
         }
-        if let Some(comparison) = order(operator) {
+        if operator.takes() == ast::Takes::Number
+            && let Some(comparison) = comparison(operator)
+        {
             let Some(value) = values.first() else {
                 return Ok(Id::FALSE);
             };
@@ -705,29 +672,27 @@ impl Lowering<'_> {
     }
 }
 
-fn order(operator: Operator) -> Option<Comparison> {
-    match operator {
-        Operator::Less => Some(Comparison::Less),
-        Operator::LessEqual => Some(Comparison::LessEqual),
-        Operator::Greater => Some(Comparison::Greater),
-        Operator::GreaterEqual => Some(Comparison::GreaterEqual),
-        Operator::Exists
-        | Operator::Equal
-        | Operator::Equal2
-        | Operator::NotEqual
-        | Operator::In
-        | Operator::Intersects
-        | Operator::Contains
-        | Operator::IContains
-        | Operator::BContains
-        | Operator::StartsWith
-        | Operator::BStartsWith
-        | Operator::EndsWith
-        | Operator::Glob
-        | Operator::IGlob
-        | Operator::Regex
-        | Operator::PMatch => None,
-    }
+/// The comparison of two values that an operator asks for; `exists` asks for none, and a regular
+/// expression is no value.
+fn comparison(operator: Operator) -> Option<Comparison> {
+    Some(match operator {
+        Operator::Equal | Operator::Equal2 => Comparison::Equal,
+        Operator::NotEqual => Comparison::Differs,
+        Operator::Less => Comparison::Less,
+        Operator::LessEqual => Comparison::LessEqual,
+        Operator::Greater => Comparison::Greater,
+        Operator::GreaterEqual => Comparison::GreaterEqual,
+        Operator::Contains | Operator::BContains => Comparison::Contains,
+        Operator::IContains => Comparison::IContains,
+        Operator::StartsWith | Operator::BStartsWith => Comparison::StartsWith,
+        Operator::EndsWith => Comparison::EndsWith,
+        Operator::Glob => Comparison::Glob,
+        Operator::IGlob => Comparison::IGlob,
+        Operator::In => Comparison::In,
+        Operator::Intersects => Comparison::Intersects,
+        Operator::PMatch => Comparison::PMatch,
+        Operator::Regex | Operator::Exists => return None,
+    })
 }
 
 /// Types whose values are compared with each other, by one of them.
