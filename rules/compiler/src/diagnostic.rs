@@ -47,7 +47,7 @@ codes! {
     UnknownItem "S104" Warning "LOAD_UNKNOWN_ITEM" "An item is neither rule, macro, list nor a requirement.";
     UnknownKey "S105" Warning "LOAD_UNKNOWN_KEY" "An item has a key that means nothing.";
     RepeatedKey "S106" Warning "LOAD_UNKNOWN_KEY" "A key occurs twice in an item; the first counts.";
-    TooManyDiagnostics "S107" Error "LOAD_ERR_VALIDATE" "There are more diagnostics than are kept.";
+    TooManyDiagnostics "S107" Warning "LOAD_WARNING_EXTENSION" "There are more diagnostics than are kept.";
 
     MissingKey "S201" Error "LOAD_ERR_YAML_VALIDATE" "An item lacks a key it needs.";
     NothingToChange "S202" Error "LOAD_ERR_VALIDATE" "An item appends to, overrides or enables what does not exist.";
@@ -191,8 +191,9 @@ const LINE_BYTES_SHOWN: usize = 400;
 pub(crate) struct Diagnostics {
     found: Vec<Diagnostic>,
     known: HashMap<(Code, Option<Span>, String), usize, FixedState>,
+    /// How many of those found are warnings.
+    warnings: usize,
     left_out: usize,
-    left_out_error: bool,
     /// For the help of those that are about a name.
     pub(crate) suggestions: Suggestions,
 }
@@ -209,21 +210,31 @@ impl Diagnostics {
                     known.rules.push(rule);
                 }
             }
-        } else if self.found.len() < DIAGNOSTICS_MAX {
+            return;
+        }
+        let is_warning = diagnostic.severity() != Severity::Error;
+        if self.found.len() < DIAGNOSTICS_MAX {
             self.known.insert(key, self.found.len());
             self.found.push(diagnostic);
-        } else {
-            self.left_out += 1;
-            self.left_out_error |= diagnostic.severity() == Severity::Error;
+            self.warnings += usize::from(is_warning);
+            return;
+        }
+        self.left_out += 1;
+        // An error is worth more than a warning.
+        let warning = |found: &Diagnostic| found.severity() != Severity::Error;
+        if !is_warning
+            && self.warnings > 0
+            && let Some(at) = self.found.iter().rposition(warning)
+        {
+            self.warnings -= 1;
+            let out = std::mem::replace(&mut self.found[at], diagnostic);
+            self.known.remove(&(out.code, out.span, out.message));
+            self.known.insert(key, at);
         }
     }
 
     pub(crate) fn has_errors(&self) -> bool {
-        self.left_out_error
-            || self
-                .found
-                .iter()
-                .any(|diagnostic| diagnostic.severity() == Severity::Error)
+        self.warnings < self.found.len()
     }
 
     /// All, in the order of files and places.

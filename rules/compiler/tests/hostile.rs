@@ -432,3 +432,18 @@ fn lists_of_a_hundred_thousand_items_make_a_module_or_say_why_not() {
     }
     assert_eq!(codes(&bounded(&text)), ["S801"]);
 }
+
+#[test]
+fn thousands_of_warnings_are_no_error_and_hide_none() {
+    let warnings: String = (0..3000)
+        .map(|at| format!("- macro: unused{at}\n  condition: evt.num = {at}\n"))
+        .collect();
+    let good = rule("evt.type = open and fd.name = a");
+    let compilation = bounded(&format!("{warnings}{good}"));
+    assert!(compilation.ruleset.is_some());
+    assert_eq!(compilation.diagnostics.len(), 1001);
+    let bad = rule("evt.type = open and fd.nam = a");
+    let compilation = bounded(&format!("{warnings}{bad}"));
+    assert!(compilation.ruleset.is_none());
+    assert!(codes(&compilation).contains(&"S501"));
+}
