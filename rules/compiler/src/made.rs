@@ -189,6 +189,12 @@ fn options<'v>(arguments: &[Value<'_>], letters: &[u8], only: Option<u8>) -> Opt
 }
 
 fn compared(comparison: Comparison, left: &Value<'_>, right: &Value<'_>) -> bool {
+    // Of all ancestors, one is enough.
+    if let Value::List(values) = left
+        && !matches!(comparison, Comparison::In | Comparison::Intersects)
+    {
+        return values.iter().any(|left| compared(comparison, left, right));
+    }
     let values = |value: &'_ Value<'_>| -> Vec<Value<'static>> {
         values_of(value.clone()).into_iter().map(owned).collect()
     };

@@ -73,13 +73,22 @@ pub fn test_holds(test: &Test, values: &impl Values, event: EventType) -> bool {
     }
 }
 
+/// A field's value where the event type decides it; `Some(None)`: that it is absent.
+pub(crate) fn value_by_type(field: &FieldRef, event: EventType) -> Option<Option<Value<'static>>> {
+    let number = field.number_by_type(event)?;
+    Some(number.map(|number| match field.kind() {
+        Type::Bool => Value::Bool(number != 0),
+        _ => Value::Number(number.into()),
+    }))
+}
+
 fn field_value<'v>(
     field: &FieldRef,
     values: &'v impl Values,
     event: EventType,
 ) -> Option<Value<'v>> {
-    if let Some(number) = field.number_by_type(event) {
-        return number.map(|number| Value::Number(number.into()));
+    if let Some(known) = value_by_type(field, event) {
+        return known;
     }
     let text = |text: &'static str| Some(Value::Text(Cow::Borrowed(text.as_bytes())));
     match field.field {

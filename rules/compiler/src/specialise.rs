@@ -2,7 +2,7 @@
 
 use crate::ir::{Graph, Id, Node, Op, Test};
 use crate::made;
-use crate::oracle::{Value, answer};
+use crate::oracle::{Value, answer, value_by_type};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use saker_rules_schema::event::EventType;
@@ -18,10 +18,8 @@ enum Known {
 
 fn known(field: &FieldRef, event: EventType) -> Known {
     let text = |text: &'static str| Known::Value(Value::Text(text.as_bytes().into()));
-    if let Some(number) = field.number_by_type(event) {
-        return number.map_or(Known::Absent, |number| {
-            Known::Value(Value::Number(number.into()))
-        });
+    if let Some(value) = value_by_type(field, event) {
+        return value.map_or(Known::Absent, Known::Value);
     }
     match field.field {
         Field::EvtType => text(event.name()),

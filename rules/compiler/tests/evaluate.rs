@@ -2,8 +2,10 @@
 
 mod support;
 
+use saker_rules_compiler::oracle;
 use saker_rules_schema::abi::{MATCH_ALL, MATCH_FIRST};
 use saker_rules_schema::event::EventType;
+use saker_rules_schema::manifest::Manifest;
 use support::{Judge, Window, engine, facts, ruleset};
 
 /// One rule with that condition, one process, one event: whether it hits.
@@ -497,6 +499,47 @@ fn what_transformers_make_is_compared_as_a_field_is() {
     ] {
         assert_eq!(hits(condition, event, &facts, &facts), holds, "{condition}");
     }
+}
+
+#[test]
+fn what_the_event_type_knows_compares_with_what_the_event_tells() {
+    let open = [("evt.is_open_read", "false"), ("evt.is_io", "false")];
+    let condition = "evt.type=openat and evt.is_open_read = val(evt.is_io)";
+    assert!(hits(condition, EventType::Openat, &[], &open));
+    let facts = facts(&open);
+    let ruleset = ruleset(
+        &format!("- {{rule: r, desc: d, condition: {condition}, output: o, priority: INFO}}\n"),
+        false,
+    );
+    let values = support::Known(&facts);
+    assert!(oracle::holds(
+        &ruleset.conditions[0],
+        &values,
+        EventType::Openat
+    ));
+}
+
+#[test]
+fn of_ancestors_one_is_enough_for_order_too() {
+    let process = [("proc.aname", "bash|5x")];
+    let holds = |text: &str| hits(text, EventType::Openat, &process, &[]);
+    assert!(holds("evt.type=openat and proc.aname < 99"));
+    assert!(holds("evt.type=openat and proc.aname >= 99"));
+    assert!(!holds("evt.type=openat and proc.aname < 1"));
+}
+
+#[test]
+fn the_deepest_transformers_come_back_out_of_the_manifest() {
+    let mut term = String::from("proc.name");
+    for _ in 0..31 {
+        term = format!("join(',', ('a', {term}))");
+    }
+    let condition = format!("evt.type=openat and {term} = val(proc.exe)");
+    let yaml = serde_json::json!([{
+        "rule": "r", "desc": "d", "condition": condition, "output": "o", "priority": "INFO"
+    }]);
+    let manifest = ruleset(&yaml.to_string(), false).manifest;
+    assert_eq!(Manifest::decode(&manifest.encode()), Ok(manifest));
 }
 
 #[test]

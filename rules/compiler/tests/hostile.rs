@@ -447,3 +447,30 @@ fn thousands_of_warnings_are_no_error_and_hide_none() {
     assert!(compilation.ruleset.is_none());
     assert!(codes(&compilation).contains(&"S501"));
 }
+
+#[test]
+fn as_many_parentheses_as_falco_takes_compile_and_more_do_not() {
+    let nested = |levels| {
+        let (open, close) = ("(".repeat(levels), ")".repeat(levels));
+        rule(&format!("evt.type = open and {open}fd.name = a{close}"))
+    };
+    assert!(bounded(&nested(999)).ruleset.is_some());
+    assert_eq!(codes(&bounded(&nested(1000))), ["S302"]);
+    let alternating = "not (".repeat(999);
+    let close = ")".repeat(999);
+    let compilation = bounded(&rule(&format!("{alternating}fd.name = a{close}")));
+    assert!(compilation.ruleset.is_some());
+}
+
+#[test]
+fn a_row_that_no_host_would_write_is_refused() {
+    let of = |fields: usize| {
+        let fields: Vec<String> = (0..fields).map(|at| format!("proc.args[{at}]")).collect();
+        rule(&format!(
+            "evt.type = execve and concat({}) = a",
+            fields.join(", ")
+        ))
+    };
+    assert!(bounded(&of(1023)).ruleset.is_some());
+    assert_eq!(codes(&bounded(&of(1024))), ["S801"]);
+}

@@ -10,8 +10,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// Terms within terms; bounds what reading a manifest may recurse.
-pub const DEPTH_MAX: usize = 40;
+/// Terms within terms; bounds what reading a manifest may recurse. Of the compiler's 32
+/// transformers within each other, each may have a list around the next.
+pub const DEPTH_MAX: usize = 80;
 
 /// A value that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
