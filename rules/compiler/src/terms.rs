@@ -3,7 +3,7 @@
 
 use crate::ast::{self, Argument, Operand, Transform};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::lower::what_it_is;
+use crate::lower::compare::what_it_is;
 use crate::similar::Suggestions;
 use crate::text::Span;
 use saker_rules_schema::field::{Field, FieldError, FieldRef, Flag, Type};
