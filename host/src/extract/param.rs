@@ -134,7 +134,15 @@ pub(super) fn write(
             let name = encode::signal_name(number).map(str::as_bytes);
             write_named(number, name, form, out);
         }
-        ParamType::U8 | ParamType::U32 | ParamType::U64 => {
+        ParamType::SignalSet
+        | ParamType::SyscallId
+        | ParamType::U8
+        | ParamType::U16
+        | ParamType::U32
+        | ParamType::U64
+        | ParamType::RelTime
+        | ParamType::Port
+        | ParamType::Dyn(_) => {
             let _ = match param.base {
                 Base::Decimal => write!(out, "{unsigned}"),
                 Base::Hexadecimal => write!(out, "{unsigned:X}"),
@@ -142,7 +150,7 @@ pub(super) fn write(
                 Base::Octal => write!(out, "0{unsigned:o}"),
             };
         }
-        ParamType::I32 | ParamType::I64 => {
+        ParamType::I16 | ParamType::I32 | ParamType::I64 => {
             let _ = match param.base {
                 Base::Decimal => write!(out, "{number}"),
                 Base::Hexadecimal => write!(out, "{number:X}"),
@@ -189,7 +197,12 @@ pub(super) fn write(
             }
             _ => out.extend_from_slice(b"<NA>"),
         },
-        ParamType::Bytes => match known {
+        ParamType::Bytes
+        | ParamType::TextList
+        | ParamType::PairList
+        | ParamType::FdList
+        | ParamType::Ipv4
+        | ParamType::Ipv6 => match known {
             Known::Bytes(bytes) | Known::Text(bytes) if !bytes.is_empty() => {
                 let shown = &bytes[..bytes.len().min(BYTES_SHOWN)];
                 let printable = |byte: &u8| match *byte {

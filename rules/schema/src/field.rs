@@ -521,7 +521,7 @@ impl FieldRef {
     /// The number that is the field's value in every event of that type, where the type
     /// decides it; `Some(None)` if it decides that there is none.
     pub fn number_by_type(&self, event: EventType) -> Option<Option<u64>> {
-        let has = |flags: u8| Some(Some(u64::from(event.flags() & flags != 0)));
+        let has = |flags: u16| Some(Some(u64::from(event.flags() & flags != 0)));
         match self.field {
             Field::EvtTypeIs => {
                 let name = match &self.arg {

@@ -11,3 +11,4 @@ pub mod field;
 pub mod manifest;
 pub mod row;
 pub mod term;
+pub mod wire;
