@@ -139,7 +139,7 @@ fn state_after(batch: &Batch) -> State {
     state.keep_all_descriptors(false);
     for (number, bytes) in batch.records().enumerate() {
         let record = Record::parse(bytes).expect("made here");
-        state.apply(&event::decode(&record, &CLOCK, number as u64 + 1));
+        state.apply(&event::decode(&record, &CLOCK, number as u64 + 1).into());
     }
     state
 }
@@ -217,7 +217,8 @@ fn write_rows(epoch: &Epoch, births: &Batch, events: &Batch, most: usize) -> Row
             break;
         }
         let record = Record::parse(bytes).expect("made here");
-        let event = event::decode(&record, &CLOCK, (births.len() + index) as u64 + 1);
+        let event: event::Event =
+            event::decode(&record, &CLOCK, (births.len() + index) as u64 + 1).into();
         let seen = state.apply(&event);
         let filled = &mut rows.filled;
         rows.rows += usize::from(write_row(
@@ -321,7 +322,7 @@ fn stages(c: &mut Criterion) {
                 for (number, bytes) in events.records().enumerate() {
                     let record = Record::parse(bytes).expect("made here");
                     let number = (births.len() + number) as u64 + 1;
-                    black_box(state.apply(&event::decode(&record, &CLOCK, number)));
+                    black_box(state.apply(&event::decode(&record, &CLOCK, number).into()));
                     if number.is_multiple_of(1024) {
                         state.release(number);
                     }
@@ -345,8 +346,8 @@ fn stages(c: &mut Criterion) {
                 for bytes in batch.records() {
                     number += 1;
                     let record = Record::parse(bytes).expect("made here");
-                    let event = event::decode(&record, &CLOCK, number);
-                    if event.kind.is_none_or(|kind| plan.row(kind).is_none()) {
+                    let event: event::Event = event::decode(&record, &CLOCK, number).into();
+                    if event.kind().is_none_or(|kind| plan.row(kind).is_none()) {
                         state.absorb(&event);
                         continue;
                     }
@@ -513,7 +514,7 @@ fn command_lines(c: &mut Criterion) {
                     let mut slot = rows.window.claim().expect("a slot");
                     for _ in 0..EVENTS {
                         number += 1;
-                        let event = event::decode(&record, &CLOCK, number);
+                        let event: event::Event = event::decode(&record, &CLOCK, number).into();
                         let seen = state.apply(&event);
                         let (window, filled) = (&rows.window, &mut rows.filled);
                         write_row(plan, &mut state, &event, seen, window, &mut slot, |full| {

@@ -102,7 +102,7 @@ impl Alert {
         tags.sort();
         tags.dedup();
         Alert {
-            time: view.event.time,
+            time: view.event.time(),
             rule: rule.name.clone(),
             priority: rule.priority,
             source: rule.source.clone(),

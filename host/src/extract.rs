@@ -44,6 +44,17 @@ impl<'a> View<'a> {
     }
 }
 
+impl<'a> View<'a> {
+    /// What a descriptor that the event names stood for, as far as the state knows.
+    fn descriptor_at(&self, fd: i64) -> Option<&'a FdInfo> {
+        if self.descriptor == Some(fd) {
+            return self.state.descriptor(self.seen.fd);
+        }
+        let other = self.state.note(self.event.number())?.other(fd);
+        self.state.descriptor(other)
+    }
+}
+
 /// A field's value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value<'a> {
@@ -75,8 +86,10 @@ pub struct Scratch {
 type Key = (u64, u64, u64, u16);
 
 fn key(event: &Event<'_>) -> Key {
-    let header = &event.record.header;
-    (event.number, header.time, header.sequence, header.cpu)
+    let sequence = event
+        .recorded()
+        .map_or(0, |event| event.record.header.sequence);
+    (event.number(), event.process_time(), sequence, event.cpu())
 }
 
 impl Scratch {
@@ -101,7 +114,7 @@ pub fn value<'s>(
     match field.field.binding() {
         Binding::Process => {
             let version = view.state.version(view.seen.version)?;
-            process::value(field, view.state, version, view.event.number, scratch)
+            process::value(field, view.state, version, view.event.number(), scratch)
         }
         Binding::Event => event_value(field, view, scratch),
     }
@@ -121,41 +134,40 @@ fn event_value<'s>(
     scratch: &'s mut Scratch,
 ) -> Option<Value<'s>> {
     let event = view.event;
-    let header = &event.record.header;
     let fixed = |text: &'static str| Some(Value::Text(text.as_bytes()));
     match field.field {
-        Field::EvtNum => Some(Value::Uint(event.number)),
+        Field::EvtNum => Some(Value::Uint(event.number())),
         Field::EvtTime => {
-            time::write_time_of_day(event.time, scratch.text());
+            time::write_time_of_day(event.time(), scratch.text());
             Some(Value::Text(&scratch.text))
         }
         Field::EvtTimeS => {
-            time::write_time_of_day_s(event.time, scratch.text());
+            time::write_time_of_day_s(event.time(), scratch.text());
             Some(Value::Text(&scratch.text))
         }
         Field::EvtDatetime => {
-            time::write_date_and_time(event.time, scratch.text());
+            time::write_date_and_time(event.time(), scratch.text());
             Some(Value::Text(&scratch.text))
         }
         Field::EvtDatetimeS => {
-            time::write_date_and_time_s(event.time, scratch.text());
+            time::write_date_and_time_s(event.time(), scratch.text());
             Some(Value::Text(&scratch.text))
         }
         Field::EvtTimeIso8601 => {
-            time::write_iso8601(event.time, scratch.text());
+            time::write_iso8601(event.time(), scratch.text());
             Some(Value::Text(&scratch.text))
         }
-        Field::EvtRawtime => Some(Value::Uint(event.time)),
-        Field::EvtRawtimeS => Some(Value::Uint(event.time / time::SECOND)),
-        Field::EvtRawtimeNs => Some(Value::Uint(event.time % time::SECOND)),
-        Field::EvtType => fixed(event.kind?.name()),
-        Field::SyscallType => match event.kind? {
+        Field::EvtRawtime => Some(Value::Uint(event.time())),
+        Field::EvtRawtimeS => Some(Value::Uint(event.time() / time::SECOND)),
+        Field::EvtRawtimeNs => Some(Value::Uint(event.time() % time::SECOND)),
+        Field::EvtType => fixed(event.kind()?.name()),
+        Field::SyscallType => match event.kind()? {
             EventType::Procexit => None,
             kind => fixed(kind.name()),
         },
         Field::EvtCategory => fixed(category(view)?),
-        Field::EvtCpu => Some(Value::Int(header.cpu.into())),
-        Field::EvtDir => match event.kind? {
+        Field::EvtCpu => Some(Value::Int(event.cpu().into())),
+        Field::EvtDir => match event.kind()? {
             EventType::Procexit => fixed(">"),
             _ => fixed("<"),
         },
@@ -167,13 +179,13 @@ fn event_value<'s>(
         | Field::EvtIsAsync
         | Field::EvtCount
         | Field::EvtCountExit => {
-            let number = field.number_by_type(event.kind?)??;
+            let number = field.number_by_type(event.kind()?)??;
             Some(match field.field.kind() {
                 Type::Bool => Value::Bool(number != 0),
                 _ => Value::Uint(number),
             })
         }
-        Field::EvtIoDir => event.kind?.direction().and_then(fixed),
+        Field::EvtIoDir => event.kind()?.direction().and_then(fixed),
         Field::EvtArgs | Field::EvtInfo => {
             param::write_all(view, scratch)?;
             Some(Value::Text(&scratch.text))
@@ -182,7 +194,7 @@ fn event_value<'s>(
             let Arg::Key(name) = &field.arg else {
                 return None;
             };
-            let kind = event.kind?;
+            let kind = event.kind()?;
             let index = param_index(kind, name)?;
             scratch.text.clear();
             param::write(view, index, param::Form::Resolved, scratch)?;
@@ -192,7 +204,7 @@ fn event_value<'s>(
             let Arg::Key(name) = &field.arg else {
                 return None;
             };
-            param::raw(view, param_index(event.kind?, name)?, field.kind())
+            param::raw(view, param_index(event.kind()?, name)?, field.kind())
         }
         Field::EvtRes => {
             param::write_result(view, scratch.text())?;
@@ -209,23 +221,10 @@ fn event_value<'s>(
             (is_failure(event) && counts).then_some(Value::Uint(1))
         }
         Field::EvtFailed => Some(Value::Bool(event.result()? < 0)),
-        Field::EvtIsOpenRead => Some(Value::Bool(
-            // O_RDONLY is 0, O_RDWR 2; 3 counts as neither bit of Falco's O_WRONLY.
-            event.open_flags().is_some_and(|flags| flags & 3 != 1),
-        )),
-        Field::EvtIsOpenWrite => Some(Value::Bool(
-            event
-                .open_flags()
-                .is_some_and(|flags| matches!(flags & 3, 1 | 2)),
-        )),
+        Field::EvtIsOpenRead => Some(Value::Bool(event.opens_to_read())),
+        Field::EvtIsOpenWrite => Some(Value::Bool(event.opens_to_write())),
         Field::EvtIsOpenExec => Some(Value::Bool(event.makes_executable())),
-        Field::EvtIsOpenCreate => Some(Value::Bool(
-            event.is_open()
-                && event.succeeded()
-                && event
-                    .file()
-                    .is_some_and(|file| file.flags & saker_ebpf::record::FILE_CREATED != 0),
-        )),
+        Field::EvtIsOpenCreate => Some(Value::Bool(event.opens_a_new_file())),
         Field::EvtSource => fixed("syscall"),
         Field::EvtHostname => Some(Value::Text(view.state.hostname())),
         Field::EvtAbspath => path::absolute(view, &field.arg, scratch),
@@ -277,7 +276,7 @@ fn event_value<'s>(
         }
         Field::ProcPpidDuration => {
             let version = view.state.version(view.seen.version)?;
-            let parent = view.state.parent(version, event.number)?;
+            let parent = view.state.parent(version, event.number())?;
             Some(Value::Uint(since(view, parent.start_time)?))
         }
         Field::ProcStdinType => standard(view, 0)?.kind.name().and_then(fixed),
@@ -286,8 +285,8 @@ fn event_value<'s>(
         Field::ProcStdinName => Some(Value::Text(&standard(view, 0)?.name)),
         Field::ProcStdoutName => Some(Value::Text(&standard(view, 1)?.name)),
         Field::ProcStderrName => Some(Value::Text(&standard(view, 2)?.name)),
-        Field::ThreadTid => Some(Value::Int(header.tid.into())),
-        Field::ThreadIsmain => Some(Value::Bool(header.tid == header.tgid)),
+        Field::ThreadTid => Some(Value::Int(event.tid())),
+        Field::ThreadIsmain => Some(Value::Bool(is_first_thread(view))),
         Field::ThreadVtid => {
             view.state.version(view.seen.version)?;
             Some(Value::Int(view.seen.vtid.into()))
@@ -297,7 +296,7 @@ fn event_value<'s>(
             let text = scratch.text();
             text.extend_from_slice(version.comm.as_bytes());
             // Writing to a vector cannot fail.
-            let _ = write!(text, "{}", header.tid);
+            let _ = write!(text, "{}", event.tid());
             Some(Value::Text(text))
         }
         Field::ThreadVmsize => first_threads(view, |version| version.vm_size),
@@ -377,7 +376,7 @@ fn event_value<'s>(
         | Field::ContainerName
         | Field::ContainerType => {
             let version = view.state.version(view.seen.version)?;
-            process::value(field, view.state, version, event.number, scratch)
+            process::value(field, view.state, version, event.number(), scratch)
         }
         absent_field!() => None,
     }
@@ -386,7 +385,7 @@ fn event_value<'s>(
 /// Whether the event is a call that failed, as Falco counts them: one that tells its result, or
 /// the descriptor it makes.
 fn is_failure(event: &Event<'_>) -> bool {
-    let tells = event.kind.is_some_and(|kind| {
+    let tells = event.kind().is_some_and(|kind| {
         kind.param("res").is_some() || kind.flags() & CREATES_FD != 0 && kind.param("fd").is_some()
     });
     tells && event.result().is_some_and(|result| result < 0)
@@ -396,7 +395,7 @@ fn is_failure(event: &Event<'_>) -> bool {
 /// type.
 fn failure(view: &View<'_>, scratch: &mut Scratch) -> Option<[Option<Field>; 2]> {
     use crate::state::descriptor::FdKind;
-    let kind = view.event.kind?;
+    let kind = view.event.kind()?;
     let is_memory = kind.category() == Category::Memory;
     let memory = is_memory.then_some(Field::EvtCountErrorMemory);
     let by_subject = match descriptor::info(view, scratch).map(|info| info.kind) {
@@ -439,9 +438,23 @@ fn first_threads<'s>(
     number: impl Fn(&ProcessVersion) -> u64,
 ) -> Option<Value<'s>> {
     let version = view.state.version(view.seen.version)?;
-    let header = &view.event.record.header;
-    let is_first = header.tid == header.tgid;
-    Some(Value::Uint(if is_first { number(version) } else { 0 }))
+    let shown = if is_first_thread(view) {
+        number(version)
+    } else {
+        0
+    };
+    Some(Value::Uint(shown))
+}
+
+/// Whether the event's thread is its process's first.
+fn is_first_thread(view: &View<'_>) -> bool {
+    match view.event {
+        Event::Recorded(event) => event.record.header.tid == event.record.header.tgid,
+        Event::Captured(event) => {
+            let version = view.state.version(view.seen.version);
+            version.is_some_and(|version| i64::from(version.pid) == event.tid)
+        }
+    }
 }
 
 /// Nanoseconds from a start, given as time since boot, to the event.
@@ -449,7 +462,7 @@ fn since(view: &View<'_>, start_time: u64) -> Option<u64> {
     if start_time == 0 {
         return None;
     }
-    Some(view.event.record.header.time.saturating_sub(start_time))
+    Some(view.event.process_time().saturating_sub(start_time))
 }
 
 fn standard<'s>(view: &'s View<'_>, which: usize) -> Option<&'s FdInfo> {
@@ -459,7 +472,7 @@ fn standard<'s>(view: &'s View<'_>, which: usize) -> Option<&'s FdInfo> {
 /// Falco's category; that of descriptor events depends on the descriptor.
 fn category(view: &View<'_>) -> Option<&'static str> {
     use crate::state::descriptor::FdKind;
-    let category = view.event.kind?.category();
+    let category = view.event.kind()?.category();
     if category != Category::IoOther {
         return Some(category.name());
     }

@@ -6,12 +6,12 @@
 //! swapped ([`Pipeline::prepare`], [`Pipeline::switch`]). It reads no clock and knows no source.
 
 use crate::alert::Alert;
-use crate::event;
+use crate::event::{Captured, Event, decode};
 use crate::extract::row::{Full, Plan, PlanError};
 use crate::extract::{Scratch, View};
 use crate::modules::Epoch;
 use crate::sandbox::{FailureKind, FromJudge, Hit, Judge, SendError, ToJudge};
-use crate::source::merge::Batch;
+use crate::source::merge::{Batch, Form};
 use crate::state::{Seen, State};
 use crate::window::{Filled, SlotWriter, Window};
 use saker_ebpf::record::Record;
@@ -238,13 +238,25 @@ impl Pipeline {
     pub fn push(&mut self, batch: &Rc<Batch>) -> Result<(), PipelineError> {
         for index in 0..batch.len() {
             // Kept where it is: a parsed record is large enough for moving it to show.
-            let parsed = Record::parse(batch.record(index));
-            let Ok(record) = &parsed else {
+            let record;
+            let event = match batch.form() {
+                Form::Recorded => {
+                    record = Record::parse(batch.record(index));
+                    let clock = self.state.clock();
+                    record
+                        .as_ref()
+                        .ok()
+                        .map(|record| decode(record, &clock, self.number).into())
+                }
+                Form::Captured => {
+                    Captured::parse(batch.record(index), self.number).map(Event::Captured)
+                }
+            };
+            let Some(event) = event else {
                 self.counters.malformed += 1;
                 continue;
             };
-            let event = event::decode(record, &self.state.clock(), self.number);
-            let Some(kind) = event.kind else {
+            let Some(kind) = event.kind() else {
                 self.state.absorb(&event);
                 continue;
             };
@@ -287,10 +299,10 @@ impl Pipeline {
         batch: &Rc<Batch>,
         record: usize,
         module: usize,
-        event: &event::Event<'_>,
+        event: &Event<'_>,
         seen: Seen,
     ) -> Result<Result<(), Full>, PipelineError> {
-        self.open_slot(module, event.number)?;
+        self.open_slot(module, event.number())?;
         let Some(round) = self.open.as_mut() else {
             return Ok(Ok(()));
         };
@@ -320,7 +332,7 @@ impl Pipeline {
             position,
             batch: batch as u32,
             record: record as u32,
-            number: event.number,
+            number: event.number(),
             seen,
         });
         round.rows += 1;
@@ -551,11 +563,23 @@ impl Pipeline {
                 self.counters.hits_lost += 1;
                 continue;
             };
-            let bytes = round.batches[row.batch as usize].record(row.record as usize);
-            let Ok(record) = Record::parse(bytes) else {
+            let batch = &round.batches[row.batch as usize];
+            let bytes = batch.record(row.record as usize);
+            let record;
+            let event = match batch.form() {
+                Form::Recorded => {
+                    record = Record::parse(bytes);
+                    let clock = self.state.clock();
+                    record
+                        .as_ref()
+                        .ok()
+                        .map(|record| decode(record, &clock, number).into())
+                }
+                Form::Captured => Captured::parse(bytes, number).map(Event::Captured),
+            };
+            let Some(event) = event else {
                 continue;
             };
-            let event = event::decode(&record, &self.state.clock(), number);
             let view = View::new(&event, &self.state, row.seen);
             let alert = Alert::render(rule, &view, &mut self.scratch);
             self.counters.alerts += 1;

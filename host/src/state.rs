@@ -7,12 +7,14 @@
 //! a bound, and what goes beyond is counted in [`Counters`].
 
 mod call;
+mod captured;
 mod change;
 pub mod container;
 pub mod descriptor;
 pub mod facts;
 mod lifecycle;
 mod lineage;
+pub mod note;
 mod roles;
 mod seed;
 mod slab;
@@ -20,11 +22,12 @@ mod table;
 pub mod users;
 pub mod version;
 
-use crate::event::{Clock, Event};
+use crate::event::{Clock, Event, Recorded};
 use container::Cgroup;
 use descriptor::{FdIndex, FdInfo, Role};
 use facts::{Image, KeptImage};
 pub use lineage::Lineage;
+use note::Note;
 use roles::Roles;
 use saker_ebpf::recipe::Wanted;
 use saker_ebpf::record::{Kind, Tag};
@@ -220,6 +223,8 @@ pub struct State {
     limits: Limits,
     clock: Clock,
     number: u64,
+    /// Time of the last event of a capture.
+    last_time: u64,
     threads: Slab<Thread>,
     tids: IdTable,
     processes: Slab<Process>,
@@ -235,6 +240,8 @@ pub struct State {
     cgroups: Map<Box<[u8]>, Arc<Cgroup>>,
     image_bytes: Arc<AtomicUsize>,
     retired: VecDeque<(u64, Retired)>,
+    /// By event number, of events in flight.
+    notes: VecDeque<Note>,
     lookups: Vec<Lookup>,
     eviction_hand: u32,
     users: Users,
@@ -255,6 +262,7 @@ impl State {
         State {
             clock,
             number: 0,
+            last_time: 0,
             threads: Slab::new(limits.threads_max),
             tids: IdTable::default(),
             processes: Slab::new(limits.processes_max),
@@ -272,6 +280,7 @@ impl State {
             listening: Map::default(),
             cgroups: Map::default(),
             retired: VecDeque::new(),
+            notes: VecDeque::new(),
             lookups: Vec::new(),
             eviction_hand: 0,
             users: Users::default(),
@@ -298,16 +307,19 @@ impl State {
     }
 
     fn take_in(&mut self, event: &Event<'_>, wanted: bool) -> Seen {
-        self.number = event.number;
+        self.number = event.number();
         self.counters.events += 1;
-        let seen = match event.record.header.kind {
-            Kind::Syscall => self.apply_call(event, wanted),
-            Kind::Fork => self.apply_fork(event, wanted),
-            Kind::Exec => self.apply_exec(event, wanted),
-            Kind::Exit => self.apply_exit(event, wanted),
+        let seen = match event {
+            Event::Recorded(event) => match event.record.header.kind {
+                Kind::Syscall => self.apply_call(event, wanted),
+                Kind::Fork => self.apply_fork(event, wanted),
+                Kind::Exec => self.apply_exec(event, wanted),
+                Kind::Exit => self.apply_exit(event, wanted),
+            },
+            Event::Captured(event) => self.apply_captured(event, wanted),
         };
         if !self.descriptors.dropped.is_empty() {
-            self.retire_descriptors(event.number);
+            self.retire_descriptors(self.number);
         }
         seen
     }
@@ -328,6 +340,9 @@ impl State {
 
     /// Frees what only events with numbers below `before` could refer to.
     pub fn release(&mut self, before: u64) {
+        while self.notes.front().is_some_and(|note| note.number < before) {
+            self.notes.pop_front();
+        }
         while let Some((last, _)) = self.retired.front()
             && *last < before
             && let Some((_, what)) = self.retired.pop_front()
@@ -337,6 +352,18 @@ impl State {
                 Retired::Process(process) => self.free_process(process),
                 Retired::Fd(index) => self.descriptors.free(index),
             }
+        }
+    }
+
+    /// What an event in flight saw that nothing else keeps.
+    pub fn note(&self, number: u64) -> Option<&Note> {
+        match self.notes.back() {
+            Some(last) if last.number == number => Some(last),
+            Some(_) => {
+                let found = self.notes.binary_search_by_key(&number, |note| note.number);
+                self.notes.get(found.ok()?)
+            }
+            None => None,
         }
     }
 
@@ -434,7 +461,7 @@ impl State {
     }
 
     /// What the event of that thread and process sees.
-    fn seen(&mut self, thread: u32, event: &Event<'_>, wanted: bool) -> Seen {
+    fn seen(&mut self, thread: u32, event: &Recorded<'_>, wanted: bool) -> Seen {
         let Some(thread) = self.threads.get(thread) else {
             return Seen::NONE;
         };

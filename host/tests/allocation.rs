@@ -1,6 +1,6 @@
 //! The path of an ordinary event, from record to row, allocates nothing in the long run.
 
-use saker::event::{Clock, decode};
+use saker::event::{Clock, Event, decode};
 use saker::extract::row::Plan;
 use saker::literal::Literals;
 use saker::source::synthetic::{Options, Synthetic};
@@ -108,7 +108,7 @@ fn ordinary_events_allocate_nothing_once_buffers_have_grown() {
         }
         let before = ALLOCATIONS.get();
         let record = Record::parse(bytes).expect("a synthetic record parses");
-        let event = decode(&record, &Clock::default(), number);
+        let event = Event::from(decode(&record, &Clock::default(), number));
         let seen = state.apply(&event);
         let mut written = plan.write(&mut state, &event, seen, &mut window[at..]);
         if written.is_err() {

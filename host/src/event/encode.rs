@@ -25,6 +25,12 @@ pub const OPEN_FLAGS_KEPT: u64 = (libc::O_ACCMODE
     | libc::O_PATH
     | libc::O_TMPFILE) as u64;
 
+/// Falco's `O_RDONLY`.
+pub const F_RDONLY: u64 = 1;
+/// Falco's `O_WRONLY`.
+pub const F_WRONLY: u64 = 2;
+/// Falco's `O_TMPFILE`.
+pub const F_TMPFILE: u64 = 8192;
 /// Falco's `O_F_CREATED`.
 pub const F_CREATED: u64 = 16384;
 /// Falco's `FD_UPPER_LAYER`.

@@ -1,6 +1,7 @@
 //! `fd.*`: what is known of the descriptor an event is about.
 
 use super::{Scratch, Value, View, key, path};
+use crate::event::Event;
 use crate::event::path::{directory, file_name, resolve};
 use crate::state::descriptor::{FdInfo, FdKind, NAME_BYTES_MAX, Role};
 use saker_ebpf::record::{FILE_LOWER_LAYER, FILE_UPPER_LAYER, Tag};
@@ -22,14 +23,16 @@ fn info_with<'s>(view: &'s View<'_>, scratch: &'s mut Scratch, names: bool) -> O
     if let Some(info) = view.state.descriptor(view.seen.fd) {
         return Some(info);
     }
-    if !view.event.has(Tag::File) && !view.event.has(Tag::Socket) {
+    // What a capture's descriptors stand for, only the state knows.
+    let event = view.event.recorded()?;
+    if !event.has(Tag::File) && !event.has(Tag::Socket) {
         return None;
     }
     let key = key(view.event);
     if scratch.fd_of != Some(key) || names && !scratch.fd_is_named {
         match names {
-            true => scratch.fd.fill_resolved(view.event, view.seen.role),
-            false => scratch.fd.fill_facts(view.event, view.seen.role),
+            true => scratch.fd.fill_resolved(event, view.seen.role),
+            false => scratch.fd.fill_facts(event, view.seen.role),
         }
         scratch.fd_of = Some(key);
         scratch.fd_is_named = names;
@@ -40,7 +43,7 @@ fn info_with<'s>(view: &'s View<'_>, scratch: &'s mut Scratch, names: bool) -> O
 /// An open (or creat) that failed has a path but no descriptor.
 fn is_failed_open(view: &View<'_>) -> bool {
     matches!(
-        view.event.kind,
+        view.event.kind(),
         Some(EventType::Open | EventType::Openat | EventType::Openat2 | EventType::Creat)
     ) && !view.event.succeeded()
 }
@@ -48,7 +51,7 @@ fn is_failed_open(view: &View<'_>) -> bool {
 /// Whether the value of the descriptor's number stands in no register: the call failed to
 /// make one.
 fn makes_descriptor(view: &View<'_>) -> bool {
-    view.descriptor == Some(view.event.record.header.ret)
+    view.descriptor == view.event.result()
 }
 
 pub(super) fn value<'s>(
@@ -69,7 +72,7 @@ pub(super) fn value<'s>(
         };
         let text = scratch.text();
         // Writing to a vector cannot fail.
-        let _ = write!(text, "{}{number}", view.event.record.header.tid);
+        let _ = write!(text, "{}{number}", view.event.tid());
         return Some(Value::Text(text));
     }
     if is_failed_open(view) {
@@ -123,7 +126,7 @@ pub(super) fn value<'s>(
         }
         // What the state does not keep was given with this very event.
         Field::FdNameraw if view.state.descriptor(view.seen.fd).is_none() => {
-            let raw = view.event.text(Tag::Path0).unwrap_or_default();
+            let raw = tried(view).unwrap_or_default();
             Some(Value::Text(&raw[..raw.len().min(NAME_BYTES_MAX)]))
         }
         Field::FdNameraw => Some(Value::Text(&info.raw)),
@@ -166,6 +169,14 @@ pub(super) fn value<'s>(
     }
 }
 
+/// The path handed to an open.
+fn tried<'a>(view: &View<'a>) -> Option<&'a [u8]> {
+    match view.event {
+        Event::Recorded(event) => event.text(Tag::Path0),
+        Event::Captured(event) => event.text(path::captured::path_of_open(event.kind)?),
+    }
+}
+
 fn failed_open<'s>(
     field: Field,
     view: &'s View<'_>,
@@ -174,16 +185,20 @@ fn failed_open<'s>(
     match field {
         Field::FdTypechar => {
             // As Falco has it: only the oldest call knows nothing of what it did not open.
-            let letter = match view.event.kind {
+            let letter = match view.event.kind() {
                 Some(EventType::Open) => FdKind::Unknown,
                 _ => FdKind::File,
             };
             Some(Value::Text(letter.letter().as_bytes()))
         }
-        Field::FdNameraw => view.event.text(Tag::Path0).map(Value::Text),
+        Field::FdNameraw => tried(view).map(Value::Text),
         Field::FdName | Field::FdDirectory => {
-            let raw = view.event.text(Tag::Path0)?;
-            resolve(path::base(view, Tag::Dir0), raw, scratch.text());
+            let raw = tried(view)?;
+            let base = match view.event {
+                Event::Recorded(event) => path::base(view, event, Tag::Dir0),
+                Event::Captured(event) => path::captured::base_of_open(view, event),
+            };
+            resolve(base, raw, scratch.text());
             let name = &scratch.text[..];
             Some(Value::Text(if field == Field::FdName {
                 name

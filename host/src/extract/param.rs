@@ -1,10 +1,12 @@
 //! Parameters as text, as Falco spells them: flags by name, descriptors as `<f>/path`, paths
 //! made absolute, ids of users and processes with their names.
 
+mod captured;
+
 use super::{Scratch, Value, View, descriptor, path, time};
 use crate::event::params::Fact;
 use crate::event::path::{resolve, write_components};
-use crate::event::{Param, encode};
+use crate::event::{Event, Param, encode};
 use crate::state::descriptor::{FdInfo, push_unix_path, write_address};
 use crate::state::version::ProcessVersion;
 use saker_ebpf::record::{FILE_LOWER_LAYER, FILE_MEMFD, FILE_UPPER_LAYER, Kind, Tag};
@@ -26,7 +28,7 @@ const BYTES_SHOWN: usize = 4096;
 
 /// Writes all parameters as `name=value` into the scratch text.
 pub(super) fn write_all(view: &View<'_>, scratch: &mut Scratch) -> Option<()> {
-    let kind = view.event.kind?;
+    let kind = view.event.kind()?;
     scratch.text.clear();
     for (index, param) in kind.params().iter().enumerate() {
         if index > 0 {
@@ -46,7 +48,7 @@ pub(super) fn write_result(view: &View<'_>, out: &mut Vec<u8>) -> Option<()> {
         out.extend_from_slice(b"SUCCESS");
         return Some(());
     }
-    let first = view.event.kind?.params().first()?;
+    let first = view.event.kind()?.params().first()?;
     match encode::error_name(result.saturating_neg()) {
         Some(name) if first.kind != ParamType::Pid => out.extend_from_slice(name.as_bytes()),
         Some(_) | None => {
@@ -76,8 +78,11 @@ pub(super) fn write(
     form: Form,
     scratch: &mut Scratch,
 ) -> Option<()> {
-    let kind = view.event.kind?;
+    let kind = view.event.kind()?;
     let param = kind.params().get(index)?;
+    if let Event::Captured(event) = view.event {
+        return captured::write(view, event, index, form, scratch);
+    }
     let known = match view.event.param(index) {
         Some(Param::Fact(Fact::Cgroups)) => {
             write_cgroups(view, &mut scratch.text);
@@ -111,14 +116,7 @@ pub(super) fn write(
         ParamType::Fd => write_fd(view, number, form, scratch),
         ParamType::Pid => {
             let pid = u32::try_from(number).ok().filter(|pid| *pid != 0);
-            let own = view.event.record.header.tid;
-            let version = match pid {
-                Some(pid) if pid == own => view.state.version(view.seen.version),
-                Some(pid) => view.state.process_at(pid, view.event.number),
-                None => None,
-            };
-            let name = version.map(|version| version.comm.as_bytes());
-            write_named(number, name.filter(|name| !name.is_empty()), form, out);
+            write_named(number, name_of_pid(view, pid), form, out);
         }
         ParamType::Uid => {
             let id = unsigned as u32;
@@ -241,13 +239,13 @@ fn known<'v>(view: &'v View<'_>, param: Option<Param<'v>>) -> Known<'v> {
         Some(Param::Tuple) => Known::Tuple,
         Some(Param::FilePath) => Known::FilePath,
         Some(Param::Fact(fact)) => look_up(view, fact),
-        None => Known::Absent,
+        Some(Param::Wire(_)) | None => Known::Absent,
     }
 }
 
 /// The parameter at that place as it was recorded, if that is a value of the type asked for.
 pub(super) fn raw<'v>(view: &'v View<'_>, index: usize, wanted: Type) -> Option<Value<'v>> {
-    let param = view.event.kind?.params().get(index)?;
+    let param = view.event.kind()?.params().get(index)?;
     // Another event type's parameter of that name may be of another type.
     let is_number = |kind| matches!(kind, Type::Int | Type::Uint);
     if param.kind.raw() != wanted && !(is_number(param.kind.raw()) && is_number(wanted)) {
@@ -263,6 +261,18 @@ pub(super) fn raw<'v>(view: &'v View<'_>, index: usize, wanted: Type) -> Option<
         }
         (Known::Tuple | Known::FilePath | Known::Absent, _) => None,
     }
+}
+
+/// The name of the process of that id, as of the event.
+fn name_of_pid<'a>(view: &View<'a>, pid: Option<u32>) -> Option<&'a [u8]> {
+    let pid = pid?;
+    let version = if i64::from(pid) == view.event.tid() {
+        view.state.version(view.seen.version)
+    } else {
+        view.state.process_at(pid, view.event.number())
+    };
+    let name = version.map(|version| version.comm.as_bytes());
+    name.filter(|name| !name.is_empty())
 }
 
 fn none_id(id: u32) -> Option<&'static [u8]> {
@@ -356,7 +366,15 @@ fn write_fd(view: &View<'_>, number: i64, form: Form, scratch: &mut Scratch) {
 
 /// What a descriptor that an event names stands for, as of the event.
 fn meaning_of_fd(view: &View<'_>, number: i64, scratch: &mut Scratch, out: &mut Vec<u8>) {
-    let event = view.event;
+    let event = match view.event {
+        Event::Recorded(event) => event,
+        Event::Captured(_) => {
+            if let Some(info) = view.descriptor_at(number) {
+                push_descriptor(info, out);
+            }
+            return;
+        }
+    };
     let header = &event.record.header;
     let is_call = header.kind == Kind::Syscall;
     let directory = |arg: usize, tag| {
@@ -412,7 +430,10 @@ fn write_path(
         Some(Origin::Path1) => Tag::Dir1,
         _ => Tag::Dir0,
     };
-    let base = path::base(view, tag);
+    let base = match view.event {
+        Event::Recorded(event) => path::base(view, event, tag),
+        Event::Captured(event) => path::captured::base(view, event, index.checked_sub(1)),
+    };
     if raw.is_empty() || matches!(base, crate::event::path::Base::Unknown) && raw[0] != b'/' {
         out.extend_from_slice(raw);
         if form == Form::Both && !raw.is_empty() {
@@ -475,7 +496,9 @@ fn write_cgroups(view: &View<'_>, out: &mut Vec<u8>) {
 
 /// What the state knows of the process; of an exec that failed, what was tried.
 fn look_up<'a>(view: &View<'a>, fact: Fact) -> Known<'a> {
-    let event = view.event;
+    let Event::Recorded(event) = view.event else {
+        return Known::Absent;
+    };
     let header = &event.record.header;
     let failed = !event.succeeded();
     let is_exec = matches!(event.kind, Some(EventType::Execve | EventType::Execveat));

@@ -1,7 +1,10 @@
 //! `fs.path.*`, and the resolving of paths as programs give them.
 
+pub(super) mod captured;
+
 use super::{Scratch, Value, View, descriptor};
 use crate::event::path::{Base, resolve};
+use crate::event::{Event, Recorded};
 use saker_ebpf::record::{Kind, Tag};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::Arg;
@@ -77,10 +80,14 @@ pub(super) fn raw<'s>(
     which: Which,
     scratch: &'s mut Scratch,
 ) -> Option<Value<'s>> {
-    let kind = view.event.kind?;
+    let kind = view.event.kind()?;
     if !view.event.succeeded() && !view.event.is_open() {
         return None;
     }
+    let event = match view.event {
+        Event::Recorded(event) => event,
+        Event::Captured(event) => return captured::raw(view, event, which, scratch),
+    };
     let tag = match place(kind, which) {
         Place::None => return None,
         Place::First | Place::FirstBySecond => Tag::Path0,
@@ -89,7 +96,7 @@ pub(super) fn raw<'s>(
             return Some(Value::Text(&descriptor::info(view, scratch)?.name));
         }
     };
-    view.event.text(tag).map(Value::Text)
+    event.text(tag).map(Value::Text)
 }
 
 /// A path made absolute and normalised.
@@ -98,10 +105,14 @@ pub(super) fn resolved<'s>(
     which: Which,
     scratch: &'s mut Scratch,
 ) -> Option<Value<'s>> {
-    let kind = view.event.kind?;
+    let kind = view.event.kind()?;
     if !view.event.succeeded() && !view.event.is_open() {
         return None;
     }
+    let event = match view.event {
+        Event::Recorded(event) => event,
+        Event::Captured(event) => return captured::resolved(view, event, which, scratch),
+    };
     let (path, directory) = match place(kind, which) {
         Place::None => return None,
         Place::First => (Tag::Path0, Tag::Dir0),
@@ -111,8 +122,8 @@ pub(super) fn resolved<'s>(
             return Some(Value::Text(&descriptor::info(view, scratch)?.name));
         }
     };
-    let raw = view.event.text(path)?;
-    resolve(base(view, directory), raw, scratch.text());
+    let raw = event.text(path)?;
+    resolve(base(view, event, directory), raw, scratch.text());
     Some(Value::Text(&scratch.text))
 }
 
@@ -124,7 +135,11 @@ pub(super) fn absolute<'s>(
     scratch: &'s mut Scratch,
 ) -> Option<Value<'s>> {
     let is_second = matches!(side, Arg::Key(side) if side == "dst");
-    let (path, directory) = match view.event.kind? {
+    let event = match view.event {
+        Event::Recorded(event) => event,
+        Event::Captured(event) => return captured::absolute(view, event, side, scratch),
+    };
+    let (path, directory) = match event.kind? {
         EventType::Openat
         | EventType::Openat2
         | EventType::Mkdirat
@@ -140,18 +155,18 @@ pub(super) fn absolute<'s>(
         }
         _ => return None,
     };
-    let raw = view.event.text(path)?;
-    resolve(base(view, directory), raw, scratch.text());
+    let raw = event.text(path)?;
+    resolve(base(view, event, directory), raw, scratch.text());
     Some(Value::Text(&scratch.text))
 }
 
 /// Where a relative path of that event starts.
-pub(super) fn base<'a>(view: &View<'a>, directory: Tag) -> Base<'a> {
-    if let Some(base) = view.event.path(directory) {
+pub(super) fn base<'a>(view: &View<'a>, event: &Recorded<'a>, directory: Tag) -> Base<'a> {
+    if let Some(base) = event.path(directory) {
         return base;
     }
-    let header = &view.event.record.header;
-    let descriptor = match (view.event.kind, directory) {
+    let header = &event.record.header;
+    let descriptor = match (event.kind, directory) {
         _ if header.kind != Kind::Syscall => None,
         (
             Some(
@@ -176,6 +191,11 @@ pub(super) fn base<'a>(view: &View<'a>, directory: Tag) -> Base<'a> {
     if descriptor.is_some_and(|descriptor| descriptor as i32 != libc::AT_FDCWD) {
         return Base::Unknown;
     }
+    cwd(view)
+}
+
+/// The current directory of the event's thread.
+fn cwd<'a>(view: &View<'a>) -> Base<'a> {
     match view.state.version(view.seen.version) {
         Some(version) if version.knows_cwd() => Base::Path(&version.cwd),
         Some(_) | None => Base::Unknown,

@@ -120,8 +120,8 @@ impl RowPlan {
     /// ordinal of the process row it belongs to.
     pub fn write(&self, view: &View<'_>, out: &mut [u8], process: u32) -> Result<usize, Full> {
         let scratch = &mut *self.scratch.borrow_mut();
-        let mut row = Writer::begin(out, self, view.event.time, view.event.number, process)?;
-        if record_is_cut(view.event) {
+        let mut row = Writer::begin(out, self, view.event.time(), view.event.number(), process)?;
+        if view.event.is_cut() {
             row.flags |= ROW_TRUNCATED;
         }
         for slot in &self.slots {
@@ -173,16 +173,6 @@ impl RowPlan {
         }
         row.finish()
     }
-}
-
-fn record_is_cut(event: &Event<'_>) -> bool {
-    use saker_ebpf::record::{FILE_PATH_CUT, Tag};
-    event.is_cut(Tag::Path0)
-        || event.is_cut(Tag::Path1)
-        || event.is_cut(Tag::FilePath)
-        || event
-            .file()
-            .is_some_and(|file| file.flags & FILE_PATH_CUT != 0)
 }
 
 /// A row being written.
@@ -425,7 +415,7 @@ impl Plan {
         seen: Seen,
         out: &mut [u8],
     ) -> Result<Option<Written>, Full> {
-        let Some(kind) = event.kind else {
+        let Some(kind) = event.kind() else {
             return Ok(None);
         };
         if self.row(kind).is_none() {
@@ -433,7 +423,7 @@ impl Plan {
         }
         // An event of a process that is not known refers to an ordinal without values.
         let index = seen.version;
-        let stamp = self.refresh(state, index, event.number);
+        let stamp = self.refresh(state, index, event.number());
         let place = if index == VersionIndex::NONE {
             0
         } else {

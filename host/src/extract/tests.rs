@@ -2,7 +2,7 @@
 
 use super::row::{Full, Plan};
 use super::{Scratch, Value, View, value};
-use crate::event::{Clock, decode};
+use crate::event::{Clock, Event, decode};
 use crate::literal::Literals;
 use crate::source::synthetic::{Options, Synthetic};
 use crate::state::{Limits, State};
@@ -118,7 +118,7 @@ impl Machine {
         let bytes = record.finish();
         let record = Record::parse(&bytes).expect("the builder's record parses");
         self.number += 1;
-        let event = decode(&record, &self.state.clock(), self.number);
+        let event = Event::from(decode(&record, &self.state.clock(), self.number));
         let seen = self.state.apply(&event);
         let view = View::new(&event, &self.state, seen);
         let mut scratch = Scratch::new();
@@ -850,7 +850,7 @@ fn what_goes_into_a_row_comes_back_out_of_it() {
     for number in 1..3_000u64 {
         let bytes = records.next_record();
         let record = Record::parse(&bytes).expect("a synthetic record parses");
-        let event = decode(&record, &machine.state.clock(), number);
+        let event = Event::from(decode(&record, &machine.state.clock(), number));
         let seen = machine.state.apply(&event);
         if number % 3 == 0 {
             plan.begin_window();
@@ -863,7 +863,7 @@ fn what_goes_into_a_row_comes_back_out_of_it() {
         let row = &out[written.row..written.bytes];
         assert_eq!(u32_at(row, 0) as usize, row.len());
         let view = View::new(&event, &machine.state, seen);
-        let slots = &manifest.events[event.kind.expect("it is an event").index()].slots;
+        let slots = &manifest.events[event.kind().expect("it is an event").index()].slots;
         for (index, slot) in slots.iter().enumerate() {
             let field = slot.term.field().expect("only fields are asked for");
             let expected = show(value(field, &view, &mut scratch));
@@ -908,7 +908,7 @@ fn a_window_without_room_is_left_to_be_closed() {
     let mut machine = Machine::new();
     let bytes = Synthetic::new(Options::default()).next_record();
     let record = Record::parse(&bytes).expect("a synthetic record parses");
-    let event = decode(&record, &Clock::default(), 1);
+    let event = Event::from(decode(&record, &Clock::default(), 1));
     let seen = machine.state.apply(&event);
     let mut whole = vec![0; 2 * ROW_BYTES_MAX];
     let written = plan
@@ -1006,7 +1006,7 @@ proptest! {
         for (number, bytes) in records.iter().enumerate() {
             let number = number as u64 + 1;
             let record = Record::parse(bytes).expect("the builder's record parses");
-            let event = decode(&record, &state.clock(), number);
+            let event = Event::from(decode(&record, &state.clock(), number));
             let seen = state.apply(&event);
             let view = View::new(&event, &state, seen);
             for field in &fields {

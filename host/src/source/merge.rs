@@ -60,9 +60,20 @@ impl Entry {
     }
 }
 
+/// What the bytes of a batch are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// [`Record`](saker_ebpf::record::Record)s of the probe.
+    #[default]
+    Recorded,
+    /// [`Captured`](crate::event::Captured) events.
+    Captured,
+}
+
 /// The records of one round, in order; reused from round to round.
 #[derive(Default)]
 pub struct Batch {
+    form: Form,
     arena: Vec<u8>,
     index: Vec<Entry>,
     complete_until: u64,
@@ -106,8 +117,36 @@ impl Batch {
         self.complete_until
     }
 
+    /// What the records are.
+    #[inline]
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
+    /// Appends an event of a capture, whose bytes `write` appends, to a batch that holds no
+    /// records of the probe.
+    pub fn push_captured(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        debug_assert!(self.is_empty() || self.form == Form::Captured);
+        self.form = Form::Captured;
+        let at = self.arena.len();
+        write(&mut self.arena);
+        self.index.push(Entry {
+            time: 0,
+            sequence: 0,
+            at,
+            len: (self.arena.len() - at) as u32,
+            cpu: 0,
+        });
+    }
+
+    /// How many bytes the records have together.
+    pub fn bytes(&self) -> usize {
+        self.arena.len()
+    }
+
     /// Takes all records out.
     pub fn clear(&mut self) {
+        self.form = Form::Recorded;
         self.index.clear();
         self.arena.clear();
         if self.arena.capacity() > ARENA_BYTES_KEPT {

@@ -6,7 +6,7 @@ use super::slab::NONE;
 use super::version::{Credentials, Ids, KNOWS_CREDENTIALS, KNOWS_CWD, KNOWS_IDS, ProcessRef};
 use super::{Seen, State};
 use crate::event::path::{self, Base};
-use crate::event::{Event, encode};
+use crate::event::{Recorded, encode};
 use saker_ebpf::record::{Process, Socket, Tag};
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ const FCHMODAT2: i64 = 452;
 const IN_PROGRESS: i64 = -(libc::EINPROGRESS as i64);
 
 impl State {
-    pub(super) fn apply_call(&mut self, event: &Event<'_>, wanted: bool) -> Seen {
+    pub(super) fn apply_call(&mut self, event: &Recorded<'_>, wanted: bool) -> Seen {
         let header = &event.record.header;
         let call = i64::from(header.syscall);
         if call == libc::SYS_close && !wanted && !self.keeps(int(header.args[0])) {
@@ -208,7 +208,7 @@ impl State {
         }
     }
 
-    fn change_directory(&mut self, slot: u32, event: &Event<'_>) {
+    fn change_directory(&mut self, slot: u32, event: &Recorded<'_>) {
         let Some(raw) = event.text(Tag::Path0) else {
             return;
         };
@@ -275,7 +275,7 @@ impl State {
         });
     }
 
-    fn open(&mut self, slot: u32, event: &Event<'_>, close: bool) {
+    fn open(&mut self, slot: u32, event: &Recorded<'_>, close: bool) {
         if !self.keeps(event.record.header.ret) {
             return;
         }
@@ -301,7 +301,7 @@ impl State {
         });
     }
 
-    fn duplicate(&mut self, slot: u32, event: &Event<'_>, from: i64, close: bool) {
+    fn duplicate(&mut self, slot: u32, event: &Recorded<'_>, from: i64, close: bool) {
         let to = event.record.header.ret;
         if !self.keeps(to) {
             return;
@@ -328,7 +328,7 @@ impl State {
     }
 
     /// Learns what a new program has as standard input, output and error.
-    pub(super) fn take_standard(&mut self, slot: u32, event: &Event<'_>) {
+    pub(super) fn take_standard(&mut self, slot: u32, event: &Recorded<'_>) {
         for (fd, pieces) in FdPieces::standard(event).iter().enumerate() {
             let fd = fd as i64;
             let Some(pieces) = pieces else {
@@ -347,7 +347,7 @@ impl State {
         }
     }
 
-    fn known_role(&self, event: &Event<'_>) -> Role {
+    fn known_role(&self, event: &Recorded<'_>) -> Role {
         event
             .socket()
             .map_or(Role::None, |socket| self.role_of(&socket))
@@ -363,7 +363,7 @@ impl State {
         }
     }
 
-    fn pair(&mut self, slot: u32, event: &Event<'_>, flags: u64) {
+    fn pair(&mut self, slot: u32, event: &Recorded<'_>, flags: u64) {
         let close = closes_on_exec(flags);
         let kind = if i64::from(event.record.header.syscall) == libc::SYS_socketpair {
             FdKind::Unix
@@ -377,7 +377,7 @@ impl State {
         }
     }
 
-    fn socket(&mut self, slot: u32, event: &Event<'_>, fd: i64, role: Role, close: bool) {
+    fn socket(&mut self, slot: u32, event: &Recorded<'_>, fd: i64, role: Role, close: bool) {
         let Some(socket) = event.socket() else {
             return;
         };
@@ -388,7 +388,7 @@ impl State {
     }
 
     /// Learns of a file through a call that uses it.
-    fn use_file(&mut self, slot: u32, event: &Event<'_>, fd: i64) {
+    fn use_file(&mut self, slot: u32, event: &Recorded<'_>, fd: i64) {
         if !self.keeps(fd) {
             return;
         }
@@ -407,7 +407,7 @@ impl State {
     }
 
     /// Learns of a directory through a call that starts there.
-    fn use_directory(&mut self, slot: u32, event: &Event<'_>, fd: i64, tag: Tag) {
+    fn use_directory(&mut self, slot: u32, event: &Recorded<'_>, fd: i64, tag: Tag) {
         if !self.keeps(fd) {
             return;
         }

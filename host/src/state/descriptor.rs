@@ -1,6 +1,6 @@
 //! What a descriptor stands for: a file, a connection, a pipe.
 
-use crate::event::{Event, encode, path};
+use crate::event::{Recorded, encode, path};
 use saker_ebpf::record::{self, File, Piece, Socket, Tag};
 
 /// No name of a descriptor is kept longer.
@@ -181,7 +181,7 @@ pub(super) struct FdPieces<'a> {
 
 impl<'a> FdPieces<'a> {
     /// Those of the descriptor that an event made or used.
-    fn of(event: &Event<'a>) -> FdPieces<'a> {
+    fn of(event: &Recorded<'a>) -> FdPieces<'a> {
         FdPieces {
             file: event.file(),
             file_path: event.bytes(Tag::FilePath).unwrap_or_default(),
@@ -206,7 +206,7 @@ impl<'a> FdPieces<'a> {
     }
 
     /// What an exec's record says of descriptors 0, 1 and 2; `None` for one that is closed.
-    pub(super) fn standard(event: &Event<'a>) -> [Option<FdPieces<'a>>; 3] {
+    pub(super) fn standard(event: &Recorded<'a>) -> [Option<FdPieces<'a>>; 3] {
         let mut all = [None; 3];
         let mut current = None;
         for piece in event.record.pieces() {
@@ -250,7 +250,7 @@ impl FdInfo {
     }
 
     /// Becomes what the record says of the descriptor it made or used, in that role.
-    pub fn fill(&mut self, event: &Event<'_>, role: Role) {
+    pub fn fill(&mut self, event: &Recorded<'_>, role: Role) {
         self.fill_resolved(event, role);
         if let Some(raw) = event.text(Tag::Path0) {
             self.raw
@@ -259,13 +259,13 @@ impl FdInfo {
     }
 
     /// The same without the path that the program gave.
-    pub(crate) fn fill_resolved(&mut self, event: &Event<'_>, role: Role) {
+    pub(crate) fn fill_resolved(&mut self, event: &Recorded<'_>, role: Role) {
         self.clear();
         self.fill_pieces(&FdPieces::of(event), role);
     }
 
     /// The same without any name, which is most of the work.
-    pub(crate) fn fill_facts(&mut self, event: &Event<'_>, role: Role) {
+    pub(crate) fn fill_facts(&mut self, event: &Recorded<'_>, role: Role) {
         self.clear();
         self.facts_of(&FdPieces::of(event), role);
     }

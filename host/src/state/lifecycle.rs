@@ -8,7 +8,7 @@ use super::version::{
     KNOWS_IMAGE, ProcessRef, ProcessVersion, VersionIndex,
 };
 use super::{Process, Retired, Seen, State, Thread};
-use crate::event::Event;
+use crate::event::Recorded;
 use crate::event::path::{self, Base};
 use saker_ebpf::record::{self, File, Tag};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ const EVICTION_STEPS: usize = 64;
 
 impl State {
     /// The thread an event is of, made known if it was not.
-    pub(super) fn thread_of(&mut self, event: &Event<'_>) -> Option<u32> {
+    pub(super) fn thread_of(&mut self, event: &Recorded<'_>) -> Option<u32> {
         let header = &event.record.header;
         if let Some(thread) = self.find_thread(header.tid, header.start_time) {
             return Some(thread);
@@ -57,7 +57,7 @@ impl State {
     }
 
     /// Makes a thread known of which no fork told.
-    fn meet_thread(&mut self, event: &Event<'_>) -> Option<u32> {
+    fn meet_thread(&mut self, event: &Recorded<'_>) -> Option<u32> {
         let header = &event.record.header;
         if !IdTable::holds(header.tid) || !IdTable::holds(header.tgid) {
             self.counters.bad_ids += 1;
@@ -93,7 +93,7 @@ impl State {
         })
     }
 
-    fn meet_process(&mut self, pid: u32, start_time: u64, event: &Event<'_>) -> Option<u32> {
+    fn meet_process(&mut self, pid: u32, start_time: u64, event: &Recorded<'_>) -> Option<u32> {
         let mut version = self.blank(pid, start_time, event.number);
         if let Some(facts) = event.process() {
             version.ids = Ids::of(&facts);
@@ -147,7 +147,7 @@ impl State {
         }
     }
 
-    pub(super) fn cgroup_of(&mut self, event: &Event<'_>) -> Arc<super::Cgroup> {
+    pub(super) fn cgroup_of(&mut self, event: &Recorded<'_>) -> Arc<super::Cgroup> {
         let unified = event.bytes(Tag::Cgroup).unwrap_or_default();
         let first_v1 = event.bytes(Tag::CgroupV1).unwrap_or_default();
         self.cgroup(unified, first_v1)
@@ -453,7 +453,7 @@ impl State {
         }
     }
 
-    pub(super) fn apply_fork(&mut self, event: &Event<'_>, wanted: bool) -> Seen {
+    pub(super) fn apply_fork(&mut self, event: &Recorded<'_>, wanted: bool) -> Seen {
         let header = event.record.header;
         if !IdTable::holds(header.tid) || !IdTable::holds(header.tgid) {
             self.counters.bad_ids += 1;
@@ -554,7 +554,7 @@ impl State {
 
     fn cgroup_unless_same(
         &mut self,
-        event: &Event<'_>,
+        event: &Recorded<'_>,
         version: &ProcessVersion,
     ) -> Arc<super::Cgroup> {
         let same = *version.cgroup.unified == *event.bytes(Tag::Cgroup).unwrap_or_default()
@@ -566,7 +566,7 @@ impl State {
         }
     }
 
-    pub(super) fn apply_exec(&mut self, event: &Event<'_>, wanted: bool) -> Seen {
+    pub(super) fn apply_exec(&mut self, event: &Recorded<'_>, wanted: bool) -> Seen {
         let Some(thread) = self.thread_of(event) else {
             return Seen::NONE;
         };
@@ -650,7 +650,7 @@ impl State {
         self.seen(thread, event, wanted)
     }
 
-    fn image_of(&mut self, event: &Event<'_>) -> Image {
+    fn image_of(&mut self, event: &Recorded<'_>) -> Image {
         let file = event
             .bytes(Tag::Exe)
             .and_then(File::read)
@@ -697,7 +697,7 @@ impl State {
         }
     }
 
-    pub(super) fn apply_exit(&mut self, event: &Event<'_>, wanted: bool) -> Seen {
+    pub(super) fn apply_exit(&mut self, event: &Recorded<'_>, wanted: bool) -> Seen {
         let header = event.record.header;
         let Some(thread) = self.thread_of(event) else {
             return Seen::NONE;

@@ -4,7 +4,7 @@ use super::container::Cgroup;
 use super::facts::{Image, ProcessFacts, Start, TICK_NS};
 use super::version::{Credentials, Ids, ProcessVersion};
 use super::{Limits, Lookup, Seen, State};
-use crate::event::{Clock, decode};
+use crate::event::{Clock, Event, decode};
 use crate::source::synthetic::{Options, Synthetic};
 use saker_ebpf::record::{Builder, Header, Kind, PROCESS_THREAD, Process, Record, Tag};
 use std::sync::Arc;
@@ -64,7 +64,7 @@ impl Machine {
         let bytes = record.finish();
         let record = Record::parse(&bytes).expect("the builder's record parses");
         self.number += 1;
-        let event = decode(&record, &Clock::default(), self.number);
+        let event = Event::from(decode(&record, &Clock::default(), self.number));
         (self.state.apply(&event), self.number)
     }
 
@@ -391,7 +391,7 @@ fn everything_is_bounded_and_what_goes_beyond_is_counted() {
     for number in 1..50_000u64 {
         let bytes = records.next_record();
         let record = Record::parse(&bytes).expect("a synthetic record parses");
-        let event = decode(&record, &Clock::default(), number);
+        let event = Event::from(decode(&record, &Clock::default(), number));
         let seen = machine.state.apply(&event);
         let _ = machine.state.version(seen.version);
         if number % 64 == 0 {

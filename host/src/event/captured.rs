@@ -1,0 +1,217 @@
+//! Events of captures, in the form in which they wait in a batch: Falco's current event type
+//! and the bytes of its parameters.
+//!
+//! ```text
+//! 0   u16  code of the event type     8   u64  time, ns since the epoch
+//! 2   u16  cpu                        16  i64  thread id
+//! 4   u32  number of parameters       24  u32  end of each parameter, counted from behind
+//!                                              these ends; then the parameters' bytes
+//! ```
+
+use super::{Param, encode};
+use saker_rules_schema::event::{CREATES_FD, EventType, ParamType};
+use saker_rules_schema::field::Type;
+
+const HEADER_BYTES: usize = 24;
+
+/// An event of a capture.
+#[derive(Clone, Copy, Debug)]
+pub struct Captured<'a> {
+    /// Its type.
+    pub kind: EventType,
+    /// `evt.num`.
+    pub number: u64,
+    /// Wall time, ns since the epoch.
+    pub time: u64,
+    /// The processor it happened on.
+    pub cpu: u16,
+    /// The thread; negative for none.
+    pub tid: i64,
+    ends: &'a [[u8; 4]],
+    bytes: &'a [u8],
+}
+
+/// Appends an event to `out`, as [`Captured::parse`] reads it.
+pub fn write<'p>(
+    kind: EventType,
+    cpu: u16,
+    time: u64,
+    tid: i64,
+    params: impl ExactSizeIterator<Item = &'p [u8]> + Clone,
+    out: &mut Vec<u8>,
+) {
+    out.extend_from_slice(&kind.code().to_le_bytes());
+    out.extend_from_slice(&cpu.to_le_bytes());
+    out.extend_from_slice(&(params.len() as u32).to_le_bytes());
+    out.extend_from_slice(&time.to_le_bytes());
+    out.extend_from_slice(&tid.to_le_bytes());
+    let mut end = 0u32;
+    for param in params.clone() {
+        end = end.saturating_add(param.len() as u32);
+        out.extend_from_slice(&end.to_le_bytes());
+    }
+    for param in params {
+        out.extend_from_slice(param);
+    }
+}
+
+impl<'a> Captured<'a> {
+    /// Reads what [`write`] wrote; `None` for anything else.
+    #[inline]
+    pub fn parse(bytes: &'a [u8], number: u64) -> Option<Captured<'a>> {
+        let (header, rest) = bytes.split_at_checked(HEADER_BYTES)?;
+        let code = u16::from_le_bytes([header[0], header[1]]);
+        let count = u32::from_le_bytes(header[4..8].try_into().ok()?) as usize;
+        let (ends, _) = rest.as_chunks::<4>();
+        let ends = ends.get(..count)?;
+        Some(Captured {
+            kind: EventType::from_code(code)?,
+            number,
+            time: u64::from_le_bytes(header[8..16].try_into().ok()?),
+            cpu: u16::from_le_bytes([header[2], header[3]]),
+            tid: i64::from_le_bytes(header[16..24].try_into().ok()?),
+            ends,
+            bytes: &rest[count * 4..],
+        })
+    }
+
+    /// The bytes of a parameter, `None` where the event has fewer. A parameter that could not
+    /// be read is empty.
+    #[inline]
+    pub fn bytes(&self, index: usize) -> Option<&'a [u8]> {
+        let end = u32::from_le_bytes(*self.ends.get(index)?) as usize;
+        let start = match index.checked_sub(1) {
+            Some(before) => u32::from_le_bytes(*self.ends.get(before)?) as usize,
+            None => 0,
+        };
+        self.bytes.get(start..end)
+    }
+
+    /// How many parameters it has.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// A parameter of 1, 2, 4 or 8 bytes as an unsigned number.
+    #[inline]
+    pub fn unsigned(&self, index: usize) -> Option<u64> {
+        let bytes = self.bytes(index)?;
+        Some(match *bytes {
+            [a] => a.into(),
+            [a, b] => u16::from_le_bytes([a, b]).into(),
+            [a, b, c, d] => u32::from_le_bytes([a, b, c, d]).into(),
+            _ => u64::from_le_bytes(bytes.try_into().ok()?),
+        })
+    }
+
+    /// The same as a signed one.
+    #[inline]
+    pub fn signed(&self, index: usize) -> Option<i64> {
+        let bytes = self.bytes(index)?;
+        Some(match *bytes {
+            [a] => i64::from(a as i8),
+            [a, b] => i16::from_le_bytes([a, b]).into(),
+            [a, b, c, d] => i32::from_le_bytes([a, b, c, d]).into(),
+            _ => i64::from_le_bytes(bytes.try_into().ok()?),
+        })
+    }
+
+    /// A parameter that is a string, up to its NUL; `None` where it could not be read.
+    #[inline]
+    pub fn text(&self, index: usize) -> Option<&'a [u8]> {
+        let bytes = self.bytes(index)?;
+        if bytes.is_empty() {
+            return None;
+        }
+        let end = memchr::memchr(0, bytes).unwrap_or(bytes.len());
+        Some(&bytes[..end])
+    }
+
+    /// What the call returned.
+    #[inline]
+    pub fn result(&self) -> Option<i64> {
+        let first = self.kind.params().first()?;
+        let is_result =
+            first.name == "res" || first.name == "fd" && self.kind.flags() & CREATES_FD != 0;
+        if is_result { self.signed(0) } else { None }
+    }
+
+    /// The descriptor the event is about.
+    #[inline]
+    pub fn descriptor(&self) -> Option<i64> {
+        None
+    }
+
+    /// The flags of an open in Falco's numbering, 0 for any other event.
+    #[inline]
+    pub fn open_flags(&self) -> u64 {
+        let index = match self.kind {
+            EventType::Open | EventType::OpenByHandleAt => 2,
+            EventType::Openat | EventType::Openat2 => 3,
+            _ => return 0,
+        };
+        self.unsigned(index).unwrap_or(0)
+    }
+
+    /// Whether it makes a file that has an execute bit.
+    pub fn makes_executable(&self) -> bool {
+        let mode = match self.kind {
+            EventType::Open => self.unsigned(3),
+            EventType::Openat | EventType::Openat2 => self.unsigned(4),
+            EventType::Creat => self.unsigned(2),
+            _ => None,
+        };
+        let makes = self.kind == EventType::Creat
+            || self.open_flags() & (encode::F_CREATED | encode::F_TMPFILE) != 0;
+        makes && mode.unwrap_or(0) & 0o111 != 0
+    }
+
+    /// The parameter at that place.
+    pub fn param(&self, index: usize) -> Option<Param<'a>> {
+        let kind = self.kind.params().get(index)?.kind;
+        let bytes = self.bytes(index)?;
+        match (kind, kind.raw()) {
+            (ParamType::Tuple | ParamType::Address, _) => Some(Param::Wire(bytes)),
+            (_, Type::Int) => self.signed(index).map(Param::Signed),
+            (_, Type::Uint) => self.unsigned(index).map(Param::Unsigned),
+            (_, Type::Text) => self.text(index).map(Param::Text),
+            (_, _) => Some(Param::Wire(bytes)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_read_as_it_was_written_and_nothing_else_is() {
+        let params: [&[u8]; 3] = [&7i64.to_le_bytes(), b"", b"/tmp\0"];
+        let mut bytes = Vec::new();
+        write(EventType::Chdir, 3, 99, -5, params.into_iter(), &mut bytes);
+        let event = Captured::parse(&bytes, 12).expect("it was just written");
+        assert_eq!(
+            (event.kind, event.cpu, event.time),
+            (EventType::Chdir, 3, 99)
+        );
+        assert_eq!((event.tid, event.number, event.len()), (-5, 12, 3));
+        assert_eq!((event.signed(0), event.result()), (Some(7), Some(7)));
+        assert_eq!((event.bytes(1), event.text(1)), (Some(&b""[..]), None));
+        assert_eq!(event.text(2), Some(&b"/tmp"[..]));
+        assert_eq!(event.bytes(3), None);
+        for len in 0..bytes.len() {
+            if let Some(event) = Captured::parse(&bytes[..len], 1) {
+                for index in 0..4 {
+                    let _ = (event.bytes(index), event.param(index));
+                }
+            }
+        }
+        bytes[4..8].fill(0xff);
+        assert!(Captured::parse(&bytes, 1).is_none());
+    }
+}
