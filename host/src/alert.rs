@@ -241,7 +241,8 @@ fn ip_text(ip: &[u8]) -> String {
     }
 }
 
-fn to_json(value: Option<&Value<'_>>) -> serde_json::Value {
+/// A value as `output_fields` has it; `null` where there is none.
+pub fn to_json(value: Option<&Value<'_>>) -> serde_json::Value {
     match value {
         None => serde_json::Value::Null,
         Some(Value::Text(bytes)) => String::from_utf8_lossy(bytes).into(),

@@ -2,6 +2,7 @@
 //! records through [`ring`] and [`merge`]; what a record means is decoded by `event`.
 //! [`synthetic`] makes records up instead.
 
+pub mod capture;
 pub mod ebpf;
 pub mod merge;
 pub mod ring;

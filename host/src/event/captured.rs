@@ -31,27 +31,28 @@ pub struct Captured<'a> {
     bytes: &'a [u8],
 }
 
-/// Appends an event to `out`, as [`Captured::parse`] reads it.
+/// Appends an event with `count` parameters to `out`, as [`Captured::parse`] reads it.
 pub fn write<'p>(
     kind: EventType,
     cpu: u16,
     time: u64,
     tid: i64,
-    params: impl ExactSizeIterator<Item = &'p [u8]> + Clone,
+    count: usize,
+    param: impl Fn(usize) -> &'p [u8],
     out: &mut Vec<u8>,
 ) {
     out.extend_from_slice(&kind.code().to_le_bytes());
     out.extend_from_slice(&cpu.to_le_bytes());
-    out.extend_from_slice(&(params.len() as u32).to_le_bytes());
+    out.extend_from_slice(&(count as u32).to_le_bytes());
     out.extend_from_slice(&time.to_le_bytes());
     out.extend_from_slice(&tid.to_le_bytes());
     let mut end = 0u32;
-    for param in params.clone() {
-        end = end.saturating_add(param.len() as u32);
+    for index in 0..count {
+        end = end.saturating_add(param(index).len() as u32);
         out.extend_from_slice(&end.to_le_bytes());
     }
-    for param in params {
-        out.extend_from_slice(param);
+    for index in 0..count {
+        out.extend_from_slice(param(index));
     }
 }
 
@@ -193,7 +194,15 @@ mod tests {
     fn an_event_is_read_as_it_was_written_and_nothing_else_is() {
         let params: [&[u8]; 3] = [&7i64.to_le_bytes(), b"", b"/tmp\0"];
         let mut bytes = Vec::new();
-        write(EventType::Chdir, 3, 99, -5, params.into_iter(), &mut bytes);
+        write(
+            EventType::Chdir,
+            3,
+            99,
+            -5,
+            params.len(),
+            |index| params[index],
+            &mut bytes,
+        );
         let event = Captured::parse(&bytes, 12).expect("it was just written");
         assert_eq!(
             (event.kind, event.cpu, event.time),

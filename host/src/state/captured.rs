@@ -8,6 +8,7 @@
 
 mod descriptors;
 mod lifecycle;
+mod seed;
 
 use super::descriptor::FdIndex;
 use super::note::Note;

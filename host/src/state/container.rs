@@ -71,6 +71,23 @@ impl Cgroup {
         cgroup
     }
 
+    /// From `subsystem=path` strings, each ended by NUL, as captures have them.
+    pub fn from_list(list: &[u8]) -> Cgroup {
+        let path_of = |entry: &'_ [u8]| {
+            let at = memchr::memchr(b'=', entry)?;
+            Some(at + 1)
+        };
+        let container = list
+            .split(|byte| *byte == 0)
+            .filter_map(|entry| container_id(&entry[path_of(entry)?..]))
+            .next()
+            .map(Box::from);
+        Cgroup {
+            container,
+            ..Cgroup::default()
+        }
+    }
+
     /// Components of the path in the default hierarchy, leaf first.
     pub fn unified(&self) -> &[u8] {
         &self.unified

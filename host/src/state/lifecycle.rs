@@ -156,11 +156,21 @@ impl State {
     /// Adds a process whose first version is this; one that had the id before ends here.
     pub(super) fn add_process(
         &mut self,
+        version: ProcessVersion,
+        start: Start,
+        table: TableIndex,
+    ) -> Option<u32> {
+        self.add_keyed_process(version.pid, version, start, table)
+    }
+
+    /// The same under another id than the process's.
+    pub(super) fn add_keyed_process(
+        &mut self,
+        pid: u32,
         mut version: ProcessVersion,
         start: Start,
         table: TableIndex,
     ) -> Option<u32> {
-        let pid = version.pid;
         if let Some(old) = self.live_process(pid) {
             // Its end was missed; the event at hand is not its own any more.
             self.end_process(old, version.valid_from.saturating_sub(1), 0);

@@ -54,6 +54,25 @@ impl Users {
         users
     }
 
+    /// Takes in a user, in place of one with that number.
+    pub fn set_user(&mut self, uid: u32, name: &[u8], home: &[u8], shell: &[u8]) {
+        if self.users.len() < ENTRIES_MAX || self.users.contains_key(&uid) {
+            let user = User {
+                name: name.into(),
+                home: home.into(),
+                shell: shell.into(),
+            };
+            self.users.insert(uid, user);
+        }
+    }
+
+    /// Takes in a group, in place of one with that number.
+    pub fn set_group(&mut self, gid: u32, name: &[u8]) {
+        if self.groups.len() < ENTRIES_MAX || self.groups.contains_key(&gid) {
+            self.groups.insert(gid, name.into());
+        }
+    }
+
     /// The user of that number.
     pub fn user(&self, uid: u32) -> Option<&User> {
         self.users.get(&uid)

@@ -50,7 +50,14 @@ pub(super) fn write(
             let name = encode::signal_name(number).map(str::as_bytes);
             write_named(number, name, form, out);
         }
-        ParamType::U8 | ParamType::U32 | ParamType::U64 => {
+        ParamType::U8
+        | ParamType::U16
+        | ParamType::U32
+        | ParamType::U64
+        | ParamType::Port
+        | ParamType::RelTime
+        | ParamType::SyscallId
+        | ParamType::SignalSet => {
             let _ = match param.base {
                 Base::Decimal => write!(out, "{unsigned}"),
                 Base::Hexadecimal => write!(out, "{unsigned:X}"),
@@ -58,7 +65,7 @@ pub(super) fn write(
                 Base::Octal => write!(out, "0{unsigned:o}"),
             };
         }
-        ParamType::I32 | ParamType::I64 => {
+        ParamType::I16 | ParamType::I32 | ParamType::I64 => {
             let _ = match param.base {
                 Base::Decimal => write!(out, "{number}"),
                 Base::Hexadecimal => write!(out, "{number:X}"),
@@ -95,7 +102,15 @@ pub(super) fn write(
             let text = event.text(index).unwrap_or_default();
             write_path(view, event.kind, index, text, form, out);
         }
-        ParamType::Bytes | ParamType::Tuple | ParamType::Address => {
+        ParamType::Bytes
+        | ParamType::TextList
+        | ParamType::PairList
+        | ParamType::FdList
+        | ParamType::Tuple
+        | ParamType::Address
+        | ParamType::Ipv4
+        | ParamType::Ipv6
+        | ParamType::Dyn(_) => {
             let shown = &bytes[..bytes.len().min(BYTES_SHOWN)];
             let printable = |byte: &u8| match *byte {
                 byte @ 32..=126 => byte,
