@@ -143,6 +143,12 @@ impl Alert {
         quoted[1..quoted.len() - 1].to_owned()
     }
 
+    /// The message, with control characters escaped as in a text line.
+    pub fn visible_message(&self) -> String {
+        let quoted = visible(&serde_json::Value::from(self.message.as_str()).to_string());
+        quoted[1..quoted.len() - 1].to_owned()
+    }
+
     fn json(&self, format: &Format, hostname: &str) -> String {
         let mut line = serde_json::Map::new();
         line.insert("hostname".into(), hostname.into());

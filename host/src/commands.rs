@@ -7,12 +7,15 @@ mod compile;
 mod doctor;
 mod explain;
 mod list;
+mod replay;
 mod rules;
 mod run;
 
 use crate::config::Config;
+use crate::sandbox::Cache;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Linux runtime security: kernel events judged by sandboxed WebAssembly rules.
@@ -35,6 +38,8 @@ pub struct Cli {
 enum Command {
     /// Watch the running kernel and print alerts
     Run(run::Args),
+    /// Judge what captures hold, or print it
+    Replay(replay::Args),
     /// Check rule files and show every mistake in them
     Check(check::Args),
     /// Compile rule files to a WebAssembly module
@@ -92,6 +97,7 @@ pub fn main() -> ExitCode {
     log_to_stderr(cli.verbose);
     let done = match cli.command {
         Command::Run(args) => run::run(args),
+        Command::Replay(args) => replay::run(args),
         Command::Check(args) => check::run(args),
         Command::Compile(args) => compile::run(args),
         Command::List(args) => list::run(args),
@@ -170,6 +176,41 @@ fn configured(options: &[String]) -> Result<Config, Failure> {
             .map_err(|error| Failure::Usage(error.into()))?;
     }
     Ok(config)
+}
+
+/// The settings, for the long help.
+fn settings_help() -> String {
+    let mut text = String::from("Settings for -o:\n");
+    for setting in crate::config::SETTINGS {
+        text.push_str(&format!(
+            "  {}\n      {}\n      Takes {}.\n",
+            setting.key, setting.description, setting.wanted
+        ));
+    }
+    text
+}
+
+/// The cache of native code, if there can be one: it only saves time.
+fn cache_at(directory: &Path) -> Option<Cache> {
+    match Cache::open(directory) {
+        Ok(cache) => Some(cache),
+        Err(unfit) => {
+            tracing::warn!(
+                "`{}` is not used to keep compiled rules: {unfit} (`-o cache.dir=` does without)",
+                shown(directory)
+            );
+            None
+        }
+    }
+}
+
+/// `3 too long, 1 malformed`, without what there is none of.
+fn list_of(counts: &[(u64, &str)]) -> String {
+    let some = counts.iter().filter(|(count, _)| *count > 0);
+    let words: Vec<String> = some
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    words.join(", ")
 }
 
 /// A count of things: `1 rule`, `2 rules`.

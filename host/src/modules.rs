@@ -3,7 +3,7 @@
 //! An epoch is a set of modules with all that follows from it: the table of literals, the plan
 //! of rows, the event types that are wanted. It never changes; a swap makes the next one.
 
-use crate::config::Matching;
+use crate::config::{Config, Matching};
 use crate::event;
 use crate::extract::row::{Plan, PlanError};
 use crate::literal::Literals;
@@ -73,6 +73,14 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// What the settings say.
+    pub fn of(config: &Config) -> Selection {
+        Selection {
+            priority: config.priority,
+            matching: config.matching,
+        }
+    }
+
     fn is_on(self, rule: &saker_rules_schema::manifest::Rule) -> bool {
         rule.enabled && rule.priority <= self.priority
     }

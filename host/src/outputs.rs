@@ -51,6 +51,17 @@ pub struct Queue {
 }
 
 impl Queue {
+    /// Hands an alert over, and waits until there is room for it. It is counted as dropped only
+    /// when nobody takes alerts any more.
+    pub fn push_waiting(&mut self, alert: Alert) {
+        let bytes = alert.bytes();
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if self.alerts.send(alert).is_err() {
+            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.counters.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Hands an alert over, or counts it as dropped.
     pub fn push(&mut self, alert: Alert) {
         let bytes = alert.bytes();

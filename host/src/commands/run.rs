@@ -1,13 +1,13 @@
 //! `saker run`: the live source, the pipeline and the outputs, until a signal or the time says
 //! stop. SIGHUP reads the rules again; what is wrong with them is said, and the old ones stay.
 
-use super::{Failure, configured, count, doctor, rules, shown};
+use super::{Failure, configured, count, doctor, list_of, rules, shown};
 use crate::config::{Config, Matching};
 use crate::enrich::{self, Enrichment};
 use crate::modules::{Epoch, Module, Selection};
 use crate::outputs::{self, Outputs, stdout::Stdout};
 use crate::pipeline::{Counters, Pipeline, Setup};
-use crate::sandbox::{Budget, Cache, FromJudge, Judge, Limits};
+use crate::sandbox::{Budget, FromJudge, Judge, Limits};
 use crate::source::ebpf::{Drops, Options, Probe, Scope};
 use crate::source::merge::Batch;
 use crate::state::{self, State};
@@ -22,7 +22,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 #[derive(clap::Args)]
-#[command(after_long_help = settings_help())]
+#[command(after_long_help = super::settings_help())]
 pub(crate) struct Args {
     /// Rule file, directory of them, or compiled module (.wasm); the bundled rules if none is given
     #[arg(short, long, value_name = "FILE")]
@@ -36,18 +36,6 @@ pub(crate) struct Args {
     /// Stop after that many seconds
     #[arg(short = 'M', long, value_name = "SECONDS")]
     duration: Option<u64>,
-}
-
-/// The settings, for the long help.
-fn settings_help() -> String {
-    let mut text = String::from("Settings for -o:\n");
-    for setting in crate::config::SETTINGS {
-        text.push_str(&format!(
-            "  {}\n      {}\n      Takes {}.\n",
-            setting.key, setting.description, setting.wanted
-        ));
-    }
-    text
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
@@ -103,10 +91,7 @@ impl Watch {
     /// Attaches the probe, looks at what runs already, and has the rules ready. Until this is
     /// done, signals end the program at once.
     fn begin(config: &Config, modules: Vec<Module>) -> Result<Watch, Failure> {
-        let selection = Selection {
-            priority: config.priority,
-            matching: config.matching,
-        };
+        let selection = Selection::of(config);
         let epoch = Epoch::new(1, modules, selection);
         let scope = config.scope_cgroup.as_deref().map(Watched::of);
 
@@ -142,7 +127,7 @@ impl Watch {
             },
             ..Limits::default()
         };
-        let cache = config.cache_directory.as_deref().and_then(cache_at);
+        let cache = config.cache_directory.as_deref().and_then(super::cache_at);
         let judge =
             Judge::spawn_with(window.fd(), limits, cache).context("cannot start the judge")?;
         let mut queue = outputs.queue();
@@ -335,20 +320,6 @@ impl Watch {
     }
 }
 
-/// The cache of native code, if there can be one: it only saves time.
-fn cache_at(directory: &Path) -> Option<Cache> {
-    match Cache::open(directory) {
-        Ok(cache) => Some(cache),
-        Err(unfit) => {
-            tracing::warn!(
-                "`{}` is not used to keep compiled rules: {unfit} (`-o cache.dir=` does without)",
-                shown(directory)
-            );
-            None
-        }
-    }
-}
-
 const NOT_TOLD: &str = "cannot tell the probe what to record";
 const NOT_COUNTED: &str = "cannot read what was dropped";
 
@@ -394,7 +365,7 @@ fn inode(path: &Path) -> Option<u64> {
 
 /// What was lost since `before`, by cause; empty if nothing was.
 fn losses(drops: &Drops, before: &Drops) -> String {
-    list(&[
+    list_of(&[
         (
             drops.bulk_ring_full - before.bulk_ring_full,
             "for want of room in the rings",
@@ -406,15 +377,6 @@ fn losses(drops: &Drops, before: &Drops) -> String {
         (drops.busy - before.busy, "recorded while another was"),
         (drops.too_long - before.too_long, "too long"),
     ])
-}
-
-/// `3 too long, 1 malformed`, without what there is none of.
-fn list(counts: &[(u64, &str)]) -> String {
-    let some = counts.iter().filter(|(count, _)| *count > 0);
-    let words: Vec<String> = some
-        .map(|(count, what)| format!("{count} {what}"))
-        .collect();
-    words.join(", ")
 }
 
 /// The closing line: what was seen, and everything that was lost, under its cause.
@@ -433,7 +395,7 @@ fn report(counters: &Counters, drops: &Drops, written: &outputs::Counters) -> Re
     let unwritten = counters
         .alerts
         .saturating_sub(written.written.load(Ordering::Relaxed) + untaken);
-    let lost = list(&[
+    let lost = list_of(&[
         (counters.malformed, "malformed records"),
         (counters.rows_unjudged, "events unjudged"),
         (counters.rows_too_large, "events too large"),

@@ -19,6 +19,14 @@ pub struct Skipped {
     pub hidden: u64,
 }
 
+impl std::ops::AddAssign for Skipped {
+    fn add_assign(&mut self, more: Skipped) {
+        self.unknown += more.unknown;
+        self.unconverted += more.unconverted;
+        self.hidden += more.hidden;
+    }
+}
+
 /// A capture being read.
 pub struct Capture<R> {
     reader: Reader<R>,
@@ -67,7 +75,7 @@ impl<R: Read> Capture<R> {
 
 fn take(event: &Event<'_>, batch: &mut Batch, skipped: &mut Skipped) {
     match EventType::from_code(event.code) {
-        Some(kind) => batch.push_captured(|out| {
+        Some(kind) => batch.push_captured(event.time, |out| {
             let param = |index| event.params.get(index).unwrap_or_default();
             let count = event.params.len();
             captured::write(kind, event.cpu, event.time, event.tid, count, param, out);

@@ -125,18 +125,23 @@ impl Batch {
 
     /// Appends an event of a capture, whose bytes `write` appends, to a batch that holds no
     /// records of the probe.
-    pub fn push_captured(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn push_captured(&mut self, time: u64, write: impl FnOnce(&mut Vec<u8>)) {
         debug_assert!(self.is_empty() || self.form == Form::Captured);
         self.form = Form::Captured;
         let at = self.arena.len();
         write(&mut self.arena);
         self.index.push(Entry {
-            time: 0,
+            time,
             sequence: 0,
             at,
             len: (self.arena.len() - at) as u32,
             cpu: 0,
         });
+    }
+
+    /// Time of the last event of a capture in it, ns since the epoch.
+    pub fn last_time(&self) -> Option<u64> {
+        self.index.last().map(|entry| entry.time)
     }
 
     /// How many bytes the records have together.

@@ -1,0 +1,324 @@
+//! `saker replay`: captures as a source, the pipeline, and alerts on standard output. Time is the
+//! capture's, budgets are counted in fuel and nothing is dropped, so that the same captures and
+//! the same rules give the same alerts whatever the machine.
+
+mod printed;
+mod progress;
+
+use super::{Failure, configured, count, list_of, rules, shown};
+use crate::config::Config;
+use crate::event::Clock;
+use crate::modules::{Epoch, Module, Selection};
+use crate::outputs::Outputs;
+use crate::outputs::stdout::Stdout;
+use crate::pipeline::{Counters, Pipeline, Setup};
+use crate::sandbox::{Budget, Judge, Limits};
+use crate::source::capture::{Capture, Skipped};
+use crate::source::merge::Batch;
+use crate::state::State;
+use crate::window::Window;
+use anyhow::Context;
+use progress::Progress;
+use saker_capture::{CaptureError, Entry, Reader};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+#[derive(clap::Args)]
+#[command(after_long_help = super::settings_help())]
+pub(crate) struct Args {
+    /// Captures (scap files, plain or compressed by gzip), in this order; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Rule file, directory of them, or compiled module (.wasm); the bundled rules if none is given
+    #[arg(short, long, value_name = "FILE")]
+    rules: Vec<PathBuf>,
+    /// Write alerts as JSON lines (the same as -o json_output=true)
+    #[arg(long)]
+    json: bool,
+    /// Change a setting; `--help` lists them
+    #[arg(short, long = "option", value_name = "KEY=VALUE")]
+    option: Vec<String>,
+    /// Print events instead of judging them
+    #[arg(long, conflicts_with_all = ["rules", "json"])]
+    events: bool,
+    /// Print only events that meet this condition
+    #[arg(long, value_name = "CONDITION", requires = "events")]
+    filter: Option<String>,
+    /// How events are printed: a text with %fields, as the output of a rule
+    #[arg(
+        short = 'p',
+        long = "print",
+        value_name = "FORMAT",
+        requires = "events"
+    )]
+    format: Option<String>,
+    /// Replay as slowly as it was recorded
+    #[arg(long)]
+    pace: bool,
+}
+
+/// Events that are taken in at once.
+const BATCH_EVENTS: usize = 4096;
+/// Bytes of them.
+const BATCH_BYTES: usize = 1 << 20;
+/// Fuel for a window: far more than any honest ruleset takes for the largest one.
+const FUEL: u64 = 2_000_000_000;
+
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    let mut config = configured(&args.option)?;
+    config.format.json |= args.json;
+    let modules = match args.events {
+        true => printed::module(args.filter.as_deref(), args.format.as_deref())?,
+        false => rules::load(&args.rules, config.matching)?,
+    };
+    let mut replay = Replay::begin(&config, modules, args.events)?;
+    for path in &args.files {
+        replay.file(path, args.pace)?;
+    }
+    replay.end(args.events)
+}
+
+/// All that is at work while captures are replayed.
+struct Replay {
+    pipeline: Pipeline,
+    outputs: Outputs,
+    skipped: Skipped,
+    /// Blocks of kinds that nobody knows.
+    unknown_blocks: u64,
+    alerts: Rc<std::cell::RefCell<BTreeMap<String, u64>>>,
+    /// What ended a capture before its end, for the exit code.
+    broken: Option<anyhow::Error>,
+}
+
+impl Replay {
+    fn begin(config: &Config, modules: Vec<Module>, printing: bool) -> Result<Replay, Failure> {
+        let selection = Selection::of(config);
+        let epoch = Epoch::new(1, modules, selection);
+        let mut state = State::new(Default::default(), Clock::default());
+        state.set_hostname(config.hostname().as_bytes());
+        let output: Box<dyn crate::outputs::Output> = match printing {
+            true => Box::new(printed::Lines::new()),
+            false => Box::new(
+                Stdout::new(config.format.clone(), config.hostname())
+                    .context("cannot use standard output")?,
+            ),
+        };
+        let outputs = Outputs::start(vec![output], config.outputs_queue_max)
+            .context("cannot start the writer of alerts")?;
+        let window = Window::create(config.window_slots).context("cannot make the window")?;
+        let limits = Limits {
+            budget: Budget::Fuel(FUEL),
+            ..Limits::default()
+        };
+        let cache = config.cache_directory.as_deref().and_then(super::cache_at);
+        let judge =
+            Judge::spawn_with(window.fd(), limits, cache).context("cannot start the judge")?;
+        let mut queue = outputs.queue();
+        let alerts = Rc::new(std::cell::RefCell::new(BTreeMap::new()));
+        let counted = alerts.clone();
+        let setup = Setup {
+            state,
+            window,
+            judge,
+            rows_max: config.window_rows_max,
+            alerts: Box::new(move |alert| {
+                let mut counted = counted.borrow_mut();
+                match counted.get_mut(&alert.rule) {
+                    Some(count) => *count += 1,
+                    None => {
+                        counted.insert(alert.rule.clone(), 1);
+                    }
+                }
+                queue.push_waiting(alert);
+            }),
+        };
+        let pipeline = Pipeline::new(setup, epoch).context("cannot load the rules")?;
+        Ok(Replay {
+            pipeline,
+            outputs,
+            skipped: Skipped::default(),
+            unknown_blocks: 0,
+            alerts,
+            broken: None,
+        })
+    }
+
+    /// Replays one capture. One that ends in the middle has given what it could.
+    fn file(&mut self, path: &Path, pace: bool) -> Result<(), Failure> {
+        let name = shown(path);
+        let (read, bytes): (Box<dyn Read>, Option<u64>) = if path == Path::new("-") {
+            (Box::new(std::io::stdin()), None)
+        } else {
+            let file =
+                File::open(path).with_context(|| format!("cannot open the capture `{name}`"))?;
+            let bytes = file.metadata().ok().map(|found| found.len());
+            (Box::new(file), bytes)
+        };
+        let progress = Progress::begin(&name, bytes);
+        let counted = progress.counting(read);
+        let reader = match Reader::new(BufReader::with_capacity(256 << 10, counted)) {
+            Ok(reader) => reader,
+            Err(error) => {
+                progress.end();
+                self.break_off(&name, error);
+                return Ok(());
+            }
+        };
+        let mut capture = Capture::new(reader);
+        let mut pace = pace.then(Pace::default);
+        let mut spare: Vec<Rc<Batch>> = Vec::new();
+        let batch_events = if pace.is_some() { 1 } else { BATCH_EVENTS };
+        let result = loop {
+            let mut batch = take_spare(&mut spare);
+            let more = {
+                let batch = Rc::get_mut(&mut batch).expect("nobody else has it");
+                let pipeline = &mut self.pipeline;
+                capture.read::<ReplayError>(batch, batch_events, BATCH_BYTES, |batch, entry| {
+                    seed(pipeline, batch, entry)
+                })
+            };
+            if let (Some(pace), Some(time)) = (&mut pace, batch.last_time()) {
+                // What is due is judged and shown before the wait.
+                if let Some(wait) = pace.wait(time) {
+                    self.pipeline.drain()?;
+                    std::thread::sleep(wait);
+                }
+            }
+            self.pipeline.push(&batch)?;
+            progress.events(batch.len() as u64);
+            spare.push(batch);
+            match more {
+                Ok(true) => {}
+                Ok(false) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        progress.end();
+        self.skipped += capture.skipped();
+        self.unknown_blocks += capture.reader().counts().blocks_unknown;
+        match result {
+            Ok(()) => Ok(()),
+            Err(ReplayError::Capture(error)) => {
+                self.break_off(&name, error);
+                Ok(())
+            }
+            Err(ReplayError::Pipeline(error)) => Err(error.into()),
+        }
+    }
+
+    /// Says why a capture could not be read to its end.
+    fn break_off(&mut self, name: &str, error: CaptureError) {
+        tracing::error!("`{name}` cannot be read any further: {error}");
+        let error = anyhow::anyhow!("`{name}` was not read to its end");
+        self.broken.get_or_insert(error);
+    }
+
+    /// Judges what is left, writes the last alerts and says what was seen.
+    fn end(mut self, printing: bool) -> Result<(), Failure> {
+        self.pipeline.drain()?;
+        let counters = self.pipeline.counters();
+        drop(self.pipeline);
+        let written = self.outputs.counters();
+        self.outputs.close();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .context("cannot start the runtime")?;
+        runtime.block_on(self.outputs.ended());
+        summary(&counters, &self.skipped, self.unknown_blocks, printing);
+        if !printing {
+            for (rule, count) in self.alerts.borrow().iter() {
+                tracing::info!("{count:>8}  {}", super::escaped(rule));
+            }
+        }
+        let unwritten = counters
+            .alerts
+            .saturating_sub(written.written.load(Ordering::Relaxed));
+        if unwritten > 0 {
+            let what = if printing { "event" } else { "alert" };
+            return Err(Failure::Failed(anyhow::anyhow!(
+                "{} could not be written",
+                count(unwritten, what)
+            )));
+        }
+        match self.broken {
+            Some(error) => Err(Failure::Failed(error)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A batch that nothing in flight refers to any more, or a new one.
+fn take_spare(spare: &mut Vec<Rc<Batch>>) -> Rc<Batch> {
+    let free = spare.iter().position(|batch| Rc::strong_count(batch) == 1);
+    let mut batch = free.map_or_else(Rc::default, |index| spare.swap_remove(index));
+    if let Some(batch) = Rc::get_mut(&mut batch) {
+        batch.clear();
+    }
+    batch
+}
+
+/// Takes an entry in that is no event, after the events before it.
+fn seed(pipeline: &mut Pipeline, batch: &mut Batch, entry: &Entry<'_>) -> Result<(), ReplayError> {
+    if !batch.is_empty() {
+        pipeline.push(&Rc::new(std::mem::take(batch)))?;
+    }
+    pipeline.state().seed_captured(entry);
+    Ok(())
+}
+
+/// Why a capture is not replayed to its end.
+#[derive(Debug, thiserror::Error)]
+enum ReplayError {
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    #[error(transparent)]
+    Pipeline(#[from] crate::pipeline::PipelineError),
+}
+
+/// When the first event was, by the capture and by the clock.
+#[derive(Default)]
+struct Pace(Option<(u64, Instant)>);
+
+impl Pace {
+    /// How long to wait until an event of that time is due.
+    fn wait(&mut self, time: u64) -> Option<Duration> {
+        let (first, began) = *self.0.get_or_insert_with(|| (time, Instant::now()));
+        let due = Duration::from_nanos(time.saturating_sub(first));
+        due.checked_sub(began.elapsed())
+    }
+}
+
+/// The closing line: what was seen, and everything that was lost, under its cause.
+fn summary(counters: &Counters, skipped: &Skipped, unknown_blocks: u64, printing: bool) {
+    let mut line = count(counters.events, "event");
+    let what = if printing { "printed" } else { "alert" };
+    match printing {
+        true => line.push_str(&format!(", {} {what}", counters.alerts)),
+        false => line.push_str(&format!(", {}", count(counters.alerts, what))),
+    }
+    let lost = list_of(&[
+        (skipped.unknown, "events of unknown types"),
+        (
+            skipped.unconverted,
+            "events of old types that nothing is known of",
+        ),
+        (unknown_blocks, "unknown blocks"),
+        (counters.malformed, "malformed events"),
+        (counters.rows_unjudged, "events unjudged"),
+        (counters.rows_too_large, "events too large"),
+        (
+            counters.rows_truncated,
+            "events judged by texts that were cut",
+        ),
+        (counters.hits_lost, "hits lost"),
+    ]);
+    if !lost.is_empty() {
+        line.push_str(&format!(", {lost}"));
+    }
+    tracing::info!("{line}");
+}

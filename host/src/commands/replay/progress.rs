@@ -1,0 +1,73 @@
+//! How far a replay is, on standard error when that is a terminal.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{IsTerminal, Read, Result};
+
+/// A bar over the bytes of one capture.
+pub(super) struct Progress {
+    bar: ProgressBar,
+    events: std::cell::Cell<u64>,
+}
+
+impl Progress {
+    /// Begins with the capture of that name and so many bytes.
+    pub(super) fn begin(name: &str, bytes: Option<u64>) -> Progress {
+        let bar = match bytes {
+            Some(bytes) => ProgressBar::new(bytes),
+            None => ProgressBar::no_length(),
+        };
+        if !std::io::stderr().is_terminal() {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        let template = match bytes {
+            Some(_) => "{prefix} {wide_bar} {percent:>3} %  {msg}  {eta} left",
+            None => "{prefix} {bytes}  {msg}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_prefix(name.to_owned());
+        Progress {
+            bar,
+            events: Default::default(),
+        }
+    }
+
+    /// The capture, whose bytes move the bar as they are read.
+    pub(super) fn counting<R: Read>(&self, read: R) -> Counting<R> {
+        Counting {
+            read,
+            bar: self.bar.clone(),
+        }
+    }
+
+    /// So many events more are judged.
+    pub(super) fn events(&self, events: u64) {
+        if self.bar.is_hidden() {
+            return;
+        }
+        self.events.set(self.events.get() + events);
+        let seconds = self.bar.elapsed().as_secs_f64().max(0.001);
+        let rate = self.events.get() as f64 / seconds;
+        self.bar.set_message(format!("{rate:.0} events/s"));
+    }
+
+    /// Takes the bar away.
+    pub(super) fn end(self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// A reader that moves a bar.
+pub(super) struct Counting<R> {
+    read: R,
+    bar: ProgressBar,
+}
+
+impl<R: Read> Read for Counting<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let bytes = self.read.read(buffer)?;
+        self.bar.inc(bytes as u64);
+        Ok(bytes)
+    }
+}
