@@ -25,6 +25,7 @@ fn images(ruleset: Ruleset) -> Vec<RulesetImage> {
     let selection = Selection {
         priority: Priority::Debug,
         matching: Matching::All,
+        ..Selection::default()
     };
     Epoch::new(1, vec![module], selection).images()
 }

@@ -121,6 +121,7 @@ fn epoch(ruleset: &Ruleset) -> Epoch {
     let selection = Selection {
         priority: Priority::Debug,
         matching: Matching::All,
+        ..Selection::default()
     };
     Epoch::new(1, vec![module], selection)
 }

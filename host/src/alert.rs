@@ -60,10 +60,18 @@ pub struct Alert {
 
 impl Alert {
     /// Renders what `rule` has to say of the event in `view`.
-    pub fn render(rule: &Rule, view: &View<'_>, scratch: &mut Scratch) -> Alert {
+    /// `more` is what it has in `output_fields` alone.
+    pub fn render(
+        rule: &Rule,
+        more: &[OutputPart],
+        view: &View<'_>,
+        scratch: &mut Scratch,
+    ) -> Alert {
         let mut message = String::new();
         let mut fields = Vec::new();
-        for part in &rule.output {
+        let shown = rule.output.iter().map(|part| (part, true));
+        let kept = more.iter().map(|part| (part, false));
+        for (part, is_shown) in shown.chain(kept) {
             match part {
                 OutputPart::Text(text) => message.push_str(text),
                 OutputPart::Value { name, term } => {
@@ -77,6 +85,7 @@ impl Alert {
                     };
                     let field = term.field().map(|field| field.field);
                     match (field, &value) {
+                        _ if !is_shown => {}
                         // It stands behind the point of `evt.rawtime.s`.
                         (Some(Field::EvtRawtimeNs), Some(Value::Uint(number))) => {
                             let _ = write!(message, "{number:09}");

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::sandbox::Cache;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Linux runtime security: kernel events judged by sandboxed WebAssembly rules.
@@ -178,13 +178,28 @@ fn configured(options: &[String]) -> Result<Config, Failure> {
     Ok(config)
 }
 
+/// A mistake on the command line.
+fn usage(why: impl std::fmt::Display) -> Failure {
+    Failure::Usage(anyhow::anyhow!("{why}"))
+}
+
+/// The rule files of the command line, then those of the settings.
+fn rule_files(named: &[PathBuf], config: &Config) -> Vec<PathBuf> {
+    named.iter().chain(&config.rules_files).cloned().collect()
+}
+
 /// The settings, for the long help.
 fn settings_help() -> String {
     let mut text = String::from("Settings for -o:\n");
-    for setting in crate::config::SETTINGS {
+    let single = crate::config::SETTINGS
+        .iter()
+        .map(|setting| (setting.key, setting.description, setting.wanted));
+    let entries = crate::config::ENTRY_SETTINGS
+        .iter()
+        .map(|setting| (setting.key, setting.description, setting.wanted));
+    for (key, description, wanted) in single.chain(entries) {
         text.push_str(&format!(
-            "  {}\n      {}\n      Takes {}.\n",
-            setting.key, setting.description, setting.wanted
+            "  {key}\n      {description}\n      Takes {wanted}.\n"
         ));
     }
     text

@@ -3,7 +3,10 @@
 //! Where Falco has a key for the same thing, its name and values are used. What a setting does
 //! is the business of those who are handed the [`Config`].
 
+mod array;
+
 use crate::alert::Format;
+pub use array::{Append, ENTRY_SETTINGS, EntrySetting, RuleChoice};
 use saker_rules_compiler::similar;
 use saker_rules_schema::manifest::Priority;
 use std::path::PathBuf;
@@ -23,6 +26,16 @@ pub enum Matching {
 pub struct Config {
     /// The form of alert lines.
     pub format: Format,
+    /// Alerts go to standard output.
+    pub stdout: bool,
+    /// Rule files beside those of the command line.
+    pub rules_files: Vec<PathBuf>,
+    /// Rules that are turned on or off, in this order.
+    pub rules: Vec<RuleChoice>,
+    /// What is added to outputs.
+    pub append_output: Vec<Append>,
+    /// The capture to replay, if none is named otherwise.
+    pub capture_file: Option<PathBuf>,
     /// Rules below this priority are not loaded.
     pub priority: Priority,
     /// Which of several matching rules alert.
@@ -53,6 +66,11 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             format: Format::default(),
+            stdout: true,
+            rules_files: Vec::new(),
+            rules: Vec::new(),
+            append_output: Vec::new(),
+            capture_file: None,
             priority: Priority::Debug,
             matching: Matching::All,
             hostname: None,
@@ -78,6 +96,9 @@ pub enum ConfigError {
     /// No such key.
     #[error("no setting is called `{0}`{1}")]
     UnknownKey(String, Suggestion),
+    /// What begins like JSON is none.
+    #[error("`{0}` takes a JSON value, not `{1}`")]
+    NotJson(String, String),
     /// The key does not take that value.
     #[error("`{key}` takes {wanted}, not `{value}`")]
     BadValue {
@@ -92,7 +113,7 @@ pub enum ConfigError {
 
 /// A key that may have been meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Suggestion(Option<&'static str>);
+pub struct Suggestion(pub(super) Option<&'static str>);
 
 impl std::fmt::Display for Suggestion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -176,6 +197,66 @@ pub const SETTINGS: &[Setting] = &[
         wanted: "a name (default: FALCO_HOSTNAME, else the kernel's)",
         description: "The host's name in alerts.",
         apply: |config, value| set(&mut config.hostname, Some(Some(value.to_owned()))),
+    },
+    Setting {
+        key: "stdout_output.enabled",
+        wanted: "true or false (default true)",
+        description: "Write alerts to standard output.",
+        apply: |config, value| set(&mut config.stdout, boolean(value)),
+    },
+    Setting {
+        key: "engine.replay.capture_file",
+        wanted: "a capture",
+        description: "What `saker replay` judges when no file is named.",
+        apply: |config, value| set(&mut config.capture_file, Some(Some(PathBuf::from(value)))),
+    },
+    Setting {
+        key: "engine.kind",
+        wanted: "modern_ebpf (for `saker run`) or replay (for `saker replay`)",
+        description: "Taken for Falco's sake: the command says what is watched.",
+        apply: |_, value| matches!(value, "modern_ebpf" | "replay").then_some(()),
+    },
+    Setting {
+        key: "buffered_outputs",
+        wanted: "true or false (default false)",
+        description: "Taken for Falco's sake: alerts are handed on together while there are more.",
+        apply: |_, value| boolean(value).map(drop),
+    },
+    Setting {
+        key: "watch_config_files",
+        wanted: "false: there are no configuration files yet",
+        description: "Taken for Falco's sake.",
+        apply: |_, value| (value == "false").then_some(()),
+    },
+    Setting {
+        key: "syslog_output.enabled",
+        wanted: "false: there is no such output yet",
+        description: "Taken for Falco's sake.",
+        apply: |_, value| (value == "false").then_some(()),
+    },
+    Setting {
+        key: "webserver.enabled",
+        wanted: "false: there is none yet",
+        description: "Taken for Falco's sake.",
+        apply: |_, value| (value == "false").then_some(()),
+    },
+    Setting {
+        key: "metrics.enabled",
+        wanted: "false: there are none yet",
+        description: "Taken for Falco's sake.",
+        apply: |_, value| (value == "false").then_some(()),
+    },
+    Setting {
+        key: "log_stderr",
+        wanted: "true: messages always go there",
+        description: "Taken for Falco's sake.",
+        apply: |_, value| (value == "true").then_some(()),
+    },
+    Setting {
+        key: "log_syslog",
+        wanted: "false: messages never go there",
+        description: "Taken for Falco's sake.",
+        apply: |_, value| (value == "false").then_some(()),
     },
     Setting {
         key: "outputs_queue.capacity",
@@ -262,10 +343,13 @@ impl Config {
             .split_once('=')
             .ok_or_else(|| ConfigError::NoValue(assignment.to_owned()))?;
         let (key, value) = (key.trim(), value.trim());
+        if let Some(done) = self.set_in_list(key, value) {
+            return done;
+        }
         let setting = SETTINGS
             .iter()
             .find(|setting| setting.key == key)
-            .ok_or_else(|| ConfigError::UnknownKey(key.to_owned(), Suggestion(closest_key(key))))?;
+            .ok_or_else(|| ConfigError::UnknownKey(key.to_owned(), Suggestion(closest(key))))?;
         (setting.apply)(self, value).ok_or_else(|| ConfigError::BadValue {
             key: setting.key,
             value: value.to_owned(),
@@ -308,8 +392,9 @@ fn number(value: &str, least: u32, most: u32) -> Option<u32> {
 }
 
 /// The key that was meant, if it is but mistyped or its parts stand in another order.
-fn closest_key(written: &str) -> Option<&'static str> {
-    let keys = || SETTINGS.iter().map(|setting| setting.key);
+fn closest(written: &str) -> Option<&'static str> {
+    let entries = || ENTRY_SETTINGS.iter().map(|setting| setting.key);
+    let keys = || SETTINGS.iter().map(|setting| setting.key).chain(entries());
     let parts = |key: &str| {
         let mut parts: Vec<&str> = key.split(['.', '_']).collect();
         parts.sort_unstable();
@@ -325,7 +410,8 @@ mod tests {
     #[test]
     fn every_setting_refuses_nonsense_and_says_what_it_takes() {
         for setting in SETTINGS {
-            if matches!(setting.key, "hostname" | "scope.cgroup") {
+            let any = ["hostname", "scope.cgroup", "engine.replay.capture_file"];
+            if any.contains(&setting.key) {
                 continue; // any text is one
             }
             let error = Config::default()
@@ -345,6 +431,46 @@ mod tests {
     }
 
     #[test]
+    fn entries_of_lists_are_appended_and_changed_whole_and_part_by_part() {
+        let mut config = Config::default();
+        for setting in [
+            "rules[].disable.tag=network",
+            "rules[].enable.rule=*",
+            r#"append_output[]={"match": {"tags": ["a", "b"]}, "extra_fields": ["%proc.env"]}"#,
+            "append_output[0].extra_output=x=%proc.name",
+            r#"append_output=[{"suggested_output": true}, {"match": {"rule": "R"}}]"#,
+        ] {
+            config.set(setting).expect(setting);
+        }
+        let (off, on) = (&config.rules[0], &config.rules[1]);
+        assert_eq!((off.enable, off.tag.as_deref()), (false, Some("network")));
+        assert_eq!((on.enable, on.rule.as_deref()), (true, Some("*")));
+        let [first, second, third] = &config.append_output[..] else {
+            panic!("{:?}", config.append_output);
+        };
+        assert_eq!(first.tags, ["a", "b"]);
+        assert_eq!(first.extra_fields, ["proc.env"]);
+        assert_eq!(first.extra_output.as_deref(), Some("x=%proc.name"));
+        assert!(second.suggested_output && !third.suggested_output);
+        assert_eq!(third.rule.as_deref(), Some("R"));
+    }
+
+    #[test]
+    fn a_part_that_no_entry_has_is_refused() {
+        for setting in [
+            "rules[].enable.name=x",
+            "rules[7].enable.rule=x",
+            "rules[x].enable.rule=x",
+            "append_output[]={",
+            "append_output[].suggested_output=perhaps",
+            "load_plugins[]=json",
+            "rules_files=x",
+        ] {
+            assert!(Config::default().set(setting).is_err(), "{setting}");
+        }
+    }
+
+    #[test]
     fn a_misspelt_key_is_answered_with_the_right_one() {
         for (written, meant) in [
             ("json_outptu", "json_output"),
@@ -357,7 +483,7 @@ mod tests {
             let hint = format!("did you mean `{meant}`?");
             assert!(error.to_string().contains(&hint), "{error}");
         }
-        let error = Config::default().set("rules_file=x").unwrap_err();
+        let error = Config::default().set("nothing_like_it=x").unwrap_err();
         assert!(!error.to_string().contains("did you mean"), "{error}");
     }
 }

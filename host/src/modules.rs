@@ -3,17 +3,18 @@
 //! An epoch is a set of modules with all that follows from it: the table of literals, the plan
 //! of rows, the event types that are wanted. It never changes; a swap makes the next one.
 
-use crate::config::{Config, Matching};
+use crate::config::{Append, Config, Matching, RuleChoice};
 use crate::event;
 use crate::extract::row::{Plan, PlanError};
 use crate::literal::Literals;
 use crate::sandbox::{self, Refusal, RulesetImage};
 use crate::state;
 use saker_ebpf::recipe::Wanted;
+use saker_rules_compiler::output_parts;
 use saker_rules_schema::abi::{MATCH_ALL, MATCH_FIRST};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::Field;
-use saker_rules_schema::manifest::{Manifest, OutputPart, Priority};
+use saker_rules_schema::manifest::{Manifest, OutputPart, Priority, Rule};
 use saker_rules_schema::term::Term;
 use std::sync::Arc;
 
@@ -63,26 +64,136 @@ impl Module {
     }
 }
 
-/// Which rules of the loaded modules are on, and how they are matched.
-#[derive(Clone, Copy, Debug)]
+/// Which rules of the loaded modules are on, how they are matched, and what their outputs show
+/// beside what they name themselves.
+#[derive(Clone, Debug)]
 pub struct Selection {
     /// Rules less urgent than this are off.
     pub priority: Priority,
     /// Whether all rules that hold give a hit.
     pub matching: Matching,
+    /// Rules that are turned on or off, in this order.
+    pub choices: Vec<RuleChoice>,
+    /// What is appended to outputs, in this order.
+    pub appended: Vec<Appended>,
+}
+
+impl Default for Selection {
+    fn default() -> Selection {
+        Selection {
+            priority: Priority::Debug,
+            matching: Matching::All,
+            choices: Vec::new(),
+            appended: Vec::new(),
+        }
+    }
+}
+
+/// What is appended to the outputs of some rules.
+#[derive(Clone, Debug)]
+pub struct Appended {
+    /// Which rules.
+    of: Append,
+    output: Vec<OutputPart>,
+    fields: Vec<OutputPart>,
+}
+
+/// Fields that say in which container something happened, as Falco's container plugin has them.
+const SUGGESTED: &str = "container_id=%container.id container_name=%container.name \
+     container_image_repository=%container.image.repository \
+     container_image_tag=%container.image.tag k8s_pod_name=%k8s.pod.name \
+     k8s_ns_name=%k8s.ns.name";
+/// The source of the events in which they are.
+const SUGGESTED_FOR: &str = "syscall";
+
+impl Appended {
+    /// Reads the texts; an error says what is wrong with which.
+    fn of(append: &Append) -> Result<Appended, String> {
+        let parsed = |text: &str| {
+            output_parts(text).map_err(|why| format!("`{text}` cannot be appended: {why}"))
+        };
+        let mut output = Vec::new();
+        if let Some(text) = &append.extra_output {
+            output.push(OutputPart::Text(" ".into()));
+            output.extend(parsed(text)?);
+        }
+        let mut fields = Vec::new();
+        for field in &append.extra_fields {
+            fields.extend(parsed(&format!("%{field}"))?);
+        }
+        Ok(Appended {
+            of: append.clone(),
+            output,
+            fields,
+        })
+    }
+
+    fn is_for(&self, rule: &Rule) -> bool {
+        let is = |wanted: &Option<String>, what: &str| {
+            wanted.as_deref().is_none_or(|wanted| wanted == what)
+        };
+        is(&self.of.source, &rule.source)
+            && is(&self.of.rule, &rule.name)
+            && self.of.tags.iter().all(|tag| rule.tags.contains(tag))
+    }
+
+    fn append_to(&self, rule: &mut Rule, fields: &mut Vec<OutputPart>) {
+        if !self.is_for(rule) {
+            return;
+        }
+        if self.of.suggested_output && rule.source == SUGGESTED_FOR {
+            rule.output.push(OutputPart::Text(" ".into()));
+            let suggested = output_parts(SUGGESTED);
+            rule.output.extend(suggested.unwrap_or_default());
+        }
+        rule.output.extend(self.output.iter().cloned());
+        fields.extend(self.fields.iter().cloned());
+    }
 }
 
 impl Selection {
     /// What the settings say.
-    pub fn of(config: &Config) -> Selection {
-        Selection {
+    pub fn of(config: &Config) -> Result<Selection, String> {
+        let appended = config.append_output.iter().map(Appended::of);
+        Ok(Selection {
             priority: config.priority,
             matching: config.matching,
-        }
+            choices: config.rules.clone(),
+            appended: appended.collect::<Result<_, _>>()?,
+        })
     }
 
-    fn is_on(self, rule: &saker_rules_schema::manifest::Rule) -> bool {
-        rule.enabled && rule.priority <= self.priority
+    fn is_on(&self, rule: &Rule) -> bool {
+        let chosen = self.choices.iter().rev().find(|choice| {
+            let by_name = choice.rule.as_deref();
+            by_name.is_none_or(|pattern| is_like(pattern, &rule.name))
+                && choice
+                    .tag
+                    .as_ref()
+                    .is_none_or(|tag| rule.tags.contains(tag))
+        });
+        chosen.map_or(rule.enabled, |choice| choice.enable) && rule.priority <= self.priority
+    }
+}
+
+/// Whether a name is like a pattern in which `*` stands for any text.
+fn is_like(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
+        return false;
+    };
+    let mut last = None;
+    for part in parts {
+        if let Some(between) = last.replace(part) {
+            match rest.find(between) {
+                Some(at) => rest = &rest[at + between.len()..],
+                None => return false,
+            }
+        }
+    }
+    match last {
+        Some(last) => rest.ends_with(last),
+        None => rest.is_empty(),
     }
 }
 
@@ -92,13 +203,30 @@ pub struct Epoch {
     pub id: u32,
     /// The modules in load order.
     pub modules: Vec<Module>,
+    /// Per module and rule, what alerts have in `output_fields` alone.
+    fields: Vec<Vec<Vec<OutputPart>>>,
     literals: Arc<Literals>,
     selection: Selection,
 }
 
 impl Epoch {
     /// The epoch of these modules.
-    pub fn new(id: u32, modules: Vec<Module>, selection: Selection) -> Epoch {
+    pub fn new(id: u32, mut modules: Vec<Module>, selection: Selection) -> Epoch {
+        let fields = modules
+            .iter_mut()
+            .map(|module| {
+                let rules = module.manifest.rules.iter_mut();
+                rules
+                    .map(|rule| {
+                        let mut fields = Vec::new();
+                        for appended in &selection.appended {
+                            appended.append_to(rule, &mut fields);
+                        }
+                        fields
+                    })
+                    .collect()
+            })
+            .collect();
         let mut literals = Literals::new();
         for literal in modules.iter().flat_map(|module| &module.manifest.literals) {
             literals.intern(literal);
@@ -106,9 +234,18 @@ impl Epoch {
         Epoch {
             id,
             modules,
+            fields,
             literals: Arc::new(literals),
             selection,
         }
+    }
+
+    /// What alerts of a rule have in `output_fields` beside what its output names.
+    pub fn fields_of(&self, module: usize, rule: usize) -> &[OutputPart] {
+        let rules = self.fields.get(module);
+        rules
+            .and_then(|rules| rules.get(rule))
+            .map_or(&[], |fields| fields)
     }
 
     /// How each module's rows are written.

@@ -555,11 +555,8 @@ impl Pipeline {
         }
         hits.sort_by_key(|(number, module, rule, _)| (*number, *module, *rule));
         for (number, module, rule, row) in hits {
-            let Some(rule) = round.epoch.modules[module]
-                .manifest()
-                .rules
-                .get(rule as usize)
-            else {
+            let index = rule as usize;
+            let Some(rule) = round.epoch.modules[module].manifest().rules.get(index) else {
                 self.counters.hits_lost += 1;
                 continue;
             };
@@ -581,7 +578,8 @@ impl Pipeline {
                 continue;
             };
             let view = View::new(&event, &self.state, row.seen);
-            let alert = Alert::render(rule, &view, &mut self.scratch);
+            let more = round.epoch.fields_of(module, index);
+            let alert = Alert::render(rule, more, &view, &mut self.scratch);
             self.counters.alerts += 1;
             (self.alerts)(alert);
         }

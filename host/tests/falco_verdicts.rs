@@ -290,6 +290,7 @@ fn hits(rules: &str, records: &[Vec<u8>]) -> BTreeSet<String> {
     let selection = Selection {
         priority: Priority::Debug,
         matching: Matching::All,
+        ..Selection::default()
     };
     let window = Window::create(2).expect("memory");
     let judge = Judge::spawn(window.fd(), Limits::default()).expect("threads");

@@ -74,6 +74,7 @@ fn epoch(id: u32, modules: Vec<Module>) -> Epoch {
         Selection {
             priority: Priority::Debug,
             matching: Matching::All,
+            ..Selection::default()
         },
     )
 }
@@ -195,6 +196,7 @@ fn under_first_matching_an_event_has_one_alert() {
         let selection = Selection {
             priority: Priority::Debug,
             matching,
+            ..Selection::default()
         };
         let next = Epoch::new(2, vec![module(both)], selection);
         run.pipeline.prepare(&next).expect("good modules");

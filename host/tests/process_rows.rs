@@ -89,6 +89,7 @@ fn epoch(id: u32, condition: &str) -> Epoch {
     let selection = Selection {
         priority: Priority::Debug,
         matching: Matching::All,
+        ..Selection::default()
     };
     Epoch::new(id, vec![module(condition)], selection)
 }

@@ -6,3 +6,4 @@ mod live;
 mod needs;
 mod operation;
 mod program;
+mod replay;

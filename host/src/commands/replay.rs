@@ -5,7 +5,7 @@
 mod printed;
 mod progress;
 
-use super::{Failure, configured, count, list_of, rules, shown};
+use super::{Failure, configured, count, list_of, rule_files, rules, shown, usage};
 use crate::config::Config;
 use crate::event::Clock;
 use crate::modules::{Epoch, Module, Selection};
@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 #[command(after_long_help = super::settings_help())]
 pub(crate) struct Args {
     /// Captures (scap files, plain or compressed by gzip), in this order; `-` is standard input
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Rule file, directory of them, or compiled module (.wasm); the bundled rules if none is given
     #[arg(short, long, value_name = "FILE")]
@@ -74,10 +74,17 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     config.format.json |= args.json;
     let modules = match args.events {
         true => printed::module(args.filter.as_deref(), args.format.as_deref())?,
-        false => rules::load(&args.rules, config.matching)?,
+        false => rules::load(&rule_files(&args.rules, &config), config.matching)?,
     };
+    let files: Vec<PathBuf> = match args.files.is_empty() {
+        true => config.capture_file.clone().into_iter().collect(),
+        false => args.files,
+    };
+    if files.is_empty() {
+        return Err(usage("name a capture to replay"));
+    }
     let mut replay = Replay::begin(&config, modules, args.events)?;
-    for path in &args.files {
+    for path in &files {
         replay.file(path, args.pace)?;
     }
     replay.end(args.events)
@@ -97,7 +104,7 @@ struct Replay {
 
 impl Replay {
     fn begin(config: &Config, modules: Vec<Module>, printing: bool) -> Result<Replay, Failure> {
-        let selection = Selection::of(config);
+        let selection = Selection::of(config).map_err(usage)?;
         let epoch = Epoch::new(1, modules, selection);
         let mut state = State::new(Default::default(), Clock::default());
         state.set_hostname(config.hostname().as_bytes());

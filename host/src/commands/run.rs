@@ -1,7 +1,7 @@
 //! `saker run`: the live source, the pipeline and the outputs, until a signal or the time says
 //! stop. SIGHUP reads the rules again; what is wrong with them is said, and the old ones stay.
 
-use super::{Failure, configured, count, doctor, list_of, rules, shown};
+use super::{Failure, configured, count, doctor, list_of, rule_files, rules, shown, usage};
 use crate::config::{Config, Matching};
 use crate::enrich::{self, Enrichment};
 use crate::modules::{Epoch, Module, Selection};
@@ -41,7 +41,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let mut config = configured(&args.option)?;
     config.format.json |= args.json;
-    let modules = rules::load(&args.rules, config.matching)?;
+    let rules = rule_files(&args.rules, &config);
+    let modules = rules::load(&rules, config.matching)?;
     if let Some(missing) = doctor::first_missing() {
         return Err(Failure::Unable(anyhow::anyhow!(
             "{missing} (see `saker doctor`)"
@@ -52,7 +53,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         // Further away than the clock reaches is as good as never.
         Instant::now().checked_add(Duration::from_secs(seconds))
     });
-    watch.until_told(&args.rules, end)?;
+    watch.until_told(&rules, end)?;
     watch.end()
 }
 
@@ -91,8 +92,8 @@ impl Watch {
     /// Attaches the probe, looks at what runs already, and has the rules ready. Until this is
     /// done, signals end the program at once.
     fn begin(config: &Config, modules: Vec<Module>) -> Result<Watch, Failure> {
-        let selection = Selection::of(config);
-        let epoch = Epoch::new(1, modules, selection);
+        let selection = Selection::of(config).map_err(usage)?;
+        let epoch = Epoch::new(1, modules, selection.clone());
         let scope = config.scope_cgroup.as_deref().map(Watched::of);
 
         // Attach first, look around second: what happens meanwhile waits in the rings, and is
@@ -264,7 +265,7 @@ impl Watch {
             }
         };
         let id = self.pipeline.epoch().id + 1;
-        let epoch = Rc::new(Epoch::new(id, modules, self.selection));
+        let epoch = Rc::new(Epoch::new(id, modules, self.selection.clone()));
         // An empty file is most likely one that is just being written.
         if epoch.rules_on() == 0 {
             tracing::error!("the rules stay as they were: of the new ones, none is on");

@@ -45,6 +45,7 @@ mod value;
 
 pub use diagnostic::{Code, Diagnostic, Severity, render};
 pub use listing::Listing;
+pub use output::output_parts;
 pub use read::Place;
 pub use similar::similar;
 pub use text::Span;

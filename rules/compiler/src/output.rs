@@ -1,7 +1,7 @@
 //! Output formats: text with `%field` and `%field[argument]` in it.
 
 use crate::ast::{self, Operand, Transform};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 use crate::lower::never_there;
 use crate::parse;
 use crate::similar::Suggestions;
@@ -16,6 +16,23 @@ const FIELDS_MAX: usize = 1000;
 const NAME_BYTES_MAX: usize = 256;
 /// No transformer with its arguments is longer.
 const TRANSFORMER_BYTES_MAX: usize = 4096;
+
+/// Takes an output format apart that stands in no rule file; an error says what is wrong with it.
+pub fn output_parts(format: &str) -> Result<Vec<OutputPart>, String> {
+    let mut text = Text::default();
+    for (offset, char) in format.char_indices() {
+        text.push(char, 0, offset as u32);
+    }
+    let mut found = Vec::new();
+    let parts = parse(&text, &mut found, &mut Suggestions::default());
+    let wrong = found
+        .into_iter()
+        .find(|found| found.severity() == Severity::Error);
+    match wrong {
+        Some(wrong) => Err(wrong.message),
+        None => Ok(parts),
+    }
+}
 
 /// Takes an output format apart; what is wrong with it is added to `found`.
 pub(crate) fn parse(
