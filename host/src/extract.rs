@@ -473,29 +473,34 @@ fn standard<'s>(view: &'s View<'_>, which: usize) -> Option<&'s FdInfo> {
 fn category(view: &View<'_>) -> Option<&'static str> {
     use crate::state::descriptor::FdKind;
     let category = view.event.kind()?.category();
-    if category != Category::IoOther {
+    if !category.is_io() {
         return Some(category.name());
     }
     let kind = view.state.descriptor(view.seen.fd).map(|info| info.kind);
-    let category = match kind {
-        Some(FdKind::File | FdKind::Directory) => Category::File,
-        Some(FdKind::Ipv4 | FdKind::Ipv6) => Category::Net,
-        Some(FdKind::Unix | FdKind::Pipe | FdKind::Event | FdKind::Signal) => Category::Ipc,
+    Some(match kind {
+        Some(FdKind::File | FdKind::Directory) => "file",
+        Some(FdKind::Ipv4 | FdKind::Ipv6) => "net",
+        // Not as the category of calls that make them, which is `IPC`.
+        Some(
+            FdKind::Unix
+            | FdKind::Pipe
+            | FdKind::Event
+            | FdKind::Signal
+            | FdKind::Inotify
+            | FdKind::Userfault,
+        ) => "ipc",
         Some(
             FdKind::Unknown
             | FdKind::Netlink
             | FdKind::Epoll
-            | FdKind::Inotify
             | FdKind::Timer
             | FdKind::Bpf
-            | FdKind::Userfault
             | FdKind::IoUring
             | FdKind::Memfd
             | FdKind::Pidfd,
         )
-        | None => Category::Other,
-    };
-    Some(category.name())
+        | None => "unknown",
+    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::{Failure, print, rules};
 use crate::config::Matching;
 use saker_rules_compiler::ir::Expr;
 use saker_rules_compiler::{explain, similar};
-use saker_rules_schema::event::EventType;
+use saker_rules_schema::event::{Class, EventType};
 use saker_rules_schema::field::Binding;
 use saker_rules_schema::term::Term;
 use serde_json::json;
@@ -60,10 +60,21 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 }
 
 fn events(case: &Case) -> Vec<&'static str> {
-    match case.events.len() {
-        EventType::COUNT => vec!["every event type"],
-        _ => case.events.iter().map(|event| event.name()).collect(),
+    // No rule is asked about a plugin's event.
+    let mut asked = EventType::ALL
+        .iter()
+        .filter(|event| event.class() != Class::Plugin);
+    match asked.all(|event| case.events.contains(event)) {
+        true => vec!["every event type"],
+        false => names(case),
     }
+}
+
+/// Names of the event types; some are those of two, one after the other.
+fn names(case: &Case) -> Vec<&'static str> {
+    let mut names: Vec<_> = case.events.iter().map(|event| event.name()).collect();
+    names.dedup();
+    names
 }
 
 /// Values that stand in the event's row, and in its process's.
@@ -100,7 +111,7 @@ fn as_json(cases: &[Case]) -> String {
         .map(|case| {
             let [of_event, of_process] = fields(case);
             json!({
-                "events": case.events.iter().map(|event| event.name()).collect::<Vec<_>>(),
+                "events": names(case),
                 "condition": case.condition.to_string(),
                 "event_fields": of_event,
                 "process_fields": of_process,

@@ -159,12 +159,17 @@ fn show_events(events: &[EventType], form: Form) -> String {
     let events = events.iter().copied();
     let params = |event: EventType| {
         let names: Vec<_> = event.params().iter().map(|param| param.name).collect();
-        names.join(", ")
+        let names = names.join(", ");
+        match (event.is_probed(), names.is_empty()) {
+            (true, _) => names,
+            (false, true) => "(only in captures)".into(),
+            (false, false) => format!("{names} (only in captures)"),
+        }
     };
     match form {
         Form::Text => lines(events.map(|event| {
             let (name, category) = (event.name(), event.category().name());
-            format!("{name:<14} {category:<8} {}", params(event))
+            format!("{name:<26} {category:<9} {}", params(event))
         })),
         Form::Names => lines(events.map(EventType::name)),
         Form::Markdown => {
@@ -191,6 +196,7 @@ fn event_json(event: EventType) -> serde_json::Value {
         "name": event.name(),
         "code": event.code(),
         "category": event.category().name(),
+        "live": event.is_probed(),
         "params": params,
     })
 }

@@ -81,7 +81,7 @@ codes! {
     OperatorType "S503" Error "LOAD_ERR_COMPILE_CONDITION" "An operator does not work on values of that type.";
     Value "S504" Error "LOAD_ERR_COMPILE_CONDITION" "A value is not of the field's type.";
     UnknownEventType "S506" Error "LOAD_ERR_COMPILE_CONDITION" "There is no such event type.";
-    EventTypeNotSeen "S507" Warning "LOAD_COMPILE_CONDITION" "Falco has that event type, Saker does not see it yet.";
+    EventTypeNotSeen "S507" Warning "LOAD_COMPILE_CONDITION" "Falco has that event type, Saker does not see it live yet.";
     UnknownParameter "S508" Warning "LOAD_COMPILE_CONDITION" "No event type has a parameter of that name, or no process an ancestor of that level.";
     UnsafeNaCheck "S509" Warning "LOAD_UNSAFE_NA_CHECK" "A comparison with `<NA>` never sees an absent field.";
     UnknownFilter "S510" Warning "LOAD_UNKNOWN_FILTER" "A rule with `skip-if-unknown-filter` names an unknown field; it is left out.";

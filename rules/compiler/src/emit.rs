@@ -15,7 +15,8 @@
 //!            data          needles, patterns
 //!            heap          free: the host places the sets' bitmaps here
 //!
-//! functions  evaluate → event… (one per event type and 128 rules) → part…
+//! functions  evaluate → event… (one per 128 rules of an event type, or of several whose
+//!                             conditions are the same) → part…
 //!                             → learn → word… (64 bits each) → part…
 //! ```
 //!
@@ -302,9 +303,15 @@ impl Emitter<'_> {
         let learn = self.process_functions()?;
         self.cells = self.cells.next_multiple_of(8);
         self.process_cells = self.cells;
-        let mut events = Vec::new();
-        for at in 0..self.programs.events.len() {
-            events.push(self.event_functions(at, learn)?);
+        // Many event types are left with the same conditions: those that name no event type.
+        let mut events: Vec<Vec<u32>> = Vec::new();
+        let mut alike: HashMap<&[(u32, Id)], usize, FixedState> = HashMap::default();
+        for (at, program) in self.programs.events.iter().enumerate() {
+            let first = *alike.entry(&program.rules).or_insert(at);
+            events.push(match events.get(first) {
+                Some(functions) => functions.clone(),
+                None => self.event_functions(at, learn)?,
+            });
         }
         let others = std::mem::take(&mut self.bodies);
         let evaluate = self.evaluate(&events);

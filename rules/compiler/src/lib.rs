@@ -19,7 +19,6 @@ mod compiled;
 pub mod diagnostic;
 mod emit;
 mod exception;
-mod falco_events;
 mod glob;
 mod guard;
 mod hidden;
@@ -52,7 +51,7 @@ pub use text::Span;
 
 use diagnostic::Diagnostics;
 use ir::{Graph, Id};
-use saker_rules_schema::event::EventType;
+use saker_rules_schema::event::{Class, EventType};
 use saker_rules_schema::manifest::Manifest;
 use specialise::{Plain, Specialiser};
 use std::sync::Arc;
@@ -62,8 +61,9 @@ const SOURCES_BYTES_MAX: usize = 32 << 20;
 /// No ruleset has more rules, macros or lists.
 const ITEMS_MAX: usize = 10_000;
 
-/// A rule that asks for more event types is warned of. Falco's bound is 100 of some 220.
-const EVENT_TYPES_MAX: usize = EventType::COUNT / 2;
+/// A rule that asks for more of the event types that are recorded is warned of. Falco's bound is
+/// 100 of some 220.
+const EVENT_TYPES_MAX: usize = EventType::PROBED_COUNT / 2;
 
 /// A rule file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -303,8 +303,10 @@ fn front(
 /// Per event type, each rule's condition.
 fn specialise_all(graph: &mut Graph, roots: &[Id]) -> Vec<(EventType, Vec<Id>)> {
     let plain = Plain::of(graph);
+    // An event of a plugin's source is none of the system calls', whose rules these are.
     EventType::ALL
         .iter()
+        .filter(|event| event.class() != Class::Plugin)
         .map(|&event| {
             let mut specialiser = Specialiser::new(event, &plain);
             let conditions = roots
@@ -316,6 +318,9 @@ fn specialise_all(graph: &mut Graph, roots: &[Id]) -> Vec<(EventType, Vec<Id>)> 
         .collect()
 }
 
+/// What is said of that which the probe does not record.
+const ONLY_IN_CAPTURES: &str = "true only of events in a capture, for `saker replay`";
+
 fn warn_of_events(
     rules: &[lower::Rule],
     specialised: &[(EventType, Vec<Id>)],
@@ -324,8 +329,9 @@ fn warn_of_events(
     for (at, rule) in rules.iter().enumerate() {
         let asked = specialised
             .iter()
-            .filter(|(_, conditions)| conditions[at] != Id::FALSE)
-            .count();
+            .filter(|(_, conditions)| conditions[at] != Id::FALSE);
+        let asked_live = asked.clone().filter(|(event, _)| event.is_probed()).count();
+        let asked = asked.count();
         let name = &rule.rule.name;
         if asked == 0 {
             diagnostics.push(
@@ -334,13 +340,23 @@ fn warn_of_events(
                     rule.span,
                     format!("rule `{name}` is true for no event"),
                 )
-                .label("its comparisons contradict each other, or name event types not seen or fields without a value yet")
+                .label("its comparisons contradict each other, or name fields without a value yet")
                 .help("`saker list events` shows the event types there are, and `saker list fields` what has a value"),
             );
-        } else if asked > EVENT_TYPES_MAX && rule.warn_evttypes {
-            let what = match asked {
-                EventType::COUNT => "every event type".to_string(),
-                some => format!("{some} of {} event types", EventType::COUNT),
+        } else if asked_live == 0 {
+            diagnostics.push(
+                Diagnostic::new(
+                    Code::EventTypeNotSeen,
+                    rule.span,
+                    format!("rule `{name}` is true for no event type that is seen live yet"),
+                )
+                .label(ONLY_IN_CAPTURES)
+                .help("`saker list events` shows which event types are seen live"),
+            );
+        } else if asked_live > EVENT_TYPES_MAX && rule.warn_evttypes {
+            let what = match asked_live {
+                EventType::PROBED_COUNT => "every event type".to_string(),
+                some => format!("{some} of {} event types", EventType::PROBED_COUNT),
             };
             let message = format!("rule `{name}` matches {what}");
             diagnostics.push(

@@ -6,6 +6,7 @@
 
 pub(crate) mod compare;
 
+use crate::ONLY_IN_CAPTURES;
 use crate::ast::{self, Expr, Kind, Modifier, Operand, Operator, Right, Value};
 use crate::automaton::Automata;
 use crate::collect::Collected;
@@ -20,6 +21,7 @@ use crate::value;
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::{Arg, Field, FieldRef, Flag, LINEAGE_MAX};
 use saker_rules_schema::manifest;
+use saker_rules_schema::syscall;
 use saker_rules_schema::term::Term;
 
 /// A rule whose condition is lowered.
@@ -420,18 +422,19 @@ impl Lowering<'_> {
     }
 
     fn check_event_type(&mut self, name: &str, span: Span) -> Lower<()> {
-        if EventType::by_name(name).next().is_some() {
+        let mut events = EventType::by_name(name).peekable();
+        let is_in_captures = events.peek().is_some() || syscall::is_known(name);
+        if events.any(EventType::is_probed) {
             return Ok(());
         }
-        if value::is_known_event(name) {
-            self.found.push(
-                Diagnostic::new(
-                    Code::EventTypeNotSeen,
-                    span,
-                    format!("event type `{name}` is not seen yet"),
-                )
-                .label("this is never true"),
-            );
+        if is_in_captures || value::is_known_event(name) {
+            let seen = match is_in_captures {
+                true => ("is not seen live yet", ONLY_IN_CAPTURES),
+                false => ("is not seen any more", "this is never true"),
+            };
+            let message = format!("event type `{name}` {}", seen.0);
+            let warning = Diagnostic::new(Code::EventTypeNotSeen, span, message);
+            self.found.push(warning.label(seen.1));
             return Ok(());
         }
         let mut diagnostic = fault(

@@ -75,6 +75,9 @@ pub fn test_holds(test: &Test, values: &impl Values, event: EventType) -> bool {
 
 /// A field's value where the event type decides it; `Some(None)`: that it is absent.
 pub(crate) fn value_by_type(field: &FieldRef, event: EventType) -> Option<Option<Value<'static>>> {
+    if let Some(text) = field.text_by_type(event) {
+        return Some(text.map(|text| Value::Text(text.as_bytes().into())));
+    }
     let number = field.number_by_type(event)?;
     Some(number.map(|number| match field.kind() {
         Type::Bool => Value::Bool(number != 0),
@@ -87,21 +90,7 @@ fn field_value<'v>(
     values: &'v impl Values,
     event: EventType,
 ) -> Option<Value<'v>> {
-    if let Some(known) = value_by_type(field, event) {
-        return known;
-    }
-    let text = |text: &'static str| Some(Value::Text(Cow::Borrowed(text.as_bytes())));
-    match field.field {
-        Field::EvtType => text(event.name()),
-        Field::SyscallType if event == EventType::Procexit => None,
-        Field::SyscallType => text(event.name()),
-        Field::EvtCategory => text(event.category().name()),
-        Field::EvtIoDir => event.direction().and_then(text),
-        Field::EvtSource => text("syscall"),
-        Field::EvtDir if event == EventType::Procexit => text(">"),
-        Field::EvtDir => text("<"),
-        _ => values.value(field),
-    }
+    value_by_type(field, event).unwrap_or_else(|| values.value(field))
 }
 
 /// Whether a value satisfies the operator.

@@ -17,23 +17,10 @@ enum Known {
 }
 
 fn known(field: &FieldRef, event: EventType) -> Known {
-    let text = |text: &'static str| Known::Value(Value::Text(text.as_bytes().into()));
     if let Some(value) = value_by_type(field, event) {
         return value.map_or(Known::Absent, Known::Value);
     }
     match field.field {
-        Field::EvtType => text(event.name()),
-        Field::SyscallType => match event {
-            EventType::Procexit => Known::Absent,
-            _ => text(event.name()),
-        },
-        Field::EvtCategory => text(event.category().name()),
-        Field::EvtIoDir => event.direction().map_or(Known::Absent, text),
-        Field::EvtSource => text("syscall"),
-        Field::EvtDir => match event {
-            EventType::Procexit => text(">"),
-            _ => text("<"),
-        },
         Field::EvtArg | Field::EvtRawarg => match &field.arg {
             Arg::Key(key) => {
                 let by_number = key
@@ -174,10 +161,38 @@ impl<'a> Specialiser<'a> {
         folded
     }
 
+    /// The answer of a test to the name of an event type that says its name itself, as long as
+    /// it can be none of those compared with: else every rule had to be asked about such events.
+    fn name_answer(&self, test: &Test) -> Option<bool> {
+        let is_name = |field: &FieldRef| matches!(field.field, Field::EvtType | Field::SyscallType);
+        if !self.event.is_named_by_event() || !test.term.field().is_some_and(is_name) {
+            return None;
+        }
+        let may_be = |name: &Vec<u8>| {
+            std::str::from_utf8(name).is_ok_and(|name| self.event.may_be_named(name))
+        };
+        match &test.op {
+            Op::In(names) => (!names.iter().any(may_be)).then_some(false),
+            Op::Differs(name) => (!may_be(name)).then_some(true),
+            Op::Exists
+            | Op::Numbers(_)
+            | Op::Range(..)
+            | Op::Contains(_)
+            | Op::IContains(_)
+            | Op::StartsWith(_)
+            | Op::EndsWith(_)
+            | Op::Glob(_)
+            | Op::Accepted(_)
+            | Op::Networks(_) => None,
+        }
+    }
+
     fn fold_test(&self, id: Id, test: &Test) -> Id {
         let counts = |field: &FieldRef| field.field == Field::EvtNum;
         let answer = if test.term.field().is_some_and(counts) {
             number_answer(&test.op)
+        } else if let Some(answer) = self.name_answer(test) {
+            Some(answer)
         } else {
             // Absent as soon as one of its fields is, whatever the others are.
             let mut is_open = false;

@@ -2,16 +2,21 @@
 
 use crate::ast::Value;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::falco_events;
 use crate::ir::Network;
-use saker_rules_schema::event::EventType;
+use saker_rules_schema::event::UNUSED;
 use saker_rules_schema::field::Type;
 use saker_rules_schema::row::STRING_BYTES_MAX;
+use saker_rules_schema::syscall;
 use saker_rules_schema::term::Term;
+use saker_rules_schema::wire::wire;
 
-/// Whether Falco has an event type of that name.
+/// Whether Falco has, or had, an event type or a system call of that name.
 pub(crate) fn is_known_event(name: &str) -> bool {
-    EventType::by_name(name).next().is_some() || falco_events::NOT_SEEN.binary_search(&name).is_ok()
+    let codes = (0..=u16::MAX).map_while(wire);
+    syscall::is_known(name)
+        || codes
+            .filter(|wire| wire.flags & UNUSED == 0)
+            .any(|wire| wire.name == name)
 }
 
 /// The least and the greatest value of a number type.

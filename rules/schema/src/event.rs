@@ -10,6 +10,7 @@ pub(crate) mod symbols;
 mod table;
 
 use crate::field::Type;
+use crate::syscall;
 
 /// A named value of a flag set or an enumeration, in Falco's order and numbering.
 pub type Symbol = (&'static str, u64);
@@ -488,6 +489,16 @@ impl EventType {
         all
     };
 
+    /// How many of them the probe records.
+    pub const PROBED_COUNT: usize = {
+        let (mut index, mut count) = (0, 0);
+        while index < EventType::COUNT {
+            count += EventType::ALL[index].is_probed() as usize;
+            index += 1;
+        }
+        count
+    };
+
     /// Falco's code.
     pub const fn code(self) -> u16 {
         self as u16
@@ -508,6 +519,20 @@ impl EventType {
     /// its number, and what someone else reports by the name it was given.
     pub const fn is_named_by_event(self) -> bool {
         matches!(self, EventType::Syscall | EventType::Asyncevent)
+    }
+
+    /// Whether `evt.type` of an event of this type can be that name. A call without a type of
+    /// its own has no name that is a type's, and nobody reports under the name of what the
+    /// kernel gives.
+    pub fn may_be_named(self, name: &str) -> bool {
+        let mut named = EventType::by_name(name);
+        match self {
+            EventType::Syscall => syscall::is_known(name) && named.next().is_none(),
+            EventType::Asyncevent => {
+                !syscall::is_known(name) && named.all(|event| event.class() == Class::Meta)
+            }
+            _ => self.name() == name,
+        }
     }
 
     /// Whether for Falco it is the end of something (`evt.dir`: `<`), and not the beginning.
@@ -536,6 +561,72 @@ impl EventType {
     pub fn param(self, name: &str) -> Option<usize> {
         self.params().iter().position(|param| param.name == name)
     }
+
+    /// Position of the parameter that holds the number of the descriptor the event is about
+    /// (`fd.*`): the one the call made, or else the one it works on, or the directory where its
+    /// path starts. `None` if no descriptor is its subject, also where it has some, as `linkat`.
+    ///
+    /// The value is what the call was given or returned. Where it was to make a descriptor and
+    /// failed, Falco says -1 and not `-errno`. And two kinds of calls are about another one than
+    /// this at times: `fcntl` about the one it made, if that is what its command asks for, and
+    /// `dup`, `dup2`, `dup3` about the old one, where nothing is known of it or they failed.
+    #[inline]
+    pub fn fd_param(self) -> Option<usize> {
+        match FD_PARAMS[self.index()] {
+            NO_FD => None,
+            index => Some(usize::from(index)),
+        }
+    }
+}
+
+/// The event is about no descriptor.
+const NO_FD: u8 = u8::MAX;
+
+/// [`EventType::fd_param`] by index.
+static FD_PARAMS: [u8; EventType::COUNT] = {
+    let mut table = [NO_FD; EventType::COUNT];
+    let mut index = 0;
+    while index < EventType::COUNT {
+        table[index] = fd_param(EventType::ALL[index]);
+        index += 1;
+    }
+    table
+};
+
+const fn fd_param(event: EventType) -> u8 {
+    let names: &[&str] = match event {
+        EventType::Socketpair | EventType::Pipe | EventType::Pipe2 => &["fd2"],
+        EventType::Fcntl => &["fd"],
+        _ if event.flags() & CREATES_FD != 0 => return 0,
+        // Of two, the one written to.
+        _ if event.flags() & (USES_FD | DESTROYS_FD) != 0 => {
+            &["fd", "fd_out", "out_fd", "fdout", "dirfd", "linkdirfd"]
+        }
+        _ => return NO_FD,
+    };
+    let params = event.params();
+    let mut name = 0;
+    while name < names.len() {
+        let mut param = 0;
+        while param < params.len() {
+            if is_same(params[param].name, names[name]) {
+                return param as u8;
+            }
+            param += 1;
+        }
+        name += 1;
+    }
+    panic!("an event that uses a descriptor has a parameter for it")
+}
+
+/// `==`, which a constant cannot use on texts.
+const fn is_same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
 }
 
 /// Position in [`EventType::ALL`] by code; Falco's codes are below 512.

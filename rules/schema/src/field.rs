@@ -12,7 +12,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::event::{EventType, READS_FD, WAITS, WRITES_FD};
+use crate::event::{Class, EventType, READS_FD, WAITS, WRITES_FD};
 
 /// What values of a field are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -534,10 +534,28 @@ impl FieldRef {
             Field::EvtIsIoRead => has(READS_FD),
             Field::EvtIsIoWrite => has(WRITES_FD),
             Field::EvtIsWait => has(WAITS),
-            Field::EvtIsAsync => Some(Some(0)),
+            Field::EvtIsAsync => Some(Some(u64::from(event.class() == Class::Meta))),
             Field::EvtCount => Some(Some(1)),
             // For Falco the end of a process is no exit of a call.
-            Field::EvtCountExit => Some((event != EventType::Procexit).then_some(1)),
+            Field::EvtCountExit => Some(event.is_exit().then_some(1)),
+            _ => None,
+        }
+    }
+
+    /// The text that is the field's value in every event of that type, where the type decides
+    /// it; `Some(None)` if it decides that there is none.
+    pub fn text_by_type(&self, event: EventType) -> Option<Option<&'static str>> {
+        match self.field {
+            Field::SyscallType if event.class() != Class::Call => Some(None),
+            Field::EvtType | Field::SyscallType if event.is_named_by_event() => None,
+            Field::EvtType | Field::SyscallType => Some(Some(event.name())),
+            Field::EvtCategory if event.category().is_io() => None,
+            Field::EvtCategory => Some(Some(event.category().name())),
+            Field::EvtIoDir => Some(event.direction()),
+            Field::EvtSource if event.class() == Class::Plugin => None,
+            Field::EvtSource => Some(Some("syscall")),
+            Field::EvtDir if event.is_exit() => Some(Some("<")),
+            Field::EvtDir => Some(Some(">")),
             _ => None,
         }
     }

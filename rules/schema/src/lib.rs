@@ -10,5 +10,6 @@ pub mod event;
 pub mod field;
 pub mod manifest;
 pub mod row;
+pub mod syscall;
 pub mod term;
 pub mod wire;

@@ -552,6 +552,7 @@ pub(crate) const PRCTL_OPTIONS: &[Symbol] = &[
     ("PR_GET_SECUREBITS", 27),
     ("PR_SET_SECUREBITS", 28),
     ("PR_MCE_KILL", 33),
+    ("PR_MCE_KILL", 33),
     ("PR_SET_MM", 35),
     ("PR_SET_CHILD_SUBREAPER", 36),
     ("PR_GET_CHILD_SUBREAPER", 37),
