@@ -1,9 +1,21 @@
 //! Events: when, where and by whom, a code, and parameters as pieces of bytes.
 
+use crate::block::EventLayout;
+use crate::cursor::{Cursor, Encoder};
+use crate::error::Fault;
 use std::fmt;
+use std::ops::Range;
 
 /// More parameters than any event has (libscap's own bound is 32).
 pub const PARAMS_MAX: usize = 64;
+
+/// From the time to the number of parameters.
+const HEAD_BYTES: usize = 26;
+
+/// In captures of the first version these two events say that they are three bytes longer than
+/// they are.
+const LONGER_THAN_THEY_ARE: [u16; 2] = [280, 286];
+const LONGER_BY: usize = 3;
 
 /// Something that happened.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -119,5 +131,169 @@ impl ParamBuffer {
     /// What was put together.
     pub fn params(&self) -> Params<'_> {
         Params::new(&self.ends, &self.data)
+    }
+}
+
+/// An event without its parameters' bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Head {
+    cpu: u16,
+    flags: u32,
+    time: u64,
+    tid: i64,
+    code: u16,
+    params: usize,
+}
+
+impl Head {
+    /// The event's length from its time on, and the number of parameters where that is said.
+    #[inline]
+    fn decode(body: &mut Cursor<'_>, layout: EventLayout) -> Option<(Self, u32, Option<u32>)> {
+        let cpu = body.get()?;
+        let flags = if layout.flags { body.get()? } else { 0 };
+        let time = body.get()?;
+        let tid = body.get()?;
+        let length = body.get()?;
+        let code = body.get()?;
+        let count = match layout.count {
+            true => Some(body.get()?),
+            false => None,
+        };
+        let head = Self {
+            cpu,
+            flags,
+            time,
+            tid,
+            code,
+            params: 0,
+        };
+        Some((head, length, count))
+    }
+
+    /// The whole event. `ends` is what [`decode`] left there, `data` is what its range says.
+    #[inline]
+    pub(crate) fn event<'a>(self, ends: &'a [u32; PARAMS_MAX], data: &'a [u8]) -> Event<'a> {
+        Event {
+            cpu: self.cpu,
+            flags: self.flags,
+            time: self.time,
+            tid: self.tid,
+            code: self.code,
+            params: Params::new(ends.get(..self.params).unwrap_or_default(), data),
+        }
+    }
+}
+
+/// Reads an event's head, and puts where its parameters end into `ends`. The range is that of
+/// their bytes in `body`.
+#[inline]
+pub(crate) fn decode(
+    ends: &mut [u32; PARAMS_MAX],
+    body: &[u8],
+    layout: EventLayout,
+) -> Result<(Head, Range<usize>), Fault> {
+    let mut cursor = Cursor::new(body);
+    let (mut head, length, count) = Head::decode(&mut cursor, layout).ok_or(Fault::Short)?;
+    let after_head = body.len() - cursor.left();
+    let head_bytes = match count {
+        Some(_) => HEAD_BYTES,
+        None => HEAD_BYTES - 4,
+    };
+    let mut rest_bytes = (length as usize)
+        .checked_sub(head_bytes)
+        .ok_or(Fault::Short)?;
+    if count.is_none() && LONGER_THAN_THEY_ARE.contains(&head.code) {
+        rest_bytes = rest_bytes.saturating_sub(LONGER_BY);
+    }
+    // What is behind the event in its block is no part of it.
+    let rest = cursor.take(rest_bytes).ok_or(Fault::Short)?;
+    let data = match count {
+        Some(count) => {
+            head.params = usize::try_from(count)
+                .ok()
+                .filter(|count| *count <= PARAMS_MAX)
+                .ok_or(Fault::ParamCount(count))?;
+            let ends = ends.get_mut(..head.params).unwrap_or_default();
+            if has_large_params(head.code) {
+                counted(ends, rest, u32::from_le_bytes)
+            } else {
+                counted(ends, rest, |bytes| u16::from_le_bytes(bytes).into())
+            }
+        }
+        None => uncounted(ends, rest).map(|(params, data)| {
+            head.params = params;
+            data
+        }),
+    };
+    let data = data.ok_or(Fault::ParamLengths)?;
+    Ok((head, after_head + data.start..after_head + data.end))
+}
+
+/// Where the parameters' bytes are behind as many lengths as there is place for in `ends`. `None`
+/// if the lengths claim more than is there.
+#[inline]
+fn counted<const N: usize>(
+    ends: &mut [u32],
+    rest: &[u8],
+    length: impl Fn([u8; N]) -> u32,
+) -> Option<Range<usize>> {
+    let (lengths, data) = rest.split_at_checked(ends.len() * N)?;
+    let mut end = 0_u64;
+    for (place, bytes) in ends.iter_mut().zip(lengths.as_chunks::<N>().0) {
+        end += u64::from(length(*bytes));
+        // Cut off only where what is checked below does not hold.
+        *place = end as u32;
+    }
+    if end > data.len() as u64 {
+        return None;
+    }
+    Some(lengths.len()..lengths.len() + end as usize)
+}
+
+/// The same for an event that does not say how many parameters it has. There is one number of
+/// them with which lengths and bytes together are as long as the event: each further one makes it
+/// longer by two at least.
+fn uncounted(ends: &mut [u32; PARAMS_MAX], rest: &[u8]) -> Option<(usize, Range<usize>)> {
+    let lengths = rest.as_chunks::<2>().0;
+    let mut data_bytes = 0_usize;
+    let mut params = 0;
+    while params * 2 + data_bytes < rest.len() {
+        data_bytes += usize::from(u16::from_le_bytes(*lengths.get(params)?));
+        *ends.get_mut(params)? = data_bytes as u32;
+        params += 1;
+    }
+    (params * 2 + data_bytes == rest.len()).then_some((params, params * 2..rest.len()))
+}
+
+impl Event<'_> {
+    /// How long the event is from its time on.
+    pub(crate) fn length(&self) -> usize {
+        let data: usize = self.params.iter().map(<[u8]>::len).sum();
+        let length_bytes = if has_large_params(self.code) { 4 } else { 2 };
+        HEAD_BYTES + self.params.len() * length_bytes + data
+    }
+
+    /// `length` is what [`Self::length`] says, and below 4 GiB; where the parameters' lengths
+    /// have two bytes, below 64 KiB. Flags are written where there are any.
+    pub(crate) fn encode(&self, length: usize, out: &mut Encoder<'_>) {
+        out.value(self.cpu);
+        if self.flags != 0 {
+            out.value(self.flags);
+        }
+        out.value(self.time);
+        out.value(self.tid);
+        out.value(length as u32);
+        out.value(self.code);
+        out.value(self.params.len() as u32);
+        for param in self.params.iter() {
+            if has_large_params(self.code) {
+                out.value(param.len() as u32);
+            } else {
+                out.value(param.len() as u16);
+            }
+        }
+        for param in self.params.iter() {
+            out.put(param);
+        }
     }
 }

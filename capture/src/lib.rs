@@ -45,6 +45,10 @@ pub use writer::{Compression, Writer, Written};
 
 /// What a capture consists of. Texts are bytes as they were recorded; nothing says that they are
 /// UTF-8, and none ends in a zero byte unless said so.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and it is not moved about"
+)]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Entry<'a> {
     /// A header: what follows is another recording than what went before, if anything did.

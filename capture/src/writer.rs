@@ -10,6 +10,9 @@ use crate::section::Section;
 use flate2::write::GzEncoder;
 use std::io::{self, Write};
 
+/// zlib's own default, which libscap writes with.
+const LEVEL: flate2::Compression = flate2::Compression::new(6);
+
 /// What is gathered before it is handed on.
 const GATHERED_BYTES: usize = 64 << 10;
 
@@ -61,7 +64,7 @@ pub struct Writer<W: Write> {
 
 enum Sink<W: Write> {
     Plain(W),
-    Gzip(GzEncoder<W>),
+    Gzip(Box<GzEncoder<W>>),
 }
 
 impl<W: Write> Sink<W> {
@@ -107,9 +110,7 @@ impl<W: Write> Writer<W> {
         let mut writer = Self {
             sink: match compression {
                 Compression::Plain => Sink::Plain(write),
-                Compression::Gzip => {
-                    Sink::Gzip(GzEncoder::new(write, flate2::Compression::default()))
-                }
+                Compression::Gzip => Sink::Gzip(Box::new(GzEncoder::new(write, LEVEL))),
             },
             gathered: Vec::with_capacity(2 * GATHERED_BYTES),
             open: None,
@@ -177,20 +178,17 @@ impl<W: Write> Writer<W> {
     /// No reader would take it, or the file does not take what was gathered. In the first case
     /// nothing was written and one can go on.
     pub fn event(&mut self, event: &Event<'_>) -> Result<(), WriteError> {
-        // The head, from the time to the number of parameters.
-        const HEAD_BYTES: usize = 26;
         let params = event.params.len();
         if params > PARAMS_MAX {
             return Err(WriteError::ParamCount(params));
         }
         let large = has_large_params(event.code);
-        let (length_bytes, limit) = if large {
-            (4, LARGE_EVENT_BYTES_MAX)
+        let limit = if large {
+            LARGE_EVENT_BYTES_MAX
         } else {
-            (2, EVENT_BYTES_MAX)
+            EVENT_BYTES_MAX
         };
-        let data: usize = event.params.iter().map(<[u8]>::len).sum();
-        let length = HEAD_BYTES + params * length_bytes + data;
+        let length = event.length();
         // Processor, flags and what the block may be longer for its alignment.
         let block_bytes = length + 6 + 3 + HEADER_BYTES + TRAILER_BYTES;
         if block_bytes > limit {
@@ -206,28 +204,7 @@ impl<W: Write> Writer<W> {
             (_, false) => block::EVENT_FLAGS,
             (_, true) => block::EVENT_FLAGS_LARGE,
         };
-        self.block(block, |out| {
-            out.value(event.cpu);
-            if event.flags != 0 {
-                out.value(event.flags);
-            }
-            out.value(event.time);
-            out.value(event.tid);
-            // Both are below the limits.
-            out.value(length as u32);
-            out.value(event.code);
-            out.value(params as u32);
-            for param in event.params.iter() {
-                if large {
-                    out.value(param.len() as u32);
-                } else {
-                    out.value(param.len() as u16);
-                }
-            }
-            for param in event.params.iter() {
-                out.put(param);
-            }
-        });
+        self.block(block, |out| event.encode(length, out));
         self.section.anything = true;
         self.section.events = true;
         self.written.events += 1;

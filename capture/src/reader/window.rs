@@ -35,7 +35,8 @@ impl<R: Read> Input<R> {
         })
     }
 
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// `None` for compressed bytes that end too early.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         loop {
             let result = match self {
                 Self::Plain(read) => read.read(buffer),
@@ -43,9 +44,8 @@ impl<R: Read> Input<R> {
             };
             match result {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // A member that is cut off: what came before has been read.
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
-                result => return result,
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+                result => return result.map(Some),
             }
         }
     }
@@ -59,6 +59,8 @@ pub(crate) struct Window<R> {
     unread: Range<usize>,
     /// Where in the stream that begins.
     offset: u64,
+    /// The stream ended earlier than its compression says.
+    cut_off: bool,
 }
 
 impl<R: Read> Window<R> {
@@ -68,11 +70,17 @@ impl<R: Read> Window<R> {
             bytes: vec![0; BYTES_FIRST],
             unread: 0..0,
             offset: 0,
+            cut_off: false,
         })
     }
 
     pub(crate) fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// Whether the stream ended earlier than its compression says.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.cut_off
     }
 
     /// What is in memory and not consumed.
@@ -107,9 +115,13 @@ impl<R: Read> Window<R> {
             }
             let free = self.bytes.get_mut(self.unread.end..).unwrap_or_default();
             let room = free.len();
-            match self.input.read(free)?.min(room) {
-                0 => return Ok(false),
-                read => self.unread.end += read,
+            match self.input.read(free)? {
+                Some(0) => return Ok(false),
+                Some(read) => self.unread.end += read.min(room),
+                None => {
+                    self.cut_off = true;
+                    return Ok(false);
+                }
             }
         }
         Ok(true)
