@@ -7,6 +7,7 @@ mod compile;
 mod doctor;
 mod explain;
 mod list;
+mod record;
 mod replay;
 mod rules;
 mod run;
@@ -40,6 +41,8 @@ enum Command {
     Run(run::Args),
     /// Judge what captures hold, or print it
     Replay(replay::Args),
+    /// Write events of the running kernel, or of captures, to a capture
+    Record(record::Args),
     /// Check rule files and show every mistake in them
     Check(check::Args),
     /// Compile rule files to a WebAssembly module
@@ -98,6 +101,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Record(args) => record::run(args),
         Command::Check(args) => check::run(args),
         Command::Compile(args) => compile::run(args),
         Command::List(args) => list::run(args),

@@ -120,6 +120,22 @@ fn answer_all(
 /// Less is the time between two readings; more means that the calendar's clock was set.
 const CLOCK_STEP_NS: u64 = 1_000_000;
 
+/// This machine, but for its name. What cannot be read is 0.
+pub fn machine() -> saker_capture::Machine<'static> {
+    let cpus = std::thread::available_parallelism().map_or(0, |cpus| cpus.get() as u32);
+    let system = rustix::system::sysinfo();
+    let pid_max = std::fs::read_to_string("/proc/sys/kernel/pid_max");
+    let pid_max = pid_max.ok().and_then(|text| text.trim().parse().ok());
+    saker_capture::Machine {
+        cpus,
+        memory_bytes: (system.totalram as u64).saturating_mul(system.mem_unit.into()),
+        pid_max: pid_max.unwrap_or(0),
+        hostname: &[],
+        boot_time: clock_now().wall(0),
+        flags: 0,
+    }
+}
+
 /// How the kernel's time since boot relates to the calendar now.
 pub fn clock_now() -> Clock {
     use rustix::time::{ClockId, Timespec, clock_gettime};

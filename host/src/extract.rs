@@ -16,6 +16,7 @@ use crate::event::Event;
 use crate::state::descriptor::FdInfo;
 use crate::state::version::ProcessVersion;
 use crate::state::{Seen, State};
+pub use param::wire::Wire;
 use saker_rules_schema::absent_field;
 use saker_rules_schema::event::{CREATES_FD, Category, EventType};
 use saker_rules_schema::field::{Arg, Binding, Field, FieldRef, Type};
@@ -45,6 +46,11 @@ impl<'a> View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// The state.
+    pub fn state(&self) -> &'a State {
+        self.state
+    }
+
     /// What a descriptor that the event names stood for, as far as the state knows.
     fn descriptor_at(&self, fd: i64) -> Option<&'a FdInfo> {
         if self.descriptor == Some(fd) {

@@ -4,6 +4,7 @@
 //!
 //! How a line looks is `alert`'s business; one output, one file below.
 
+pub mod recording;
 pub mod stdout;
 
 use crate::alert::Alert;

@@ -62,7 +62,12 @@ pub struct Pipeline {
     spare_rows: Vec<Vec<Row>>,
     counters: Counters,
     alerts: Box<dyn FnMut(Alert)>,
+    /// Takes the events of hits in place of alerts.
+    hits: Option<TakeHit>,
 }
+
+/// Takes the event of a hit.
+pub type TakeHit = Box<dyn FnMut(&View<'_>)>;
 
 /// The windows that are filled and closed together, one per module.
 struct Round {
@@ -166,9 +171,15 @@ impl Pipeline {
             spare_rows: Vec::new(),
             counters: Counters::default(),
             alerts,
+            hits: None,
         };
         pipeline.prepare(&epoch)?;
         Ok(pipeline)
+    }
+
+    /// Hands the event of every hit to `take` from here on, and renders no alerts.
+    pub fn take_hits(&mut self, take: TakeHit) {
+        self.hits = Some(take);
     }
 
     /// What happened so far.
@@ -578,9 +589,13 @@ impl Pipeline {
                 continue;
             };
             let view = View::new(&event, &self.state, row.seen);
+            self.counters.alerts += 1;
+            if let Some(take) = &mut self.hits {
+                take(&view);
+                continue;
+            }
             let more = round.epoch.fields_of(module, index);
             let alert = Alert::render(rule, more, &view, &mut self.scratch);
-            self.counters.alerts += 1;
             (self.alerts)(alert);
         }
     }

@@ -18,6 +18,7 @@ pub mod note;
 mod roles;
 mod seed;
 mod slab;
+mod snapshot;
 mod table;
 pub mod users;
 pub mod version;
@@ -29,6 +30,7 @@ use facts::{Image, KeptImage};
 pub use lineage::Lineage;
 use note::Note;
 use roles::Roles;
+use saker_capture::Machine;
 use saker_ebpf::recipe::Wanted;
 use saker_ebpf::record::{Kind, Tag};
 use slab::{IdTable, NONE, Slab};
@@ -126,6 +128,15 @@ pub fn calls() -> impl Iterator<Item = Wanted> {
     .into_iter()
     .map(|number| Wanted::success(number as u16))
 }
+
+const NO_MACHINE: Machine<'static> = Machine {
+    cpus: 0,
+    memory_bytes: 0,
+    pid_max: 0,
+    hostname: &[],
+    boot_time: 0,
+    flags: 0,
+};
 
 /// What is not known and should be asked of `/proc`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -246,6 +257,8 @@ pub struct State {
     eviction_hand: u32,
     users: Users,
     hostname: Box<[u8]>,
+    /// The machine the events are of, but for its name.
+    machine: Machine<'static>,
     no_image: Arc<KeptImage>,
     no_cgroup: Arc<Cgroup>,
     root: Arc<[u8]>,
@@ -285,6 +298,7 @@ impl State {
             eviction_hand: 0,
             users: Users::default(),
             hostname: Box::default(),
+            machine: NO_MACHINE,
             no_image: KeptImage::new(Image::default(), &image_bytes),
             image_bytes,
             no_cgroup: Arc::default(),
@@ -404,6 +418,14 @@ impl State {
     /// Sets the name of the host.
     pub fn set_hostname(&mut self, name: &[u8]) {
         self.hostname = name.into();
+    }
+
+    /// Says of which machine the events are, but for its name.
+    pub fn set_machine(&mut self, machine: &Machine<'_>) {
+        self.machine = Machine {
+            hostname: &[],
+            ..*machine
+        };
     }
 
     /// What turns time since boot into wall time.

@@ -2,7 +2,7 @@
 //! capture's, budgets are counted in fuel and nothing is dropped, so that the same captures and
 //! the same rules give the same alerts whatever the machine.
 
-mod printed;
+pub(super) mod printed;
 mod progress;
 
 use super::{Failure, configured, count, list_of, rule_files, rules, shown, usage};
@@ -11,7 +11,7 @@ use crate::event::Clock;
 use crate::modules::{Epoch, Module, Selection};
 use crate::outputs::Outputs;
 use crate::outputs::stdout::Stdout;
-use crate::pipeline::{Counters, Pipeline, Setup};
+use crate::pipeline::{Counters, Pipeline, Setup, TakeHit};
 use crate::sandbox::{Budget, Judge, Limits};
 use crate::source::capture::{Capture, Skipped};
 use crate::source::merge::Batch;
@@ -85,25 +85,31 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
     let mut replay = Replay::begin(&config, modules, args.events)?;
     for path in &files {
-        replay.file(path, args.pace)?;
+        replay.file(path, args.pace.then(Pace::default), None, || false)?;
     }
     replay.end(args.events)
 }
 
 /// All that is at work while captures are replayed.
-struct Replay {
+pub(super) struct Replay {
     pipeline: Pipeline,
     outputs: Outputs,
     skipped: Skipped,
     /// Blocks of kinds that nobody knows.
     unknown_blocks: u64,
     alerts: Rc<std::cell::RefCell<BTreeMap<String, u64>>>,
+    /// When the first event was.
+    first_time: Option<u64>,
     /// What ended a capture before its end, for the exit code.
     broken: Option<anyhow::Error>,
 }
 
 impl Replay {
-    fn begin(config: &Config, modules: Vec<Module>, printing: bool) -> Result<Replay, Failure> {
+    pub(super) fn begin(
+        config: &Config,
+        modules: Vec<Module>,
+        printing: bool,
+    ) -> Result<Replay, Failure> {
         let selection = Selection::of(config).map_err(usage)?;
         let epoch = Epoch::new(1, modules, selection);
         let mut state = State::new(Default::default(), Clock::default());
@@ -151,12 +157,25 @@ impl Replay {
             skipped: Skipped::default(),
             unknown_blocks: 0,
             alerts,
+            first_time: None,
             broken: None,
         })
     }
 
+    /// Hands the events of hits to `take` instead of alerting.
+    pub(super) fn take_hits(&mut self, take: TakeHit) {
+        self.pipeline.take_hits(take);
+    }
+
     /// Replays one capture. One that ends in the middle has given what it could.
-    fn file(&mut self, path: &Path, pace: bool) -> Result<(), Failure> {
+    /// It ends early when it has gone on for `span` of its own time, or `is_over` says so.
+    pub(super) fn file(
+        &mut self,
+        path: &Path,
+        mut pace: Option<Pace>,
+        span: Option<Duration>,
+        is_over: impl Fn() -> bool,
+    ) -> Result<(), Failure> {
         let name = shown(path);
         let (read, bytes): (Box<dyn Read>, Option<u64>) = if path == Path::new("-") {
             (Box::new(std::io::stdin()), None)
@@ -177,7 +196,6 @@ impl Replay {
             }
         };
         let mut capture = Capture::new(reader);
-        let mut pace = pace.then(Pace::default);
         let mut spare: Vec<Rc<Batch>> = Vec::new();
         let batch_events = if pace.is_some() { 1 } else { BATCH_EVENTS };
         let result = loop {
@@ -196,7 +214,22 @@ impl Replay {
                     std::thread::sleep(wait);
                 }
             }
+            if let (Some(span), Some(time)) = (span, batch.last_time()) {
+                let first = *self
+                    .first_time
+                    .get_or_insert(batch.first_time().unwrap_or(time));
+                if Duration::from_nanos(time.saturating_sub(first)) > span {
+                    if let Some(batch) = Rc::get_mut(&mut batch) {
+                        batch.keep_until(first.saturating_add(span.as_nanos() as u64));
+                    }
+                    self.pipeline.push(&batch)?;
+                    break Ok(());
+                }
+            }
             self.pipeline.push(&batch)?;
+            if is_over() {
+                break Ok(());
+            }
             progress.events(batch.len() as u64);
             spare.push(batch);
             match more {
@@ -226,7 +259,7 @@ impl Replay {
     }
 
     /// Judges what is left, writes the last alerts and says what was seen.
-    fn end(mut self, printing: bool) -> Result<(), Failure> {
+    pub(super) fn end(mut self, printing: bool) -> Result<(), Failure> {
         self.pipeline.drain()?;
         let counters = self.pipeline.counters();
         drop(self.pipeline);
@@ -289,7 +322,7 @@ enum ReplayError {
 
 /// When the first event was, by the capture and by the clock.
 #[derive(Default)]
-struct Pace(Option<(u64, Instant)>);
+pub(super) struct Pace(Option<(u64, Instant)>);
 
 impl Pace {
     /// How long to wait until an event of that time is due.

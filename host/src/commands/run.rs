@@ -6,7 +6,7 @@ use crate::config::{Config, Matching};
 use crate::enrich::{self, Enrichment};
 use crate::modules::{Epoch, Module, Selection};
 use crate::outputs::{self, Outputs, stdout::Stdout};
-use crate::pipeline::{Counters, Pipeline, Setup};
+use crate::pipeline::{Counters, Pipeline, Setup, TakeHit};
 use crate::sandbox::{Budget, FromJudge, Judge, Limits};
 use crate::source::ebpf::{Drops, Options, Probe, Scope};
 use crate::source::merge::Batch;
@@ -53,7 +53,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         // Further away than the clock reaches is as good as never.
         Instant::now().checked_add(Duration::from_secs(seconds))
     });
-    watch.until_told(&rules, end)?;
+    watch.until_told(&rules, end, || false)?;
     watch.end()
 }
 
@@ -63,7 +63,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 const LAST_ALERTS_WITHIN: Duration = Duration::from_secs(5);
 
 /// All that is at work while the kernel is watched.
-struct Watch {
+pub(super) struct Watch {
     runtime: tokio::runtime::Runtime,
     stop: [Signal; 2],
     again: Signal,
@@ -91,7 +91,7 @@ enum Step {
 impl Watch {
     /// Attaches the probe, looks at what runs already, and has the rules ready. Until this is
     /// done, signals end the program at once.
-    fn begin(config: &Config, modules: Vec<Module>) -> Result<Watch, Failure> {
+    pub(super) fn begin(config: &Config, modules: Vec<Module>) -> Result<Watch, Failure> {
         let selection = Selection::of(config).map_err(usage)?;
         let epoch = Epoch::new(1, modules, selection.clone());
         let scope = config.scope_cgroup.as_deref().map(Watched::of);
@@ -111,6 +111,7 @@ impl Watch {
         let mut state = State::new(Default::default(), enrich::clock_now());
         state.keep_all_descriptors(epoch.needs_all_descriptors());
         state.set_hostname(config.hostname().as_bytes());
+        state.set_machine(&enrich::machine());
         let enrichment = Enrichment::start(&mut state, config.scope_cgroup.as_deref())
             .context("cannot look up processes")?;
         let [threads, processes, ..] = state.sizes();
@@ -172,6 +173,11 @@ impl Watch {
         Ok(watch)
     }
 
+    /// Hands the events of hits to `take` instead of alerting.
+    pub(super) fn take_hits(&mut self, take: TakeHit) {
+        self.pipeline.take_hits(take);
+    }
+
     /// What is plenty comes last, when there is somebody to read it.
     fn record_what_rules_want(&mut self) -> Result<(), Failure> {
         let epoch = self.pipeline.epoch().clone();
@@ -186,7 +192,13 @@ impl Watch {
         Ok(())
     }
 
-    fn until_told(&mut self, rules: &[PathBuf], end: Option<Instant>) -> Result<(), Failure> {
+    /// Watches until a signal, or that time, or until `is_over` says so.
+    pub(super) fn until_told(
+        &mut self,
+        rules: &[PathBuf],
+        end: Option<Instant>,
+        is_over: impl Fn() -> bool,
+    ) -> Result<(), Failure> {
         let mut batch = Rc::new(Batch::new());
         let mut reload: Option<oneshot::Receiver<Result<Vec<Module>, Failure>>> = None;
         let mut look = Instant::now() + LOOK_EVERY;
@@ -246,7 +258,7 @@ impl Watch {
                 look = now + LOOK_EVERY;
                 self.look_for_losses()?;
             }
-            if end.is_some_and(|end| now >= end) {
+            if is_over() || end.is_some_and(|end| now >= end) {
                 return Ok(());
             }
         }
@@ -297,7 +309,7 @@ impl Watch {
     }
 
     /// Judges what had happened by now, writes the last alerts and says what was seen.
-    fn end(mut self) -> Result<(), Failure> {
+    pub(super) fn end(mut self) -> Result<(), Failure> {
         let mut last = Batch::new();
         self.probe.read(&mut last);
         self.pipeline.push(&Rc::new(last))?;

@@ -2,6 +2,7 @@
 //! made absolute, ids of users and processes with their names.
 
 mod captured;
+pub(super) mod wire;
 
 use super::{Scratch, Value, View, descriptor, path, time};
 use crate::event::params::Fact;

@@ -139,6 +139,17 @@ impl Batch {
         });
     }
 
+    /// Time of the first event of a capture in it, ns since the epoch.
+    pub fn first_time(&self) -> Option<u64> {
+        self.index.first().map(|entry| entry.time)
+    }
+
+    /// Takes out what comes after the last event of a capture up to that time.
+    pub fn keep_until(&mut self, time: u64) {
+        let kept = self.index.iter().take_while(|entry| entry.time <= time);
+        self.index.truncate(kept.count());
+    }
+
     /// Time of the last event of a capture in it, ns since the epoch.
     pub fn last_time(&self) -> Option<u64> {
         self.index.last().map(|entry| entry.time)

@@ -98,6 +98,19 @@ impl Cgroup {
         &self.first_v1
     }
 
+    /// Appends them as `name=path`, each ended by NUL, as captures have them.
+    pub fn write_list(&self, out: &mut Vec<u8>) {
+        let hierarchies = [(&b"unified="[..], &self.unified), (b"v1=", &self.first_v1)];
+        for (name, components) in hierarchies {
+            if name == b"v1=" && components.is_empty() {
+                continue;
+            }
+            out.extend_from_slice(name);
+            crate::event::path::write_components(components, out);
+            out.push(0);
+        }
+    }
+
     /// The container's whole id; `None` outside of containers.
     pub fn container(&self) -> Option<&[u8]> {
         self.container.as_deref()

@@ -73,7 +73,7 @@ impl State {
         None
     }
 
-    fn as_of(&self, process: &Process, number: u64) -> Option<&ProcessVersion> {
+    pub(super) fn as_of(&self, process: &Process, number: u64) -> Option<&ProcessVersion> {
         let mut version = self.versions.get(process.latest.0)?;
         while version.valid_from > number {
             match self.versions.get(version.older.0) {

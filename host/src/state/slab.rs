@@ -68,6 +68,11 @@ impl<T> Slab<T> {
         self.entries.get_mut(index as usize)?.1.as_mut()
     }
 
+    /// Everything stored.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.entries.iter().filter_map(|(_, value)| value.as_ref())
+    }
+
     /// How often the place was given out; tells a reused place from the one remembered.
     pub(super) fn generation(&self, index: u32) -> u32 {
         self.entries.get(index as usize).map_or(0, |entry| entry.0)

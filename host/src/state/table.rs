@@ -199,6 +199,15 @@ impl Descriptors {
         self.tables.get_mut(table.0)
     }
 
+    /// The descriptors of that table.
+    pub(super) fn entries(&self, table: TableIndex) -> impl Iterator<Item = (u32, FdIndex)> + '_ {
+        let table = self.tables.get(table.0);
+        table
+            .into_iter()
+            .flat_map(|table| table.entries())
+            .map(|(fd, entry)| (fd, FdIndex(entry & !CLOEXEC)))
+    }
+
     /// Lets descriptor `fd` of that table be `index`. Whether it was kept: an entry refused
     /// that nobody else holds counts as dropped.
     pub(super) fn put(

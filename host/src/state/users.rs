@@ -73,6 +73,16 @@ impl Users {
         }
     }
 
+    /// All users, by number.
+    pub fn users(&self) -> impl Iterator<Item = (u32, &User)> {
+        self.users.iter().map(|(uid, user)| (*uid, user))
+    }
+
+    /// All groups, by number.
+    pub fn groups(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        self.groups.iter().map(|(gid, name)| (*gid, &**name))
+    }
+
     /// The user of that number.
     pub fn user(&self, uid: u32) -> Option<&User> {
         self.users.get(&uid)

@@ -16,7 +16,7 @@ const FORMAT: &str =
 const ALL: &str = "evt.num > 0";
 
 /// The module that prints what meets the filter.
-pub(super) fn module(
+pub(in crate::commands) fn module(
     filter: Option<&str>,
     format: Option<&str>,
 ) -> std::result::Result<Vec<Module>, Failure> {

@@ -17,7 +17,10 @@ impl State {
     pub fn seed_captured(&mut self, entry: &Entry<'_>) {
         match entry {
             Entry::Section(_) | Entry::Interface(_) | Entry::Event(_) => {}
-            Entry::Machine(machine) => self.set_hostname(machine.hostname),
+            Entry::Machine(machine) => {
+                self.set_hostname(machine.hostname);
+                self.set_machine(machine);
+            }
             Entry::User(user) => {
                 self.users
                     .set_user(user.uid, user.name, user.home, user.shell);

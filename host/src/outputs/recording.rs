@@ -1,0 +1,204 @@
+//! Captures being written: as many files as asked for, each with the state it begins in.
+
+use crate::extract::{Scratch, View, Wire};
+use saker_capture::{Compression, Entry, Event, WriteError, Writer};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// When a file ends and the next one begins, and when it is all over.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// Bytes of a file before compression.
+    pub file_bytes: Option<u64>,
+    /// Time that a file covers, ns.
+    pub file_ns: Option<u64>,
+    /// Files that are kept; older ones are removed.
+    pub files: Option<usize>,
+    /// Events altogether.
+    pub events: Option<u64>,
+}
+
+/// A capture being written.
+pub struct Recording {
+    path: PathBuf,
+    limits: Limits,
+    writer: Option<Writer<File>>,
+    /// When the file's first event was.
+    began: u64,
+    files: VecDeque<PathBuf>,
+    /// Files begun so far.
+    begun: u64,
+    events: u64,
+    cut: u64,
+    wire: Wire,
+    scratch: Scratch,
+}
+
+/// Why a capture is not written any further.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// A file cannot be made.
+    #[error("cannot make the capture `{0}`: {1}")]
+    Create(PathBuf, std::io::Error),
+    /// It cannot be written.
+    #[error("cannot write the capture `{0}`: {1}")]
+    Write(PathBuf, WriteError),
+}
+
+impl Recording {
+    /// Begins to write to `path`; one that ends in `.gz` is compressed. No file is made before
+    /// the first event or the end.
+    pub fn new(path: PathBuf, limits: Limits) -> Recording {
+        Recording {
+            path,
+            limits,
+            writer: None,
+            began: 0,
+            files: VecDeque::new(),
+            begun: 0,
+            events: 0,
+            cut: 0,
+            wire: Wire::default(),
+            scratch: Scratch::new(),
+        }
+    }
+
+    /// Events written so far.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// Texts and parameters of which only the beginning was written.
+    pub fn cut(&self) -> u64 {
+        self.cut + self.wire.cut
+    }
+
+    /// Whether all was written that was asked for.
+    pub fn is_full(&self) -> bool {
+        self.limits.events.is_some_and(|most| self.events >= most)
+    }
+
+    /// Writes an event, in the next file if this one is long enough.
+    pub fn event(&mut self, view: &View<'_>) -> Result<(), RecordError> {
+        let time = view.event.time();
+        let is_over = |written: u64| {
+            self.limits.file_bytes.is_some_and(|most| written >= most)
+                || self
+                    .limits
+                    .file_ns
+                    .is_some_and(|most| time.saturating_sub(self.began) >= most)
+        };
+        if self
+            .writer
+            .as_ref()
+            .is_some_and(|writer| is_over(writer.written().bytes))
+        {
+            self.end_file()?;
+        }
+        if self.writer.is_none() {
+            self.begin_file(view)?;
+            self.began = time;
+        }
+        let Some(kind) = view.event.kind() else {
+            return Ok(());
+        };
+        let Some(params) = self.wire.params(view, &mut self.scratch) else {
+            return Ok(());
+        };
+        let event = Event {
+            cpu: view.event.cpu(),
+            flags: 0,
+            time,
+            tid: view.event.tid(),
+            code: kind.code(),
+            params,
+        };
+        if let Some(writer) = &mut self.writer {
+            let written = writer.event(&event);
+            written.map_err(|error| RecordError::Write(self.path.clone(), error))?;
+        }
+        self.events += 1;
+        Ok(())
+    }
+
+    fn begin_file(&mut self, view: &View<'_>) -> Result<(), RecordError> {
+        let path = match (self.limits.file_bytes, self.limits.file_ns) {
+            (None, None) => self.path.clone(),
+            _ => numbered(&self.path, self.begun),
+        };
+        let mut writer = self.make(&path)?;
+        let written = view
+            .state()
+            .snapshot(view.event.number(), |entry: &Entry<'_>| writer.write(entry));
+        written.map_err(|error| RecordError::Write(path.clone(), error))?;
+        self.writer = Some(writer);
+        self.begun += 1;
+        self.files.push_back(path);
+        if self
+            .limits
+            .files
+            .is_some_and(|most| self.files.len() > most)
+            && let Some(oldest) = self.files.pop_front()
+        {
+            // Whoever took it away before has done the same.
+            let _ = std::fs::remove_file(oldest);
+        }
+        Ok(())
+    }
+
+    fn make(&self, path: &Path) -> Result<Writer<File>, RecordError> {
+        let file = File::create(path).map_err(|error| RecordError::Create(path.into(), error))?;
+        let compression = match path.extension() {
+            Some(extension) if extension == "gz" => Compression::Gzip,
+            Some(_) | None => Compression::Plain,
+        };
+        Writer::new(file, compression).map_err(|error| RecordError::Write(path.into(), error))
+    }
+
+    fn end_file(&mut self) -> Result<(), RecordError> {
+        let Some(writer) = self.writer.take() else {
+            return Ok(());
+        };
+        self.cut += writer.written().texts_cut;
+        let ended = writer.finish();
+        ended.map_err(|error| RecordError::Write(self.path.clone(), error))?;
+        Ok(())
+    }
+
+    /// Ends the last file; one without events if there was none. Tells how many files there are.
+    pub fn finish(mut self) -> Result<usize, RecordError> {
+        if self.begun == 0 {
+            self.writer = Some(self.make(&self.path)?);
+            self.files.push_back(self.path.clone());
+        }
+        self.end_file()?;
+        Ok(self.files.len())
+    }
+}
+
+/// `capture.scap.gz` → `capture.3.scap.gz`.
+fn numbered(path: &Path, number: u64) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let (stem, rest) = match name.find('.').filter(|at| *at > 0) {
+        Some(at) => name.split_at(at),
+        None => (&*name, ""),
+    };
+    path.with_file_name(format!("{stem}.{number}{rest}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_numbered_before_what_says_their_kind() {
+        for (path, expected) in [
+            ("/tmp/a.scap.gz", "/tmp/a.3.scap.gz"),
+            ("a", "a.3"),
+            (".hidden", ".hidden.3"),
+        ] {
+            assert_eq!(numbered(Path::new(path), 3), Path::new(expected));
+        }
+    }
+}
