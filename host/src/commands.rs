@@ -13,9 +13,12 @@ mod rules;
 mod run;
 
 use crate::config::Config;
+use crate::pipeline::{CaptureMode, Pipeline};
 use crate::sandbox::Cache;
+use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::io::IsTerminal;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -180,6 +183,52 @@ fn configured(options: &[String]) -> Result<Config, Failure> {
             .map_err(|error| Failure::Usage(error.into()))?;
     }
     Ok(config)
+}
+
+/// Has captures made, if the settings say so.
+fn make_captures(pipeline: &mut Pipeline, config: &Config) -> Result<(), Failure> {
+    use crate::outputs::triggered::{Settings, Triggered};
+    if !config.capture {
+        return Ok(());
+    }
+    let folder = config.capture_path_prefix.parent();
+    let folder = folder.filter(|folder| !folder.is_dir());
+    if let Some(folder) = folder {
+        let made = std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder);
+        made.with_context(|| format!("cannot make the folder of captures `{}`", shown(folder)))?;
+    }
+    let settings = Settings {
+        path_prefix: config.capture_path_prefix.clone(),
+        before: config.capture_before,
+        file_bytes_max: config.capture_bytes_max,
+    };
+    let mode = CaptureMode {
+        all_rules: config.capture_all_rules,
+        duration: config.capture_duration,
+    };
+    pipeline.make_captures(Triggered::new(settings), mode);
+    Ok(())
+}
+
+/// Says what became of the captures that alerts asked for.
+fn finish_captures(pipeline: &mut Pipeline) {
+    let Some(triggered) = pipeline.triggered() else {
+        return;
+    };
+    triggered.finish();
+    let counters = triggered.counters;
+    let mut line = count(counters.captures, "capture");
+    let lost = list_of(&[
+        (counters.failed, "not whole"),
+        (counters.forgotten, "events forgotten before their time"),
+    ]);
+    if !lost.is_empty() {
+        line.push_str(&format!(" ({lost})"));
+    }
+    tracing::info!("{line}");
 }
 
 /// A mistake on the command line.

@@ -36,6 +36,18 @@ pub struct Config {
     pub append_output: Vec<Append>,
     /// The capture to replay, if none is named otherwise.
     pub capture_file: Option<PathBuf>,
+    /// Alerts of rules that ask for it are accompanied by captures.
+    pub capture: bool,
+    /// Those of every rule are.
+    pub capture_all_rules: bool,
+    /// What names of captures begin with.
+    pub capture_path_prefix: PathBuf,
+    /// How long a capture goes on if the rule does not say.
+    pub capture_duration: Duration,
+    /// How far a capture reaches back.
+    pub capture_before: Duration,
+    /// Bytes of a capture before compression, at most.
+    pub capture_bytes_max: Option<u64>,
     /// Rules below this priority are not loaded.
     pub priority: Priority,
     /// Which of several matching rules alert.
@@ -71,6 +83,12 @@ impl Default for Config {
             rules: Vec::new(),
             append_output: Vec::new(),
             capture_file: None,
+            capture: false,
+            capture_all_rules: false,
+            capture_path_prefix: PathBuf::from("/var/lib/saker/capture"),
+            capture_duration: Duration::from_secs(5),
+            capture_before: Duration::from_secs(5),
+            capture_bytes_max: None,
             priority: Priority::Debug,
             matching: Matching::All,
             hostname: None,
@@ -209,6 +227,63 @@ pub const SETTINGS: &[Setting] = &[
         wanted: "a capture",
         description: "What `saker replay` judges when no file is named.",
         apply: |config, value| set(&mut config.capture_file, Some(Some(PathBuf::from(value)))),
+    },
+    Setting {
+        key: "capture.enabled",
+        wanted: "true or false (default false)",
+        description: "Write a capture when a rule with `capture: true` alerts.",
+        apply: |config, value| set(&mut config.capture, boolean(value)),
+    },
+    Setting {
+        key: "capture.mode",
+        wanted: "rules or all_rules (default rules)",
+        description: "Whether only rules with `capture: true` give captures, or all.",
+        apply: |config, value| {
+            let all = match value {
+                "rules" => Some(false),
+                "all_rules" => Some(true),
+                _ => None,
+            };
+            set(&mut config.capture_all_rules, all)
+        },
+    },
+    Setting {
+        key: "capture.path_prefix",
+        wanted: "an absolute path (default /var/lib/saker/capture)",
+        description: "What the names of captures begin with; time and number of the event follow.",
+        apply: |config, value| {
+            let path = value.starts_with('/').then(|| PathBuf::from(value));
+            set(&mut config.capture_path_prefix, path)
+        },
+    },
+    Setting {
+        key: "capture.default_duration",
+        wanted: "a number from 0 to 3600000 (default 5000)",
+        description: "Milliseconds for which a capture goes on, where the rule does not say.",
+        apply: |config, value| {
+            let duration = number(value, 0, 3_600_000).map(|ms| Duration::from_millis(ms.into()));
+            set(&mut config.capture_duration, duration)
+        },
+    },
+    Setting {
+        key: "capture.before_ms",
+        wanted: "a number from 0 to 600000 (default 5000)",
+        description: "Milliseconds for which a capture reaches back before the alert.",
+        apply: |config, value| {
+            let before = number(value, 0, 600_000).map(|ms| Duration::from_millis(ms.into()));
+            set(&mut config.capture_before, before)
+        },
+    },
+    Setting {
+        key: "capture.max_file_size_mb",
+        wanted: "a number from 0 to 1000000 (default 0: no bound)",
+        description: "A capture ends when it is so long, in MB before compression.",
+        apply: |config, value| {
+            let megabytes = number(value, 0, 1_000_000)?;
+            config.capture_bytes_max =
+                (megabytes > 0).then(|| u64::from(megabytes).saturating_mul(1_000_000));
+            Some(())
+        },
     },
     Setting {
         key: "engine.kind",

@@ -6,6 +6,7 @@
 
 pub mod recording;
 pub mod stdout;
+pub mod triggered;
 
 use crate::alert::Alert;
 use std::sync::Arc;

@@ -10,6 +10,7 @@ use crate::event::{Captured, Event, decode};
 use crate::extract::row::{Full, Plan, PlanError};
 use crate::extract::{Scratch, View};
 use crate::modules::Epoch;
+use crate::outputs::triggered::Triggered;
 use crate::sandbox::{FailureKind, FromJudge, Hit, Judge, SendError, ToJudge};
 use crate::source::merge::{Batch, Form};
 use crate::state::{Seen, State};
@@ -17,6 +18,7 @@ use crate::window::{Filled, SlotWriter, Window};
 use saker_ebpf::record::Record;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// What happened so far. Everything lost is here, under its cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +66,19 @@ pub struct Pipeline {
     alerts: Box<dyn FnMut(Alert)>,
     /// Takes the events of hits in place of alerts.
     hits: Option<TakeHit>,
+    /// Makes the captures that alerts ask for.
+    triggered: Option<Triggered>,
+    /// Which alerts do.
+    capture: CaptureMode,
+}
+
+/// Which alerts ask for captures.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CaptureMode {
+    /// Those of every rule, not only of rules with `capture`.
+    pub all_rules: bool,
+    /// How long a capture goes on if the rule does not say.
+    pub duration: Duration,
 }
 
 /// Takes the event of a hit.
@@ -172,6 +187,8 @@ impl Pipeline {
             counters: Counters::default(),
             alerts,
             hits: None,
+            triggered: None,
+            capture: CaptureMode::default(),
         };
         pipeline.prepare(&epoch)?;
         Ok(pipeline)
@@ -180,6 +197,17 @@ impl Pipeline {
     /// Hands the event of every hit to `take` from here on, and renders no alerts.
     pub fn take_hits(&mut self, take: TakeHit) {
         self.hits = Some(take);
+    }
+
+    /// Makes captures where alerts ask for them, from here on.
+    pub fn make_captures(&mut self, triggered: Triggered, mode: CaptureMode) {
+        self.triggered = Some(triggered);
+        self.capture = mode;
+    }
+
+    /// What makes captures, if anything does.
+    pub fn triggered(&mut self) -> Option<&mut Triggered> {
+        self.triggered.as_mut()
     }
 
     /// What happened so far.
@@ -273,11 +301,18 @@ impl Pipeline {
             };
             self.number += 1;
             self.counters.events += 1;
-            if self.plans.iter().all(|plan| plan.row(kind).is_none()) {
+            let is_wanted = self.plans.iter().any(|plan| plan.row(kind).is_some());
+            if !is_wanted && self.triggered.is_none() {
                 self.state.absorb(&event);
                 continue;
             }
             let seen = self.state.apply(&event);
+            if let Some(triggered) = &mut self.triggered {
+                triggered.event(&View::new(&event, &self.state, seen));
+                if !is_wanted {
+                    continue;
+                }
+            }
             for module in 0..self.plans.len() {
                 if self.plans[module].row(kind).is_none() {
                     continue;
@@ -589,13 +624,22 @@ impl Pipeline {
                 continue;
             };
             let view = View::new(&event, &self.state, row.seen);
-            self.counters.alerts += 1;
             if let Some(take) = &mut self.hits {
                 take(&view);
                 continue;
             }
+            self.counters.alerts += 1;
             let more = round.epoch.fields_of(module, index);
             let alert = Alert::render(rule, more, &view, &mut self.scratch);
+            if let Some(triggered) = &mut self.triggered
+                && (self.capture.all_rules || rule.capture)
+            {
+                let duration = match rule.capture_duration_ms {
+                    0 => self.capture.duration,
+                    ms => Duration::from_millis(ms.into()),
+                };
+                triggered.trigger(&self.state, alert.time, number, duration);
+            }
             (self.alerts)(alert);
         }
     }

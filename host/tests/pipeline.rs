@@ -288,6 +288,8 @@ fn hostile(body: &str) -> Module {
             tags: Vec::new(),
             source: "syscall".into(),
             enabled: true,
+            capture: false,
+            capture_duration_ms: 0,
         }],
         events: vec![EventLayout {
             event: EventType::Openat,

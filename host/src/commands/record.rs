@@ -56,6 +56,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         file_ns: args.file_seconds.map(|seconds| seconds * 1_000_000_000),
         files: args.files_max.map(|files| files as usize),
         events: args.events,
+        ..Limits::default()
     };
     let modules = printed::module(args.filter.as_deref(), None)?;
     let shared = Rc::new(Shared::new(Recording::new(args.write, limits)));

@@ -150,7 +150,8 @@ impl Replay {
                 queue.push_waiting(alert);
             }),
         };
-        let pipeline = Pipeline::new(setup, epoch).context("cannot load the rules")?;
+        let mut pipeline = Pipeline::new(setup, epoch).context("cannot load the rules")?;
+        super::make_captures(&mut pipeline, config)?;
         Ok(Replay {
             pipeline,
             outputs,
@@ -261,6 +262,7 @@ impl Replay {
     /// Judges what is left, writes the last alerts and says what was seen.
     pub(super) fn end(mut self, printing: bool) -> Result<(), Failure> {
         self.pipeline.drain()?;
+        super::finish_captures(&mut self.pipeline);
         let counters = self.pipeline.counters();
         drop(self.pipeline);
         let written = self.outputs.counters();

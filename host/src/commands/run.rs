@@ -141,7 +141,8 @@ impl Watch {
             alerts: Box::new(move |alert| queue.push(alert)),
         };
         let began = Instant::now();
-        let pipeline = Pipeline::new(setup, epoch).context("cannot load the rules")?;
+        let mut pipeline = Pipeline::new(setup, epoch).context("cannot load the rules")?;
+        super::make_captures(&mut pipeline, config)?;
         tracing::debug!("the rules were made ready in {:?}", began.elapsed());
 
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -293,6 +294,11 @@ impl Watch {
 
     /// Says while it matters what could not be recorded, and whether anything can be at all.
     fn look_for_losses(&mut self) -> Result<(), Failure> {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let now = now.map_or(0, |since| since.as_nanos() as u64);
+        if let Some(triggered) = self.pipeline.triggered() {
+            triggered.tick(now);
+        }
         let drops = self.probe.drops().context(NOT_COUNTED)?.total;
         let before = std::mem::replace(&mut self.lost, drops);
         let new = losses(&drops, &before);
@@ -314,6 +320,7 @@ impl Watch {
         self.probe.read(&mut last);
         self.pipeline.push(&Rc::new(last))?;
         self.pipeline.drain()?;
+        super::finish_captures(&mut self.pipeline);
         let counters = self.pipeline.counters();
         let drops = self.probe.drops().context(NOT_COUNTED)?.total;
         // Takes its end of the queue with it.

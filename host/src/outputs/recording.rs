@@ -17,6 +17,10 @@ pub struct Limits {
     pub files: Option<usize>,
     /// Events altogether.
     pub events: Option<u64>,
+    /// Bytes altogether, before compression.
+    pub whole_bytes: Option<u64>,
+    /// Only a file that was not there before is written.
+    pub is_new: bool,
 }
 
 /// A capture being written.
@@ -76,7 +80,12 @@ impl Recording {
 
     /// Whether all was written that was asked for.
     pub fn is_full(&self) -> bool {
+        let bytes = self
+            .writer
+            .as_ref()
+            .map_or(0, |writer| writer.written().bytes);
         self.limits.events.is_some_and(|most| self.events >= most)
+            || self.limits.whole_bytes.is_some_and(|most| bytes >= most)
     }
 
     /// Writes an event, in the next file if this one is long enough.
@@ -148,7 +157,12 @@ impl Recording {
     }
 
     fn make(&self, path: &Path) -> Result<Writer<File>, RecordError> {
-        let file = File::create(path).map_err(|error| RecordError::Create(path.into(), error))?;
+        let file = match self.limits.is_new {
+            // Follows no link that somebody has laid there.
+            true => File::create_new(path),
+            false => File::create(path),
+        };
+        let file = file.map_err(|error| RecordError::Create(path.into(), error))?;
         let compression = match path.extension() {
             Some(extension) if extension == "gz" => Compression::Gzip,
             Some(_) | None => Compression::Plain,

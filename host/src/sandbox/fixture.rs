@@ -20,6 +20,8 @@ pub(crate) fn rule(name: &str) -> Rule {
         tags: Vec::new(),
         source: "syscall".into(),
         enabled: true,
+        capture: false,
+        capture_duration_ms: 0,
     }
 }
 

@@ -180,6 +180,8 @@ pub(crate) fn lower(
                 tags: rule.tags.clone(),
                 source: rule.source.clone(),
                 enabled: rule.enabled,
+                capture: rule.capture,
+                capture_duration_ms: rule.capture_duration,
             },
             root,
             span: rule.name.whole(),

@@ -19,7 +19,7 @@
 //! changes what it answers.
 
 /// Version of rows, manifest and exports together; the host refuses any other.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// Module name of the import.
 pub const IMPORT_MODULE: &str = "saker";
 /// Name of the imported memory.

@@ -89,6 +89,10 @@ pub struct Rule {
     pub source: String,
     /// Whether it is on unless told otherwise.
     pub enabled: bool,
+    /// Its alerts ask for a capture of what happens then (`capture`).
+    pub capture: bool,
+    /// How long that goes on, in ms; 0 leaves it to the settings (`capture_duration`).
+    pub capture_duration_ms: u32,
 }
 
 /// A part of an output format.
@@ -205,6 +209,8 @@ impl Manifest {
             out.list(&rule.tags, |out, tag| out.text(tag));
             out.text(&rule.source);
             out.0.push(rule.enabled.into());
+            out.0.push(rule.capture.into());
+            out.u32(rule.capture_duration_ms);
         });
         out.list(&self.literals, |out, literal| out.bytes(literal));
         out.list(&self.sets, |out, set| {
@@ -255,6 +261,8 @@ impl Manifest {
                     tags: input.list(Reader::text)?,
                     source: input.text()?,
                     enabled: input.bool()?,
+                    capture: input.bool()?,
+                    capture_duration_ms: input.u32()?,
                 })
             })?,
             literals: input.list(|input| Ok(input.bytes()?.to_vec()))?,

@@ -1,0 +1,202 @@
+//! Captures that alerts ask for: what happened shortly before is kept all the time, and written
+//! together with what happens after.
+
+use super::recording::{Limits, RecordError, Recording};
+use crate::event::{Captured, Event, captured};
+use crate::extract::{Scratch, View, Wire};
+use crate::source::merge::Batch;
+use crate::state::{Seen, State};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How captures are made.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What their names begin with.
+    pub path_prefix: PathBuf,
+    /// How far back they reach.
+    pub before: Duration,
+    /// A capture ends when its file is so long (before compression); `None`: by time alone.
+    pub file_bytes_max: Option<u64>,
+}
+
+/// Events kept for captures to come take no more.
+const KEPT_BYTES_MAX: usize = 64 << 20;
+/// They are dropped in pieces of this size.
+const PIECE_BYTES: usize = 256 << 10;
+
+/// What was lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Captures made.
+    pub captures: u64,
+    /// Captures that could not be made or written.
+    pub failed: u64,
+    /// Events forgotten earlier than asked for, for want of room.
+    pub forgotten: u64,
+}
+
+/// Keeps recent events, and writes captures.
+pub struct Triggered {
+    settings: Settings,
+    recent: VecDeque<Batch>,
+    bytes: usize,
+    running: Option<Running>,
+    wire: Wire,
+    scratch: Scratch,
+    /// What was made and lost.
+    pub counters: Counters,
+}
+
+struct Running {
+    recording: Recording,
+    /// Events after this time are not written.
+    until: u64,
+}
+
+impl Triggered {
+    /// Keeps nothing yet.
+    pub fn new(settings: Settings) -> Triggered {
+        Triggered {
+            settings,
+            recent: VecDeque::new(),
+            bytes: 0,
+            running: None,
+            wire: Wire::default(),
+            scratch: Scratch::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Takes in an event, which is kept, and written if a capture is being made.
+    pub fn event(&mut self, view: &View<'_>) {
+        let time = view.event.time();
+        self.tick(time);
+        if let Some(running) = &mut self.running {
+            let written = running.recording.event(view);
+            self.end_if(written);
+        }
+        self.keep(view);
+        self.forget(time);
+    }
+
+    fn keep(&mut self, view: &View<'_>) {
+        let Some(kind) = view.event.kind() else {
+            return;
+        };
+        let Some(params) = self.wire.params(view, &mut self.scratch) else {
+            return;
+        };
+        if self
+            .recent
+            .back()
+            .is_none_or(|last| last.bytes() >= PIECE_BYTES)
+        {
+            self.recent.push_back(Batch::new());
+        }
+        let Some(piece) = self.recent.back_mut() else {
+            return;
+        };
+        let event = view.event;
+        let before = piece.bytes();
+        piece.push_captured(event.time(), |out| {
+            let param = |index| params.get(index).unwrap_or_default();
+            let count = params.len();
+            captured::write(
+                kind,
+                event.cpu(),
+                event.time(),
+                event.tid(),
+                count,
+                param,
+                out,
+            );
+        });
+        self.bytes += piece.bytes() - before;
+    }
+
+    /// Lets go what is too old, or too much.
+    fn forget(&mut self, now: u64) {
+        let before = self.settings.before.as_nanos() as u64;
+        while let Some(oldest) = self.recent.front() {
+            let is_old = oldest
+                .last_time()
+                .is_none_or(|last| last.saturating_add(before) < now);
+            if !is_old && self.bytes <= KEPT_BYTES_MAX {
+                return;
+            }
+            if !is_old {
+                self.counters.forgotten += oldest.len() as u64;
+            }
+            self.bytes -= oldest.bytes();
+            self.recent.pop_front();
+        }
+    }
+
+    /// An alert at that time and number asks for a capture that goes on for so long. One that is
+    /// being made goes on for longer.
+    pub fn trigger(&mut self, state: &State, time: u64, number: u64, duration: Duration) {
+        let until = time.saturating_add(duration.as_nanos() as u64);
+        if let Some(running) = &mut self.running {
+            running.until = running.until.max(until);
+            return;
+        }
+        let mut name = self.settings.path_prefix.as_os_str().to_owned();
+        name.push(format!("_{time}_{number}.scap.gz"));
+        let limits = Limits {
+            whole_bytes: self.settings.file_bytes_max,
+            is_new: true,
+            ..Limits::default()
+        };
+        let recording = Recording::new(PathBuf::from(name), limits);
+        let mut running = Running { recording, until };
+        let first = time.saturating_sub(self.settings.before.as_nanos() as u64);
+        let recent = self.recent.iter().flat_map(Batch::records);
+        let mut written = Ok(());
+        for bytes in recent {
+            let event = Captured::parse(bytes, number);
+            let Some(event) = event.filter(|event| (first..=until).contains(&event.time)) else {
+                continue;
+            };
+            let event = Event::Captured(event);
+            written = running
+                .recording
+                .event(&View::new(&event, state, Seen::NONE));
+            if written.is_err() {
+                break;
+            }
+        }
+        self.counters.captures += 1;
+        self.running = Some(running);
+        self.end_if(written);
+    }
+
+    /// Ends a capture whose time has come.
+    pub fn tick(&mut self, now: u64) {
+        let is_over = |running: &mut Running| running.until < now || running.recording.is_full();
+        if let Some(running) = self.running.take_if(is_over) {
+            let written = running.recording.finish();
+            self.note(written.map(drop));
+        }
+    }
+
+    fn end_if(&mut self, written: Result<(), RecordError>) {
+        if written.is_err() {
+            self.running = None;
+        }
+        self.note(written);
+    }
+
+    fn note(&mut self, written: Result<(), RecordError>) {
+        if let Err(error) = written {
+            self.counters.failed += 1;
+            tracing::error!("a capture of an alert is not whole: {error}");
+        }
+    }
+
+    /// Ends the capture that is being made.
+    pub fn finish(&mut self) {
+        self.tick(u64::MAX);
+    }
+}
