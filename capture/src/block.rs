@@ -54,6 +54,7 @@ impl EventLayout {
 
 /// What the block of this type holds; `None` for one that is not known. The numbers that end in
 /// `ABCD` are from before the format was public.
+#[inline]
 pub(crate) fn kind(block: u32) -> Option<Kind> {
     Some(match block {
         SECTION => Kind::Section,

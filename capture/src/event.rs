@@ -51,11 +51,13 @@ pub struct Params<'a> {
 }
 
 impl<'a> Params<'a> {
+    #[inline]
     pub(crate) fn new(ends: &'a [u32], data: &'a [u8]) -> Self {
         Self { ends, data }
     }
 
     /// How many there are.
+    #[inline]
     pub fn len(&self) -> usize {
         self.ends.len()
     }
@@ -77,6 +79,7 @@ impl<'a> Params<'a> {
     }
 
     /// All of them, in order.
+    #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
         let params = *self;
         (0..self.len()).map(move |index| params.get(index).unwrap_or_default())
@@ -119,6 +122,7 @@ impl ParamBuffer {
     }
 
     /// Adds one at the end. `false`, and nothing added, if all together would exceed 4 GiB.
+    #[inline]
     pub fn push(&mut self, param: &[u8]) -> bool {
         let Ok(end) = u32::try_from(self.data.len() + param.len()) else {
             return false;
@@ -129,13 +133,14 @@ impl ParamBuffer {
     }
 
     /// What was put together.
+    #[inline]
     pub fn params(&self) -> Params<'_> {
         Params::new(&self.ends, &self.data)
     }
 }
 
 /// An event without its parameters' bytes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Head {
     cpu: u16,
     flags: u32,
@@ -253,6 +258,7 @@ fn counted<const N: usize>(
 /// The same for an event that does not say how many parameters it has. There is one number of
 /// them with which lengths and bytes together are as long as the event: each further one makes it
 /// longer by two at least.
+#[inline]
 fn uncounted(ends: &mut [u32; PARAMS_MAX], rest: &[u8]) -> Option<(usize, Range<usize>)> {
     let lengths = rest.as_chunks::<2>().0;
     let mut data_bytes = 0_usize;
@@ -267,6 +273,7 @@ fn uncounted(ends: &mut [u32; PARAMS_MAX], rest: &[u8]) -> Option<(usize, Range<
 
 impl Event<'_> {
     /// How long the event is from its time on.
+    #[inline]
     pub(crate) fn length(&self) -> usize {
         let data: usize = self.params.iter().map(<[u8]>::len).sum();
         let length_bytes = if has_large_params(self.code) { 4 } else { 2 };
@@ -275,6 +282,7 @@ impl Event<'_> {
 
     /// `length` is what [`Self::length`] says, and below 4 GiB; where the parameters' lengths
     /// have two bytes, below 64 KiB. Flags are written where there are any.
+    #[inline]
     pub(crate) fn encode(&self, length: usize, out: &mut Encoder<'_>) {
         out.value(self.cpu);
         if self.flags != 0 {

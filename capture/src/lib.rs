@@ -45,11 +45,7 @@ pub use writer::{Compression, Writer, Written};
 
 /// What a capture consists of. Texts are bytes as they were recorded; nothing says that they are
 /// UTF-8, and none ends in a zero byte unless said so.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one at a time, and it is not moved about"
-)]
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Entry<'a> {
     /// A header: what follows is another recording than what went before, if anything did.
     /// Files of several recordings are made by putting them one after the other.
@@ -62,8 +58,9 @@ pub enum Entry<'a> {
     User(User<'a>),
     /// A group of users.
     Group(Group<'a>),
-    /// A thread that existed when recording began.
-    Thread(Thread<'a>),
+    /// A thread that existed when recording began. By far the largest of all, it is kept apart so
+    /// that events do not pay for its size.
+    Thread(Box<Thread<'a>>),
     /// A descriptor that the thread had open when recording began.
     Descriptor {
         /// Whose it is.

@@ -17,14 +17,23 @@ use window::Window;
 
 /// 64 parameters of 64 KiB each are 4 MiB; libscap's 32 are half of that, and it takes no more
 /// than 64 KiB of such an event.
-const EVENT_BYTES_MAX: u32 = 2 << 20;
+const EVENT_BYTES_MAX: usize = 2 << 20;
 
 /// Of events of which the format would allow 4 GiB. Plugins make at most some 100 KiB unless
 /// they ask for more, containers as much as their labels and variables are.
-const LARGE_EVENT_BYTES_MAX: u32 = 16 << 20;
+const LARGE_EVENT_BYTES_MAX: usize = 16 << 20;
 
 /// The machine's, which has 180 bytes, and the section's, which has 16.
 const SMALL_BLOCK_BYTES_MAX: u32 = 64 << 10;
+
+#[inline]
+fn event_bytes_max(layout: EventLayout) -> usize {
+    if layout.large {
+        LARGE_EVENT_BYTES_MAX
+    } else {
+        EVENT_BYTES_MAX
+    }
+}
 
 /// What was met so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,14 +52,17 @@ pub struct Counts {
 
 /// Reads a capture, plain or compressed by gzip, from the front to the end.
 ///
-/// It holds at most 32 MiB, whatever the capture says of itself, and mostly 128 KiB; an event
+/// It holds at most 32 MiB, whatever the capture says of itself, and mostly 64 KiB; an event
 /// costs no allocation. What comes out of a compressed capture is not bounded, only read piece by
 /// piece.
 pub struct Reader<R> {
     window: Window<R>,
     place: Place,
     counts: Counts,
-    /// Where the event's parameters end, as [`Params`] wants it.
+    /// The event that was found last, where its parameters' bytes are in the window, and where
+    /// each of them ends there.
+    head: Head,
+    data: Range<usize>,
     ends: [u32; PARAMS_MAX],
 }
 
@@ -71,7 +83,8 @@ enum Found {
     Section(Section),
     Machine(Range<usize>),
     Entry(ListKind, Range<usize>),
-    Event(Head, Range<usize>),
+    /// Kept in the reader: moving it from function to function takes longer than reading it.
+    Event,
 }
 
 impl<R: Read> Reader<R> {
@@ -89,6 +102,8 @@ impl<R: Read> Reader<R> {
             window,
             place: Place::Between,
             counts: Counts::default(),
+            head: Head::default(),
+            data: 0..0,
             ends: [0; PARAMS_MAX],
         };
         reader.start()?;
@@ -117,6 +132,9 @@ impl<R: Read> Reader<R> {
     )]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Entry<'_>>, CaptureError> {
+        if self.whole_event() {
+            return Ok(Some(self.found_event()));
+        }
         match self.advance() {
             Ok(Some(found)) => Ok(Some(self.entry(found))),
             Ok(None) => Ok(None),
@@ -129,10 +147,55 @@ impl<R: Read> Reader<R> {
         }
     }
 
+    /// Goes past an event that is in memory as a whole and has nothing wrong with it: nearly
+    /// always. Whatever else comes, [`Self::advance`] looks at it anew.
+    #[inline]
+    fn whole_event(&mut self) -> bool {
+        if !matches!(self.place, Place::Between) {
+            return false;
+        }
+        let unread = self.window.unread();
+        let mut header = Cursor::new(unread);
+        let (Some(block), Some(total)) = (header.get::<u32>(), header.get::<u32>()) else {
+            return false;
+        };
+        let Some(Kind::Event(layout)) = block::kind(block) else {
+            return false;
+        };
+        let total = total as usize;
+        let Some((rest, trailer)) = unread
+            .get(HEADER_BYTES..total)
+            .and_then(<[u8]>::split_last_chunk)
+        else {
+            return false;
+        };
+        if u32::from_le_bytes(*trailer) as usize != total || total > event_bytes_max(layout) {
+            return false;
+        }
+        let Ok((head, data)) = event::decode(&mut self.ends, rest, layout) else {
+            return false;
+        };
+        let start = self.window.consume(total).start + HEADER_BYTES;
+        self.head = head;
+        self.data = start + data.start..start + data.end;
+        self.counts.blocks += 1;
+        self.counts.events += 1;
+        true
+    }
+
+    #[inline]
+    fn found_event(&self) -> Entry<'_> {
+        Entry::Event(
+            self.head
+                .event(&self.ends, self.window.at(self.data.clone())),
+        )
+    }
+
+    #[cold]
     fn entry(&self, found: Found) -> Entry<'_> {
         const DECODED: &str = "it was decoded to find its end";
         match found {
-            Found::Event(head, data) => Entry::Event(head.event(&self.ends, self.window.at(data))),
+            Found::Event => self.found_event(),
             Found::Entry(kind, places) => kind
                 .decode(&mut Cursor::new(self.window.at(places)))
                 .and_then(Result::ok)
@@ -197,7 +260,7 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    #[inline]
+    #[cold]
     fn advance(&mut self) -> Result<Option<Found>, CaptureError> {
         loop {
             match self.place {
@@ -321,19 +384,15 @@ impl<R: Read> Reader<R> {
         total: u32,
         layout: EventLayout,
     ) -> Result<Found, CaptureError> {
-        let limit = if layout.large {
-            LARGE_EVENT_BYTES_MAX
-        } else {
-            EVENT_BYTES_MAX
-        };
         let offset = self.window.offset();
-        let body = self.whole(block, total, limit)?;
+        let body = self.whole(block, total, event_bytes_max(layout) as u32)?;
         let found = event::decode(&mut self.ends, self.window.at(body.clone()), layout);
         match found {
             Ok((head, data)) => {
                 self.counts.events += 1;
-                let data = body.start + data.start..body.start + data.end;
-                Ok(Found::Event(head, data))
+                self.head = head;
+                self.data = body.start + data.start..body.start + data.end;
+                Ok(Found::Event)
             }
             Err(fault) => Err(CaptureError {
                 offset,

@@ -108,7 +108,11 @@ fn threads_of_every_version_have_what_it_has() {
         }
         for kind in kinds {
             only(*kind, &thread(version, true), |entry| {
-                assert_eq!(*entry, Entry::Thread(expected), "version {version}");
+                assert_eq!(
+                    *entry,
+                    Entry::Thread(Box::new(expected)),
+                    "version {version}"
+                );
             });
         }
     }
@@ -118,7 +122,7 @@ fn threads_of_every_version_have_what_it_has() {
 fn a_threads_length_says_how_much_of_it_is_recorded() {
     let whole = thread(9, true);
     only(0x215, &whole.clone().sized(), |entry| {
-        assert_eq!(*entry, Entry::Thread(THREAD));
+        assert_eq!(*entry, Entry::Thread(Box::new(THREAD)));
     });
     // From libscap before 0.10, which had no two members in the middle.
     only(0x215, &thread(9, false).sized(), |entry| {
@@ -134,7 +138,7 @@ fn a_threads_length_says_how_much_of_it_is_recorded() {
             pgid: -1,
             ..THREAD
         };
-        assert_eq!(*entry, Entry::Thread(expected));
+        assert_eq!(*entry, Entry::Thread(Box::new(expected)));
     });
     // From libscap before members were appended one by one: first without the last, and so on.
     let mut shorter = THREAD;
@@ -147,14 +151,17 @@ fn a_threads_length_says_how_much_of_it_is_recorded() {
         forget(&mut shorter);
         let entry = Bytes(whole.0[..whole.0.len() - less].to_vec()).sized();
         only(0x215, &entry, |entry| {
-            assert_eq!(*entry, Entry::Thread(shorter))
+            assert_eq!(*entry, Entry::Thread(Box::new(shorter)))
         });
     }
     // From libscap to come, with more at the end.
     let entry = whole.clone().raw(&[0xEE; 21]).sized();
     let two = Bytes::new().raw(&entry.0).raw(&entry.0);
     let (entries, errors, _) = read(&capture(&[block(0x215, &two)]));
-    assert_eq!(entries, vec![format!("{:?}", Entry::Thread(THREAD)); 2]);
+    assert_eq!(
+        entries,
+        vec![format!("{:?}", Entry::Thread(Box::new(THREAD))); 2]
+    );
     assert!(errors.is_empty());
 }
 

@@ -53,7 +53,9 @@ impl ListKind {
     /// `None` if the bytes end before the entry does, `Err` if its kind is not known.
     pub(super) fn decode<'a>(self, entry: &mut Cursor<'a>) -> Option<Result<Entry<'a>, u16>> {
         Some(match self {
-            Self::Threads { version } => Ok(Entry::Thread(Thread::decode(entry, version)?)),
+            Self::Threads { version } => {
+                Ok(Entry::Thread(Box::new(Thread::decode(entry, version)?)))
+            }
             Self::Descriptors { sized, tid } => {
                 let descriptor = Descriptor::decode(entry, sized)?;
                 match descriptor.unknown_kind() {

@@ -9,7 +9,7 @@ use std::ops::Range;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Enough for hundreds of events at a time, little enough for a processor's own memory.
-const BYTES_FIRST: usize = 128 << 10;
+const BYTES_FIRST: usize = 64 << 10;
 
 /// What was read to tell what it is, then the rest.
 type Whole<R> = Chain<Cursor<Vec<u8>>, R>;
