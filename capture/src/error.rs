@@ -106,19 +106,21 @@ impl CaptureError {
 /// Why something could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The file, or whatever takes the capture, does not take it.
+    /// The file, or whatever takes the capture, does not take it. What is written after that may
+    /// stand behind half a block.
     #[error("the capture cannot be written: {0}")]
     Write(#[from] io::Error),
     /// What is recorded of the beginning comes before events, and users and interfaces stand
     /// together; readers refuse or forget it otherwise. Nothing was written of it.
     #[error("{0} cannot be written at this place of a capture")]
     Order(&'static str),
-    /// An event that no reader takes. Nothing was written of it.
-    #[error("an event of {length} bytes exceeds the {limit} that readers take")]
+    /// An event that no reader takes, or an entry of a list that has grown beyond reason. Nothing
+    /// was written of it.
+    #[error("{length} bytes in one block are more than the {limit} that are written")]
     TooLong {
-        /// How long it would be.
+        /// How long the block would be.
         length: u64,
-        /// What readers take.
+        /// How long it may be.
         limit: u64,
     },
     /// More parameters than any event has. Nothing was written of it.

@@ -19,6 +19,10 @@ const GATHERED_BYTES: usize = 64 << 10;
 /// Where a list of threads, or of one thread's descriptors, goes on in another block.
 const LIST_BYTES: usize = 1 << 20;
 
+/// Lists that must stand in one block are in memory as a whole until they end; a machine with ten
+/// thousand users has one of 1 MiB.
+const WHOLE_LIST_BYTES_MAX: usize = 16 << 20;
+
 /// What libscap takes of an event whose parameters' lengths have two bytes: from the block's
 /// header to its end.
 const EVENT_BYTES_MAX: usize = 64 << 10;
@@ -268,15 +272,18 @@ impl<W: Write> Writer<W> {
         encode: impl FnOnce(&mut Encoder<'_>),
     ) -> Result<(), WriteError> {
         self.before_events(what)?;
-        let goes_on = self.open.is_some_and(|open| {
-            open.list == list
-                && match list {
-                    List::Interfaces | List::Users => true,
-                    List::Threads | List::Descriptors(_) => {
-                        self.gathered.len() - open.start < LIST_BYTES
-                    }
-                }
-        });
+        let open = self.open.filter(|open| open.list == list);
+        let length = open.map_or(0, |open| self.gathered.len() - open.start);
+        let goes_on = match list {
+            List::Interfaces | List::Users if length > WHOLE_LIST_BYTES_MAX => {
+                return Err(WriteError::TooLong {
+                    length: length as u64,
+                    limit: WHOLE_LIST_BYTES_MAX as u64,
+                });
+            }
+            List::Interfaces | List::Users => open.is_some(),
+            List::Threads | List::Descriptors(_) => open.is_some() && length < LIST_BYTES,
+        };
         if !goes_on {
             if once {
                 return Err(WriteError::Order(what));
