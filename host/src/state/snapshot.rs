@@ -73,7 +73,7 @@ impl State {
         let (image, ids, credentials) = (&version.image, &version.ids, &version.credentials);
         let mut cgroups = Vec::new();
         version.cgroup.write_list(&mut cgroups);
-        each(&Entry::Thread(Thread {
+        each(&Entry::Thread(Box::new(Thread {
             tid: tid.into(),
             pid: version.pid.into(),
             ptid: ids.ppid.into(),
@@ -114,7 +114,7 @@ impl State {
             exe_change_time: image.file.ctime,
             exe_modify_time: image.file.mtime,
             ..Thread::default()
-        }))?;
+        })))?;
         for (fd, index) in self.descriptors.entries(table) {
             if let Some(info) = self.descriptors.info(index) {
                 each(&Entry::Descriptor {
