@@ -354,10 +354,68 @@ pub struct Plan {
     process: RowPlan,
     row: Vec<u8>,
     row_bytes: usize,
-    /// By version: window, ordinal and stamp of its row.
-    written: Vec<(u64, u32, u64)>,
+    /// By version.
+    written: Vec<WrittenProcess>,
+    ordinals: Ordinals,
     window: u64,
-    ordinals: u32,
+    serials: u64,
+}
+
+/// A version's process row, as last written. A version that is none has had no window.
+#[derive(Clone, Copy, Debug, Default)]
+struct WrittenProcess {
+    window: u64,
+    ordinal: u32,
+    stamp: u64,
+    /// Tells what the row holds from all that any row of this plan held; 0 if that is nothing.
+    serial: u64,
+}
+
+/// Who has which ordinal. A version keeps its own for as long as there are enough, so that the
+/// module finds again what it computed of it.
+#[derive(Debug)]
+struct Ordinals {
+    /// By ordinal: the place of the version whose it is, and the window in which it was last
+    /// used.
+    owners: Vec<(usize, u64)>,
+    /// The next to be given away.
+    next: usize,
+    /// How many the current window uses.
+    used: usize,
+}
+
+impl Ordinals {
+    fn new() -> Ordinals {
+        Ordinals {
+            owners: vec![(usize::MAX, 0); PROCESS_ROWS_MAX],
+            next: 0,
+            used: 0,
+        }
+    }
+
+    /// An ordinal that the window does not use yet: the version's former one if it still can be
+    /// had.
+    fn find(&mut self, place: usize, former: u32, window: u64) -> Result<u32, Full> {
+        if self.used >= PROCESS_ROWS_MAX {
+            return Err(Full);
+        }
+        if let Some((owner, last)) = self.owners.get(former as usize)
+            && *owner == place
+            && *last != window
+        {
+            return Ok(former);
+        }
+        // One of them is not used, as was just seen.
+        while self.owners[self.next].1 == window {
+            self.next = (self.next + 1) % PROCESS_ROWS_MAX;
+        }
+        Ok(self.next as u32)
+    }
+
+    fn give(&mut self, ordinal: u32, place: usize, window: u64) {
+        self.owners[ordinal as usize] = (place, window);
+        self.used += 1;
+    }
 }
 
 impl Plan {
@@ -388,8 +446,9 @@ impl Plan {
             row: Vec::new(),
             row_bytes: 0,
             written: Vec::new(),
+            ordinals: Ordinals::new(),
             window: 1,
-            ordinals: 0,
+            serials: 0,
         })
     }
 
@@ -402,7 +461,7 @@ impl Plan {
     /// From here on rows go into another window, which has no process rows yet.
     pub fn begin_window(&mut self) {
         self.window += 1;
-        self.ordinals = 0;
+        self.ordinals.used = 0;
     }
 
     /// Writes an event's row, and before it its process row if this window lacks it, to the
@@ -430,24 +489,27 @@ impl Plan {
             index.place() + 1
         };
         if self.written.len() <= place {
-            self.written.resize(place + 1, (0, 0, 0));
+            self.written.resize(place + 1, WrittenProcess::default());
         }
-        let (window, mut ordinal, written) = self.written[place];
+        let mut process = self.written[place];
         let mut start = 0;
         let mut truncated = false;
-        let is_new = window != self.window || written != stamp;
+        let is_new = process.window != self.window || process.stamp != stamp;
         if is_new {
-            if self.ordinals as usize >= PROCESS_ROWS_MAX {
-                return Err(Full);
+            process.ordinal = self.ordinals.find(place, process.ordinal, self.window)?;
+            process.window = self.window;
+            if process.stamp != stamp {
+                process.stamp = stamp;
+                process.serial = self.serials + 1;
             }
-            ordinal = self.ordinals;
             let row: &[u8] = match state.row(index) {
                 Some(row) => &row.bytes,
                 None => &self.row[..self.row_bytes],
             };
             start = row.len();
             out.get_mut(..start).ok_or(Full)?.copy_from_slice(row);
-            out[row::PROCESS_AT as usize..][..4].copy_from_slice(&ordinal.to_le_bytes());
+            out[row::NUMBER_AT as usize..][..8].copy_from_slice(&process.serial.to_le_bytes());
+            out[row::PROCESS_AT as usize..][..4].copy_from_slice(&process.ordinal.to_le_bytes());
             truncated = row_is_truncated(&out[..start]);
         }
         let Some(plan) = &self.rows[kind.index()] else {
@@ -455,11 +517,12 @@ impl Plan {
         };
         let view = View::new(event, state, seen);
         let rest = &mut out[start..];
-        let bytes = plan.write(&view, rest, ordinal)?;
+        let bytes = plan.write(&view, rest, process.ordinal)?;
         truncated |= row_is_truncated(&out[start..]);
         if is_new {
-            self.ordinals += 1;
-            self.written[place] = (self.window, ordinal, stamp);
+            self.ordinals.give(process.ordinal, place, self.window);
+            self.serials = self.serials.max(process.serial);
+            self.written[place] = process;
         }
         Ok(Some(Written {
             bytes: start + bytes,

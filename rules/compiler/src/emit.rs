@@ -3,14 +3,18 @@
 //! ```text
 //! memory 0   the window, imported; only loaded from
 //! memory 1   own:
+//!            none          an entry as among the bits below, never written: at address 0
 //!            literal ids   u32 per literal                      written by the host
 //!            sets          {address u32, bits u32} per set      written by the host
 //!            enabled       u8 per rule                          written by the host
 //!            matching      u32                                  written by the host
 //!            cells         u8 per shared part: 0 unknown, 1 false, 2 true; those of events'
 //!                           parts cleared per row, those of processes' per learning
-//!            bits          per process ordinal: row u32, known u64, then a bit per process
-//!                           part, in words computed when first asked for; cleared per call
+//!            places        u32 per process ordinal: the address of its entry among the bits,
+//!                           0 if it has no row in this window; cleared per call
+//!            bits          per process ordinal: row u32, serial u64, known u64, then a bit per
+//!                           process part, in words computed when first asked for, and kept
+//!                           for as long as rows of this ordinal have the same serial
 //!            hits          8 bytes each
 //!            data          needles, patterns
 //!            heap          free: the host places the sets' bitmaps here
@@ -34,7 +38,7 @@ use crate::split::{EventProgram, Programs, WORDS_MAX, bits_below};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use node::{Body, Layout, Locals, Scope, Slots};
-use own::{Addresses, KNOWN_AT, Pool, ROW_AT, WORDS_AT};
+use own::{Addresses, KNOWN_AT, PLACES_BYTES, Pool, ROW_AT, SERIAL_AT, WORDS_AT};
 use saker_rules_schema::abi;
 use saker_rules_schema::manifest::{EventLayout, Manifest, Rule, Slot};
 use saker_rules_schema::row;
@@ -583,11 +587,10 @@ impl Emitter<'_> {
         Ok(Some(self.push(Signature::Learn, function)?))
     }
 
-    /// The address of a process's bits from its ordinal on the stack.
-    fn bits_address(&self, sink: &mut InstructionSink<'_>) {
+    /// The ordinal of a row's process, within bounds.
+    fn ordinal(&self, sink: &mut InstructionSink<'_>, row: u32) {
+        sink.local_get(row).i32_load(window32(row::PROCESS_AT));
         sink.i32_const(row::PROCESS_ROWS_MAX as i32 - 1).i32_and();
-        sink.i32_const(self.addresses.stride as i32).i32_mul();
-        sink.i32_const(self.addresses.bits as i32).i32_add();
     }
 
     /// The functions that judge the rows of one event type: `(row, hits) -> hits`, each over
@@ -618,9 +621,9 @@ impl Emitter<'_> {
                 // The count of hits makes room for the bits' address, which parts and nodes
                 // expect as second local.
                 sink.local_get(1).local_set(node::HITS);
-                sink.local_get(node::ROW)
-                    .i32_load(window32(row::PROCESS_AT));
-                self.bits_address(&mut sink);
+                self.ordinal(&mut sink, node::ROW);
+                sink.i32_const(4).i32_mul();
+                sink.i32_load(own32(addresses.places));
                 sink.local_set(node::BITS);
                 if chunk == 0 {
                     self.clear_cells(&mut sink, cells.clone());
@@ -684,6 +687,32 @@ impl Emitter<'_> {
         function
     }
 
+    /// Takes note of a process's row. What is asked of it is computed when an event's row asks,
+    /// and what was computed of a row of the same serial still holds.
+    fn process_row(&self, sink: &mut InstructionSink<'_>, row: u32, entry: u32, serial: u32) {
+        self.ordinal(sink, row);
+        sink.local_tee(entry).i32_const(4).i32_mul();
+        sink.local_get(entry);
+        sink.i32_const(self.addresses.stride as i32).i32_mul();
+        sink.i32_const(self.addresses.bits as i32).i32_add();
+        sink.local_tee(entry);
+        sink.i32_store(own32(self.addresses.places));
+        sink.local_get(entry);
+        sink.local_get(row).i32_const(1).i32_add();
+        sink.i32_store(own32(ROW_AT));
+        sink.local_get(row)
+            .i64_load(window64(row::NUMBER_AT))
+            .local_tee(serial);
+        sink.i64_eqz();
+        sink.local_get(serial);
+        sink.local_get(entry).i64_load(own64(SERIAL_AT)).i64_ne();
+        sink.i32_or().if_(BlockType::Empty);
+        sink.local_get(entry).local_get(serial);
+        sink.i64_store(own64(SERIAL_AT));
+        sink.local_get(entry).i64_const(0);
+        sink.i64_store(own64(KNOWN_AT)).end();
+    }
+
     /// `evaluate(first, end) -> hits`: from row to row. A row that claims to be shorter than
     /// its header, or longer than what is left, ends it.
     fn evaluate(&self, events: &[Vec<u32>]) -> Function {
@@ -694,14 +723,14 @@ impl Emitter<'_> {
         const CODE: u32 = 4;
         const BEFORE: u32 = 5;
         const ENTRY: u32 = 6;
-        let mut function = Function::new([(5, ValType::I32)]);
+        const SERIAL: u32 = 7;
+        let mut function = Function::new([(5, ValType::I32), (1, ValType::I64)]);
         let mut sink = function.instructions();
         let has_bits = !self.programs.bits.is_empty();
         if has_bits {
-            // No bit of an earlier window may answer for a process of this one.
-            let bytes = self.addresses.stride * row::PROCESS_ROWS_MAX as u32;
-            sink.i32_const(self.addresses.bits as i32).i32_const(0);
-            sink.i32_const(bytes as i32).memory_fill(OWN);
+            // No entry of an earlier window may answer for a process without a row in this one.
+            sink.i32_const(self.addresses.places as i32).i32_const(0);
+            sink.i32_const(PLACES_BYTES as i32).memory_fill(OWN);
         }
         sink.block(BlockType::Empty);
         sink.loop_(BlockType::Empty);
@@ -739,14 +768,8 @@ impl Emitter<'_> {
                 .i32_const(row::PROCESS_ROW.into())
                 .i32_eq();
             sink.if_(BlockType::Empty);
-            // What is asked of it is computed when an event's row asks.
-            sink.local_get(ROW).i32_load(window32(row::PROCESS_AT));
-            self.bits_address(&mut sink);
-            sink.local_tee(ENTRY).local_get(ROW).i32_const(1).i32_add();
-            sink.i32_store(own32(ROW_AT));
-            sink.local_get(ENTRY).i64_const(0);
-            sink.i64_store(own64(KNOWN_AT)).br(1);
-            sink.end();
+            self.process_row(&mut sink, ROW, ENTRY, SERIAL);
+            sink.br(1).end();
         }
         for _ in events {
             sink.block(BlockType::Empty);
@@ -791,6 +814,13 @@ fn window32(offset: u32) -> MemArg {
         offset: offset.into(),
         align: 2,
         memory_index: WINDOW,
+    }
+}
+
+fn window64(offset: u32) -> MemArg {
+    MemArg {
+        align: 3,
+        ..window32(offset)
     }
 }
 

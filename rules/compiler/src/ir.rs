@@ -149,6 +149,17 @@ fn mask(bits: u8, bytes: usize) -> Vec<u8> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Pattern(pub Vec<Piece>);
 
+impl Pattern {
+    /// The bytes that every text that matches begins with.
+    pub(crate) fn literal_start(&self) -> Vec<u8> {
+        let bytes = self.0.iter().map_while(|piece| match piece {
+            Piece::Byte(byte) => Some(*byte),
+            Piece::Any | Piece::Star | Piece::Class { .. } => None,
+        });
+        bytes.collect()
+    }
+}
+
 /// A piece of a glob pattern.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Piece {

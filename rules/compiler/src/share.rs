@@ -58,11 +58,14 @@ impl<'a> Costs<'a> {
                     Op::In(values) if values.len() == 1 => 2,
                     Op::Numbers(values) => 1 + values.len().min(100) as u32,
                     Op::Exists | Op::In(_) | Op::Differs(_) | Op::Range(..) => 4,
-                    Op::StartsWith(_) | Op::EndsWith(_) => 9,
+                    Op::StartsWith(_) => 5,
+                    Op::EndsWith(_) => 9,
                     Op::Contains(_) => 60,
                     Op::IContains(_) => 100,
                     Op::Networks(networks) => 4 + 4 * networks.len().min(100) as u32,
                     Op::Accepted(_) => 80,
+                    // Its beginning is asked for first.
+                    Op::Glob(pattern) if !pattern.literal_start().is_empty() => 10,
                     Op::Glob(_) => 150,
                 };
                 match test.term.is_list() {

@@ -412,7 +412,7 @@ fn agree(conditions: &[String], rows: &Rows, keep_bytes: bool) -> Result<u64, Te
     for (ordinal, (texts, numbers)) in rows.processes.iter().enumerate() {
         let mut known = of(at(&rows.texts, *texts), Binding::Process);
         known.extend(of(at(&rows.numbers, *numbers), Binding::Process));
-        window.process(manifest, ordinal as u32, &known);
+        window.process_of(manifest, ordinal as u32, ordinal as u64 + 1, &known);
         processes.push((known, window.last().to_vec()));
     }
     let mut expected = Vec::new();
@@ -451,6 +451,8 @@ fn agree(conditions: &[String], rows: &Rows, keep_bytes: bool) -> Result<u64, Te
         expected.extend(found);
     }
     let mut judge = Judge::new(&engine(), &ruleset, MATCH_ALL);
+    prop_assert_eq!(&judge.judge(&window.bytes), &expected);
+    // Now with what it computed of the processes before.
     prop_assert_eq!(&judge.judge(&window.bytes), &expected);
     judge.set_matching(MATCH_FIRST);
     prop_assert_eq!(&judge.judge(&window.bytes), &first);

@@ -281,6 +281,35 @@ fn bits_of_an_earlier_window_do_not_answer_for_a_later_one() {
 }
 
 #[test]
+fn what_was_computed_of_a_process_row_holds_for_rows_of_the_same_serial_and_no_other() {
+    let yaml = TWO.replace("fd.name startswith /etc", "proc.name=cat");
+    let ruleset = ruleset(&yaml, false);
+    let manifest = &ruleset.manifest;
+    let mut judge = Judge::new(&engine(), &ruleset, MATCH_ALL);
+    let mut hits_of = |ordinal: u32, serial: u64, name: &str| {
+        let mut window = Window::new(manifest);
+        window.process_of(manifest, ordinal, serial, &facts(&[("proc.name", name)]));
+        window.event(manifest, EventType::Openat, 1, ordinal, &facts(&[]));
+        judge.judge(&window.bytes).len()
+    };
+    assert_eq!(hits_of(7, 1, "cat"), 1);
+    // No host gives two contents one serial: here it shows that the answer was kept.
+    assert_eq!(hits_of(7, 1, "ls"), 1);
+    // The serial is compared whole, and belongs to the ordinal.
+    assert_eq!(hits_of(7, 1 << 32 | 1, "ls"), 0);
+    assert_eq!(hits_of(7, 1, "ls"), 0);
+    assert_eq!(hits_of(8, 1, "cat"), 1);
+    // Without a serial nothing is kept.
+    assert_eq!(hits_of(7, 0, "cat"), 1);
+    assert_eq!(hits_of(7, 0, "ls"), 0);
+    // And a process without a row in the window has nothing.
+    assert_eq!(hits_of(7, 2, "cat"), 1);
+    let mut window = Window::new(manifest);
+    window.event(manifest, EventType::Openat, 1, 7, &facts(&[]));
+    assert_eq!(judge.judge(&window.bytes), []);
+}
+
+#[test]
 fn a_search_finds_what_is_there_at_every_place_and_length() {
     use saker_rules_compiler::oracle::holds;
     let needles = ["a", "B", "ab", "aba", "abaab", "bbbbbbbb", "abaabaaba"];

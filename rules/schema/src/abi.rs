@@ -16,7 +16,7 @@
 //! names: a `u32` literal id per literal; a `u32` address and a `u32` number of bits per set
 //! (the bitmap over literal ids it placed at `heap_at`, growing the memory); a `u8` per rule
 //! (1 = enabled); a `u32` matching mode. A module keeps nothing else from call to call that
-//! changes what it answers.
+//! changes what it answers: it may keep what it computed of a process row, by the row's serial.
 
 /// Version of rows, manifest and exports together; the host refuses any other.
 pub const VERSION: u32 = 4;

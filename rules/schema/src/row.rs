@@ -8,9 +8,10 @@
 //!          4   code u16          event type's code, or PROCESS_ROW
 //!          6   flags u16         ROW_*
 //!          8   time u64          ns since the epoch            (process row: 0)
-//!          16  number u64        evt.num                       (process row: 0)
+//!          16  number u64        evt.num                       (process row: its serial)
 //!          24  process u32       ordinal of the event's process row in this window;
-//!                                in a process row, its own ordinal
+//!                                in a process row, its own ordinal: below PROCESS_ROWS_MAX,
+//!                                no other process row of the window has it
 //!          28  reserved u32
 //!          32  presence          one bit per slot, in u64 words; a clear bit = absent
 //!          ..  slots             8 bytes each
@@ -23,7 +24,9 @@
 //! ```
 //!
 //! A process row precedes the first event row that refers to it, so that a window can be
-//! judged by itself. Literal id 0 means: none of the loaded modules' literals. `tail` 0 means
+//! judged by itself. Process rows of the same serial that are given to the same instance of a
+//! module hold the same; a serial of 0 says nothing. A process mostly has the same ordinal in
+//! one window as in the next. Literal id 0 means: none of the loaded modules' literals. `tail` 0 means
 //! that no rule needs the bytes, and the id alone decides. An IP address is a string of 4 or
 //! 16 bytes. A string longer than [`STRING_BYTES_MAX`] is cut, and the row says so.
 
@@ -54,7 +57,7 @@ pub const CODE_AT: u32 = 4;
 pub const FLAGS_AT: u32 = 6;
 /// Offset of `time`.
 pub const TIME_AT: u32 = 8;
-/// Offset of `number`.
+/// Offset of `number`, in a process row of its serial.
 pub const NUMBER_AT: u32 = 16;
 /// Offset of `process`.
 pub const PROCESS_AT: u32 = 24;

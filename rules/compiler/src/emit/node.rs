@@ -36,6 +36,10 @@ pub(crate) const WORD: u32 = 8;
 /// The first of a function's own.
 pub(crate) const EARLY: u32 = 9;
 
+/// Parts of a chain that cost no more are asked without a branch between them.
+const TOGETHER_COST_MAX: u32 = 3;
+/// So many of them at once.
+const TOGETHER_MAX: usize = 4;
 /// A set of so many is compared one by one; beyond, its bitmap is asked.
 const COMPARED_MAX: usize = 4;
 /// Texts of so many bytes are compared with constants in the code.
@@ -157,21 +161,22 @@ impl Scope<'_, '_> {
             align: 2,
             memory_index: WINDOW,
         };
+        // Without a branch: which fields an event has is hard to foretell. What lies in the slot
+        // of an absent one can be read, and does not count.
         let mut sink = body.sink();
-        sink.block(BlockType::Result(ValType::I32)).i32_const(0);
+        sink.local_get(ROW).i32_load(place);
+        if text {
+            sink.local_tee(TEXT).local_get(ROW).i32_add();
+            sink.i32_const(0).local_get(TEXT).select();
+        }
+        sink.i32_const(0);
         sink.local_get(ROW).i32_load8_u(MemArg {
             offset: (word + bit / 8).into(),
             align: 0,
             memory_index: WINDOW,
         });
-        sink.i32_const(1 << (bit % 8)).i32_and().i32_eqz().br_if(0);
-        sink.local_get(ROW).i32_load(place);
-        if text {
-            sink.local_tee(TEXT).i32_eqz().br_if(0);
-            sink.local_get(TEXT).local_get(ROW).i32_add();
-        }
-        // The 0 below.
-        sink.i32_or().end().local_set(local);
+        sink.i32_const(1 << (bit % 8)).i32_and();
+        sink.select().local_set(local);
     }
 
     /// Reads the first bytes of the text whose address is in a local into another.
@@ -249,18 +254,24 @@ impl Scope<'_, '_> {
         }
     }
 
-    /// Parts one after the other, until one decides.
+    /// Parts one after the other, until one decides. Those that cost next to nothing are asked
+    /// together: a branch that is foretold wrongly costs more.
     fn chain(&mut self, body: &mut Body, parts: &[Id], and: bool) {
         let parts = self.costs.sorted(parts);
+        let (cheap, others): (Vec<Id>, Vec<Id>) = parts
+            .into_iter()
+            .partition(|part| self.costs.of(*part) <= TOGETHER_COST_MAX);
+        let mut steps: Vec<&[Id]> = cheap.chunks(TOGETHER_MAX).collect();
+        steps.extend(others.chunks(1));
         body.sink()
             .block(BlockType::Result(ValType::I32))
             .i32_const(i32::from(!and));
-        for (at, part) in parts.iter().enumerate() {
-            let last = at + 1 == parts.len();
+        for (at, step) in steps.iter().enumerate() {
+            let last = at + 1 == steps.len();
             if last {
                 body.sink().drop();
             }
-            self.node(body, *part);
+            self.together(body, step, and);
             if !last {
                 if and {
                     body.sink().i32_eqz();
@@ -269,6 +280,23 @@ impl Scope<'_, '_> {
             }
         }
         body.sink().end();
+    }
+
+    /// All of the parts, and whether all of them hold, or one.
+    fn together(&mut self, body: &mut Body, parts: &[Id], and: bool) {
+        for (at, part) in parts.iter().enumerate() {
+            self.node(body, *part);
+            // What is true may be any number but 0.
+            if and && parts.len() > 1 {
+                body.sink().i32_eqz();
+            }
+            if at > 0 {
+                body.sink().i32_or();
+            }
+        }
+        if and && parts.len() > 1 {
+            body.sink().i32_eqz();
+        }
     }
 
     fn test(&mut self, body: &mut Body, test: &Test) {
@@ -309,6 +337,13 @@ impl Scope<'_, '_> {
         if read.is_some() && !test.term.is_list() {
             // Absence was found out when the slot was read.
             self.element(body, test.term.kind(), &test.op, place);
+            return;
+        }
+        if is_straight(&test.op) && !test.term.is_list() {
+            present(body);
+            body.sink().i32_const(0).i32_ne();
+            self.element(body, test.term.kind(), &test.op, place);
+            body.sink().i32_and();
             return;
         }
         body.sink()
@@ -407,6 +442,12 @@ impl Scope<'_, '_> {
                 );
             }
             Op::Glob(pattern) => {
+                // Most texts do not even begin as the pattern does.
+                let start = pattern.literal_start();
+                if !start.is_empty() {
+                    self.end(body, &start, place, false);
+                    body.sink().if_(BlockType::Result(ValType::I32));
+                }
                 let pieces = text::pieces(pattern, |class| self.pool.data(class));
                 let at = self.addresses.data + self.pool.data(&pieces);
                 call(
@@ -416,6 +457,9 @@ impl Scope<'_, '_> {
                     pattern.0.len(),
                     self.functions.glob,
                 );
+                if !start.is_empty() {
+                    body.sink().else_().i32_const(0).end();
+                }
             }
         }
         debug_assert!(
@@ -427,30 +471,28 @@ impl Scope<'_, '_> {
     /// Whether the literal id is that of one of these.
     fn member(&mut self, body: &mut Body, values: &[Vec<u8>], place: Place) {
         let mut sink = body.sink();
-        sink.block(BlockType::Result(ValType::I32)).i32_const(0);
         let id = place.id.unwrap_or(TEXT);
         if place.id.is_none() {
             sink.local_get(place.base)
                 .i32_load(place.first())
                 .local_set(TEXT);
         }
-        sink.local_get(id).i32_eqz().br_if(0);
         if values.len() <= COMPARED_MAX {
-            for (at, value) in values.iter().enumerate() {
+            // No literal's id is 0, which all other texts have.
+            sink.i32_const(0);
+            for value in values {
                 let cell = self.addresses.literal_ids + self.pool.literal(value) * 4;
                 let mut sink = body.sink();
                 sink.local_get(id)
                     .i32_const(0)
                     .i32_load(own32(cell))
-                    .i32_eq();
-                if at > 0 {
-                    sink.i32_or();
-                }
+                    .i32_eq()
+                    .i32_or();
             }
-            // The 0 below the answer.
-            body.sink().i32_or().end();
             return;
         }
+        sink.block(BlockType::Result(ValType::I32)).i32_const(0);
+        sink.local_get(id).i32_eqz().br_if(0);
         let set = self.addresses.sets + self.pool.set(values) * 8;
         let mut sink = body.sink();
         sink.local_get(id);
@@ -623,18 +665,45 @@ fn inline_masked(sink: &mut InstructionSink<'_>, address: &[u8], mask: &[u8]) {
 }
 
 fn numbers(sink: &mut InstructionSink<'_>, values: &[i128], place: Place) {
-    sink.block(BlockType::Result(ValType::I32)).i32_const(1);
+    // Both signed and unsigned numbers are compared by their bits.
+    let compare = |sink: &mut InstructionSink<'_>, value: &i128| {
+        sink.local_get(NUMBER).i64_const(*value as i64).i64_eq();
+    };
     sink.local_get(place.base)
         .i64_load(place.number())
         .local_set(NUMBER);
+    if values.len() <= COMPARED_MAX {
+        sink.i32_const(0);
+        for value in values {
+            compare(sink, value);
+            sink.i32_or();
+        }
+        return;
+    }
+    sink.block(BlockType::Result(ValType::I32)).i32_const(1);
     for value in values {
-        // Both signed and unsigned numbers are compared by their bits.
-        sink.local_get(NUMBER)
-            .i64_const(*value as i64)
-            .i64_eq()
-            .br_if(0);
+        compare(sink, value);
+        sink.br_if(0);
     }
     sink.drop().i32_const(0).end();
+}
+
+/// Whether a value is held against it without a branch, so that it may as well be done for one
+/// that is absent.
+fn is_straight(op: &Op) -> bool {
+    match op {
+        Op::In(values) => values.len() <= COMPARED_MAX,
+        Op::Numbers(values) => values.len() <= COMPARED_MAX,
+        Op::Range(..) | Op::Differs(_) => true,
+        Op::Exists
+        | Op::StartsWith(_)
+        | Op::EndsWith(_)
+        | Op::Contains(_)
+        | Op::IContains(_)
+        | Op::Networks(_)
+        | Op::Accepted(_)
+        | Op::Glob(_) => false,
+    }
 }
 
 fn range(sink: &mut InstructionSink<'_>, kind: Type, min: i128, max: i128, place: Place) {

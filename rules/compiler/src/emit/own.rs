@@ -58,10 +58,15 @@ impl Pool {
 
 /// Offset of `row` in a process's entry: where its row lies in the window, plus 1; 0 if it has none.
 pub(super) const ROW_AT: u32 = 0;
+/// Offset of `serial`: that of the row of which the words were computed.
+pub(super) const SERIAL_AT: u32 = 8;
 /// Offset of `known`: a bit per word that has been computed.
-pub(super) const KNOWN_AT: u32 = 8;
+pub(super) const KNOWN_AT: u32 = 16;
 /// Offset of the words of bits.
-pub(super) const WORDS_AT: u32 = 16;
+pub(super) const WORDS_AT: u32 = 24;
+
+/// Bytes of the table of entries' addresses by ordinal.
+pub(super) const PLACES_BYTES: u32 = row::PROCESS_ROWS_MAX as u32 * 4;
 
 /// Where things lie in the own memory.
 #[derive(Clone, Copy, Default)]
@@ -71,6 +76,7 @@ pub(crate) struct Addresses {
     pub(super) enabled: u32,
     pub(super) matching: u32,
     pub(super) cells: u32,
+    pub(super) places: u32,
     pub(super) bits: u32,
     /// Bytes of one process's entry.
     pub(super) stride: u32,
@@ -81,19 +87,22 @@ pub(crate) struct Addresses {
 
 impl Addresses {
     pub(super) fn new(pool: &Pool, rules: usize, cells: usize, bits: usize) -> Addresses {
-        let mut at = 64;
+        let mut at = 0;
         let mut take = |bytes: usize| {
             let address = at;
             at = (at + bytes as u32).next_multiple_of(8);
             address
         };
         let stride = WORDS_AT + (bits.div_ceil(64) * 8) as u32;
+        // The entry of processes without a row, at address 0.
+        take(stride as usize);
         Addresses {
             literal_ids: take(pool.literals.len() * 4),
             sets: take(pool.sets.len() * 8),
             enabled: take(rules),
             matching: take(4),
             cells: take(cells.next_multiple_of(8)),
+            places: take(PLACES_BYTES as usize),
             bits: take(stride as usize * row::PROCESS_ROWS_MAX),
             stride,
             hits: take(HITS_MAX as usize * abi::HIT_BYTES),

@@ -77,7 +77,12 @@ impl Window {
     }
 
     pub fn process(&mut self, manifest: &Manifest, ordinal: u32, facts: &Facts) {
-        self.write(&manifest.process, row::PROCESS_ROW, ordinal, 0, facts);
+        self.process_of(manifest, ordinal, 0, facts);
+    }
+
+    /// Writes a process's row of that serial.
+    pub fn process_of(&mut self, manifest: &Manifest, ordinal: u32, serial: u64, facts: &Facts) {
+        self.write(&manifest.process, row::PROCESS_ROW, ordinal, serial, facts);
     }
 
     /// Writes the row unless the module does not want the event type.
