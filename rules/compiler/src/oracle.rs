@@ -27,10 +27,24 @@ pub enum Value<'a> {
     List(Vec<Value<'a>>),
 }
 
+impl Value<'_> {
+    fn any(&self, satisfies: impl Fn(&Value<'_>) -> bool) -> bool {
+        match self {
+            Value::List(values) => values.iter().any(satisfies),
+            single => satisfies(single),
+        }
+    }
+}
+
 /// Where values come from.
 pub trait Values {
     /// The field's value; none if it is absent.
     fn value(&self, field: &FieldRef) -> Option<Value<'_>>;
+
+    /// Whether the field's value satisfies this, or one of a list's does; none if it is absent.
+    fn any(&self, field: &FieldRef, satisfies: impl Fn(&Value<'_>) -> bool) -> Option<bool> {
+        self.value(field).map(|value| value.any(satisfies))
+    }
 
     /// The value of a term that is no field, where it is at hand already; else it is made of its
     /// fields.
@@ -59,18 +73,22 @@ fn node(graph: &Graph, id: Id, values: &impl Values, event: EventType) -> bool {
 
 /// Whether one test holds: what `why` shows per line.
 pub fn test_holds(test: &Test, values: &impl Values, event: EventType) -> bool {
-    let value = match &test.term {
-        Term::Field(field) => field_value(field, values, event),
+    let satisfies = |value: &Value<'_>| answer(&test.op, value);
+    let satisfied = match &test.term {
+        Term::Field(field) => match value_by_type(field, event) {
+            Some(known) => known.map(|value| value.any(satisfies)),
+            None => values.any(field, satisfies),
+        },
         made => values
             .made(made)
-            .unwrap_or_else(|| made::value(made, &mut |field| field_value(field, values, event))),
+            .unwrap_or_else(|| made::value(made, &mut |field| field_value(field, values, event)))
+            .map(|value| value.any(satisfies)),
     };
-    match value {
-        None => false,
-        Some(_) if test.op == Op::Exists => true,
-        Some(Value::List(values)) => values.iter().any(|value| answer(&test.op, value)),
-        Some(value) => answer(&test.op, &value),
+    if test.op == Op::Exists {
+        // Also a list of nothing is there.
+        return satisfied.is_some();
     }
+    satisfied == Some(true)
 }
 
 /// A field's value where the event type decides it; `Some(None)`: that it is absent.
@@ -104,7 +122,7 @@ pub(crate) fn answer(op: &Op, value: &Value<'_>) -> bool {
                 .is_ok(),
             Op::Differs(value) => value.as_slice() != text.as_ref(),
             Op::Contains(part) => contains(text, part),
-            Op::IContains(part) => contains(&text.to_ascii_lowercase(), part),
+            Op::IContains(part) => contains_folded(text, part),
             Op::StartsWith(part) => text.starts_with(part),
             Op::EndsWith(part) => text.ends_with(part),
             Op::Glob(pattern) => pattern.matches(text),
@@ -140,6 +158,17 @@ pub(crate) fn answer(op: &Op, value: &Value<'_>) -> bool {
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
     memchr::memmem::find(text, part).is_some()
+}
+
+/// The same for letters of either case; the part is in lower case.
+fn contains_folded(text: &[u8], part: &[u8]) -> bool {
+    let Some(first) = part.first() else {
+        return true;
+    };
+    let starts = memchr::memchr2_iter(*first, first.to_ascii_uppercase(), text);
+    starts
+        .filter_map(|start| text.get(start..)?.get(..part.len()))
+        .any(|here| here.eq_ignore_ascii_case(part))
 }
 
 /// Where values lie in a ruleset's rows. It must have been compiled with
@@ -240,6 +269,17 @@ pub struct RowValues<'a> {
     process_places: &'a Places,
 }
 
+impl RowValues<'_> {
+    /// Both rows, and where values lie in them.
+    fn rows(&self) -> impl Iterator<Item = (&[u8], &Places)> {
+        [
+            (self.event, self.event_places),
+            (self.process, self.process_places),
+        ]
+        .into_iter()
+    }
+}
+
 impl Values for RowValues<'_> {
     fn value(&self, field: &FieldRef) -> Option<Value<'_>> {
         // Every row's header has it, whether or not a slot does.
@@ -250,20 +290,26 @@ impl Values for RowValues<'_> {
             ));
         }
         // Which row holds a field is the layouts' business: ask both.
-        let rows = [
-            (self.event, self.event_places),
-            (self.process, self.process_places),
-        ];
-        rows.into_iter()
+        self.rows()
             .find_map(|(row, places)| slot_value(row, places.shape, places.field(field)?))
     }
 
+    fn any(&self, field: &FieldRef, satisfies: impl Fn(&Value<'_>) -> bool) -> Option<bool> {
+        if field.field == Field::EvtNum {
+            return self.value(field).map(|value| satisfies(&value));
+        }
+        self.rows().find_map(|(row, places)| {
+            let place = places.field(field)?;
+            if place.is_list {
+                let mut elements = elements(row, slot_at(row, places.shape, place)?, place.kind)?;
+                return Some(elements.any(|value| satisfies(&value)));
+            }
+            slot_value(row, places.shape, place).map(|value| satisfies(&value))
+        })
+    }
+
     fn made(&self, term: &Term) -> Option<Option<Value<'_>>> {
-        let rows = [
-            (self.event, self.event_places),
-            (self.process, self.process_places),
-        ];
-        rows.into_iter().find_map(|(row, places)| {
+        self.rows().find_map(|(row, places)| {
             let (_, place) = places.made.iter().find(|(made, _)| made == term)?;
             Some(slot_value(row, places.shape, *place))
         })
@@ -275,22 +321,27 @@ fn u32_at(row: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bytes))
 }
 
-fn slot_value(row: &[u8], shape: Shape, place: Place) -> Option<Value<'_>> {
+/// Where a slot lies in the row; none if it is empty.
+fn slot_at(row: &[u8], shape: Shape, place: Place) -> Option<usize> {
     let (word, mask) = shape.presence(place.slot);
     let presence = row.get(word as usize..)?.first_chunk::<8>()?;
-    if u64::from_le_bytes(*presence) & mask == 0 {
-        return None;
-    }
-    let at = shape.slot(place.slot) as usize;
+    (u64::from_le_bytes(*presence) & mask != 0).then(|| shape.slot(place.slot) as usize)
+}
+
+fn slot_value(row: &[u8], shape: Shape, place: Place) -> Option<Value<'_>> {
+    let at = slot_at(row, shape, place)?;
     if place.is_list {
-        let count = u32_at(row, at)? as usize;
-        let tail = u32_at(row, at + 4)? as usize;
-        let values = (0..count.min(row::LIST_LEN_MAX))
-            .filter_map(|element| element_value(row, tail + element * 8, place.kind))
-            .collect();
-        return Some(Value::List(values));
+        return Some(Value::List(elements(row, at, place.kind)?.collect()));
     }
     element_value(row, at, place.kind)
+}
+
+/// The elements of the list whose slot lies there.
+fn elements(row: &[u8], at: usize, kind: Type) -> Option<impl Iterator<Item = Value<'_>>> {
+    let count = u32_at(row, at)? as usize;
+    let tail = u32_at(row, at + 4)? as usize;
+    let elements = 0..count.min(row::LIST_LEN_MAX);
+    Some(elements.filter_map(move |element| element_value(row, tail + element * 8, kind)))
 }
 
 fn element_value(row: &[u8], at: usize, kind: Type) -> Option<Value<'_>> {
