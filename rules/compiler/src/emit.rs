@@ -126,14 +126,16 @@ pub(crate) fn emit(
     }
     let none = HashMap::default();
     let process = layout(graph, &programs.bits, &none, options)?;
-    let mut events = Vec::new();
-    for program in &programs.events {
-        let roots: Vec<Id> = program
-            .rules
-            .iter()
-            .map(|(_, condition)| *condition)
-            .collect();
-        events.push(layout(graph, &roots, &programs.bit_of, options)?);
+    let mut events: Vec<Layout> = Vec::new();
+    for (at, first) in programs.firsts_alike().into_iter().enumerate() {
+        events.push(match events.get(first) {
+            Some(layout) => layout.clone(),
+            None => {
+                let conditions = programs.events[at].rules.iter();
+                let roots: Vec<Id> = conditions.map(|(_, condition)| *condition).collect();
+                layout(graph, &roots, &programs.bit_of, options)?
+            }
+        });
     }
 
     // Code names addresses, and addresses depend on what the code refers to. So it is made
@@ -307,11 +309,8 @@ impl Emitter<'_> {
         let learn = self.process_functions()?;
         self.cells = self.cells.next_multiple_of(8);
         self.process_cells = self.cells;
-        // Many event types are left with the same conditions: those that name no event type.
         let mut events: Vec<Vec<u32>> = Vec::new();
-        let mut alike: HashMap<&[(u32, Id)], usize, FixedState> = HashMap::default();
-        for (at, program) in self.programs.events.iter().enumerate() {
-            let first = *alike.entry(&program.rules).or_insert(at);
+        for (at, first) in self.programs.firsts_alike().into_iter().enumerate() {
             events.push(match events.get(first) {
                 Some(functions) => functions.clone(),
                 None => self.event_functions(at, learn)?,

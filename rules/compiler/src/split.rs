@@ -27,6 +27,18 @@ pub(crate) struct Programs {
     pub(crate) events: Vec<EventProgram>,
 }
 
+impl Programs {
+    /// Per event type, the first in [`Programs::events`] that has to decide the same: itself or
+    /// an earlier one. Many do, by the conditions that name no event type.
+    pub(crate) fn firsts_alike(&self) -> Vec<usize> {
+        let mut firsts: HashMap<&[(u32, Id)], usize, FixedState> = HashMap::default();
+        let events = self.events.iter().enumerate();
+        events
+            .map(|(at, event)| *firsts.entry(event.rules.as_slice()).or_insert(at))
+            .collect()
+    }
+}
+
 pub(crate) fn split(graph: &mut Graph, specialised: &[(EventType, Vec<Id>)]) -> Programs {
     let mut splitter = Splitter {
         graph,
@@ -62,10 +74,14 @@ fn arrange(graph: &Graph, programs: &mut Programs) {
         return;
     }
     let mut asked_by: HashMap<Id, Vec<usize>, FixedState> = HashMap::default();
-    for (at, event) in programs.events.iter().enumerate() {
-        let roots = event.rules.iter().map(|(_, condition)| *condition);
-        for id in bits_below(graph, roots, &programs.bit_of) {
-            asked_by.entry(id).or_default().push(at);
+    for (at, first) in programs.firsts_alike().into_iter().enumerate() {
+        // Those that decide the same as another ask for the same bits.
+        if first == at {
+            let roots = programs.events[at].rules.iter();
+            let roots = roots.map(|(_, condition)| *condition);
+            for id in bits_below(graph, roots, &programs.bit_of) {
+                asked_by.entry(id).or_default().push(at);
+            }
         }
     }
     let mut groups: Vec<(Vec<usize>, Vec<Id>)> = Vec::new();

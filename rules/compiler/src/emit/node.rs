@@ -46,6 +46,7 @@ const COMPARED_MAX: usize = 4;
 const INLINE_MAX: usize = 64;
 
 /// The slots of a row.
+#[derive(Clone)]
 pub(crate) struct Layout {
     pub(crate) slots: Vec<Slot>,
     pub(crate) slot_of: HashMap<Term, u16, FixedState>,
