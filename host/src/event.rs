@@ -154,12 +154,13 @@ impl<'a> Event<'a> {
     }
 
     /// The number of the descriptor the event is about: negative where the call failed to
-    /// make one, or for `AT_FDCWD`.
+    /// make one, or for `AT_FDCWD`. `known` says whether the state knows what it stands for,
+    /// which decides what a capture's event is about.
     #[inline]
-    pub fn descriptor(&self) -> Option<i64> {
+    pub fn descriptor(&self, known: bool) -> Option<i64> {
         match self {
             Event::Recorded(event) => event.descriptor(),
-            Event::Captured(event) => event.descriptor(),
+            Event::Captured(event) => event.descriptor(known),
         }
     }
 

@@ -8,13 +8,15 @@ mod descriptor;
 pub mod made;
 mod param;
 mod path;
+mod polled;
 mod process;
 pub mod row;
 pub mod time;
 
 use crate::event::Event;
-use crate::state::descriptor::FdInfo;
-use crate::state::version::ProcessVersion;
+use crate::state::Memory;
+use crate::state::descriptor::{FdIndex, FdInfo};
+use crate::state::note::Note;
 use crate::state::{Seen, State};
 pub use param::wire::Wire;
 use saker_rules_schema::absent_field;
@@ -40,7 +42,7 @@ impl<'a> View<'a> {
             event,
             state,
             seen,
-            descriptor: event.descriptor(),
+            descriptor: event.descriptor(seen.fd != FdIndex::NONE),
         }
     }
 }
@@ -261,13 +263,25 @@ fn event_value<'s>(
         | Field::FdL4proto
         | Field::FdSockfamily
         | Field::FdIsServer
+        | Field::FdCproto
+        | Field::FdSproto
+        | Field::FdLproto
+        | Field::FdRproto
         | Field::FdConnected
+        | Field::FdNameChanged
         | Field::FdDev
         | Field::FdDevMajor
         | Field::FdDevMinor
         | Field::FdIno
         | Field::FdIsUpperLayer
         | Field::FdIsLowerLayer => descriptor::value(field.field, view, scratch),
+
+        Field::FdlistNums
+        | Field::FdlistNames
+        | Field::FdlistCips
+        | Field::FdlistSips
+        | Field::FdlistCports
+        | Field::FdlistSports => polled::value(field.field, view, scratch),
 
         Field::FsPathName => path::resolved(view, path::Which::Name, scratch),
         Field::FsPathNameraw => path::raw(view, path::Which::Name, scratch),
@@ -283,19 +297,43 @@ fn event_value<'s>(
         Field::ProcPpidDuration => {
             let version = view.state.version(view.seen.version)?;
             let parent = view.state.parent(version, event.number())?;
-            Some(Value::Uint(since(view, parent.start_time)?))
+            match since(view, parent.start_time) {
+                Some(duration) => Some(Value::Uint(duration)),
+                // For a parent that was there before the capture Falco's number is that of the
+                // next field in its source: how many descriptors the process has.
+                None if version.is_captured() => {
+                    let note = view.state.note(event.number())?;
+                    Some(Value::Uint(note.descriptors.into()))
+                }
+                None => None,
+            }
         }
+        Field::ProcNthreads => noted(view, |note| note.threads.into()),
+        Field::ProcNchilds => noted(view, |note| note.other_threads.into()),
+        Field::ProcVmsize => Some(Value::Uint(memory(view)?.size.into())),
+        Field::ProcVmrss => Some(Value::Uint(memory(view)?.resident.into())),
+        Field::ProcVmswap => noted(view, |note| note.memory.swapped.into()),
+        Field::ThreadPfmajor => noted(view, |note| note.memory.major_faults),
+        Field::ThreadPfminor => noted(view, |note| note.memory.minor_faults),
         Field::ProcStdinType => standard(view, 0)?.kind.name().and_then(fixed),
         Field::ProcStdoutType => standard(view, 1)?.kind.name().and_then(fixed),
         Field::ProcStderrType => standard(view, 2)?.kind.name().and_then(fixed),
         Field::ProcStdinName => Some(Value::Text(&standard(view, 0)?.name)),
         Field::ProcStdoutName => Some(Value::Text(&standard(view, 1)?.name)),
         Field::ProcStderrName => Some(Value::Text(&standard(view, 2)?.name)),
-        Field::ThreadTid => Some(Value::Int(event.tid())),
-        Field::ThreadIsmain => Some(Value::Bool(is_first_thread(view))),
-        Field::ThreadVtid => {
+        Field::ProcFdopencount => {
             view.state.version(view.seen.version)?;
-            Some(Value::Int(view.seen.vtid.into()))
+            let note = view.state.note(event.number())?;
+            Some(Value::Uint(note.descriptors.into()))
+        }
+        Field::ThreadTid => Some(Value::Int(event.tid())),
+        Field::ThreadIsmain => Some(Value::Bool(is_first_thread(view)?)),
+        Field::ThreadVtid => {
+            let version = view.state.version(view.seen.version)?;
+            if version.is_captured() && view.seen.vtid == u32::MAX {
+                return None;
+            }
+            Some(Value::Int((view.seen.vtid as i32).into()))
         }
         Field::ThreadNametid => {
             let version = view.state.version(view.seen.version)?;
@@ -305,10 +343,10 @@ fn event_value<'s>(
             let _ = write!(text, "{}", event.tid());
             Some(Value::Text(text))
         }
-        Field::ThreadVmsize => first_threads(view, |version| version.vm_size),
-        Field::ThreadVmrss => first_threads(view, |version| version.vm_rss),
-        Field::ThreadVmsizeB => first_threads(view, |version| version.vm_size.saturating_mul(1024)),
-        Field::ThreadVmrssB => first_threads(view, |version| version.vm_rss.saturating_mul(1024)),
+        Field::ThreadVmsize => first_threads(view, |memory| memory.size),
+        Field::ThreadVmrss => first_threads(view, |memory| memory.resident),
+        Field::ThreadVmsizeB => kilobytes(first_threads(view, |memory| memory.size)?),
+        Field::ThreadVmrssB => kilobytes(first_threads(view, |memory| memory.resident)?),
 
         Field::ProcExe
         | Field::ProcPexe
@@ -364,8 +402,8 @@ fn event_value<'s>(
         | Field::ProcExeInoCtimeDurationPidnsStart
         | Field::ProcPidnsInitStartTs
         | Field::ProcFdlimit
-        | Field::ProcVmsize
-        | Field::ProcVmrss
+        | Field::ThreadCgroups
+        | Field::ThreadCgroup
         | Field::ThreadCapPermitted
         | Field::ThreadCapInheritable
         | Field::ThreadCapEffective
@@ -438,27 +476,52 @@ fn failure(view: &View<'_>, scratch: &mut Scratch) -> Option<[Option<Field>; 2]>
     Some([by_subject, memory])
 }
 
-/// A number of the process, shown for its first thread; 0 for the others.
-fn first_threads<'s>(
-    view: &View<'_>,
-    number: impl Fn(&ProcessVersion) -> u64,
-) -> Option<Value<'s>> {
+/// Memory of the event's thread.
+fn memory(view: &View<'_>) -> Option<Memory> {
     let version = view.state.version(view.seen.version)?;
-    let shown = if is_first_thread(view) {
-        number(version)
+    match view.event {
+        Event::Recorded(_) => Some(Memory {
+            size: version.vm_size.try_into().unwrap_or(u32::MAX),
+            resident: version.vm_rss.try_into().unwrap_or(u32::MAX),
+            ..Memory::default()
+        }),
+        Event::Captured(event) => Some(view.state.note(event.number)?.memory),
+    }
+}
+
+/// A number that is kept of a captured event's thread.
+fn noted<'s>(view: &View<'_>, number: impl Fn(&Note) -> u64) -> Option<Value<'s>> {
+    view.event.captured()?;
+    view.state.version(view.seen.version)?;
+    Some(Value::Uint(number(view.state.note(view.event.number())?)))
+}
+
+/// A size of the process in kB, shown for its first thread; 0 for the others.
+fn first_threads<'s>(view: &View<'_>, size: impl Fn(&Memory) -> u32) -> Option<Value<'s>> {
+    let memory = memory(view)?;
+    let shown = if is_first_thread(view)? {
+        size(&memory)
     } else {
         0
     };
-    Some(Value::Uint(shown))
+    Some(Value::Uint(shown.into()))
 }
 
-/// Whether the event's thread is its process's first.
-fn is_first_thread(view: &View<'_>) -> bool {
+/// A size in kB, in bytes.
+fn kilobytes(size: Value<'_>) -> Option<Value<'_>> {
+    match size {
+        Value::Uint(size) => Some(Value::Uint(size.saturating_mul(1024))),
+        other => Some(other),
+    }
+}
+
+/// Whether the event's thread is its process's first; `None` for a captured event of no thread.
+fn is_first_thread(view: &View<'_>) -> Option<bool> {
     match view.event {
-        Event::Recorded(event) => event.record.header.tid == event.record.header.tgid,
+        Event::Recorded(event) => Some(event.record.header.tid == event.record.header.tgid),
         Event::Captured(event) => {
-            let version = view.state.version(view.seen.version);
-            version.is_some_and(|version| i64::from(version.pid) == event.tid)
+            let version = view.state.version(view.seen.version)?;
+            Some(i64::from(version.pid) == event.tid)
         }
     }
 }

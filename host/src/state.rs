@@ -24,6 +24,8 @@ pub mod users;
 pub mod version;
 
 use crate::event::{Clock, Event, Recorded};
+pub use captured::Memory;
+pub(crate) use captured::polled_descriptors;
 use container::Cgroup;
 use descriptor::{FdIndex, FdInfo, Role};
 use facts::{Image, KeptImage};
@@ -96,6 +98,8 @@ pub struct Counters {
     pub descriptors_refused: u64,
     /// Images kept without arguments and environment.
     pub images_cut: u64,
+    /// Addresses of a capture's machine not kept.
+    pub interfaces_refused: u64,
     /// Lookups not asked.
     pub lookups_dropped: u64,
     /// Answers about a process that is no longer that one.
@@ -251,8 +255,15 @@ pub struct State {
     cgroups: Map<Box<[u8]>, Arc<Cgroup>>,
     image_bytes: Arc<AtomicUsize>,
     retired: VecDeque<(u64, Retired)>,
+    /// Threads of a capture beside their versions.
+    captured: captured::Threads,
     /// By event number, of events in flight.
     notes: VecDeque<Note>,
+    /// Thread and number of the descriptor that the last event of a capture closed.
+    closing: Option<(u32, i64)>,
+    /// Of the machine a capture was recorded on.
+    interfaces: captured::Interfaces,
+    unsettled: captured::Unsettled,
     lookups: Vec<Lookup>,
     eviction_hand: u32,
     users: Users,
@@ -293,7 +304,11 @@ impl State {
             listening: Map::default(),
             cgroups: Map::default(),
             retired: VecDeque::new(),
+            captured: captured::Threads::new(limits.processes_max),
             notes: VecDeque::new(),
+            closing: None,
+            interfaces: captured::Interfaces::default(),
+            unsettled: captured::Unsettled::default(),
             lookups: Vec::new(),
             eviction_hand: 0,
             users: Users::default(),
@@ -396,6 +411,11 @@ impl State {
     #[inline]
     pub fn descriptor(&self, index: FdIndex) -> Option<&FdInfo> {
         self.descriptors.info(index)
+    }
+
+    /// Whether an address is one of the machine's on which a capture was recorded.
+    pub fn has_address(&self, kind: descriptor::FdKind, ip: &[u8; 16]) -> bool {
+        self.interfaces.has(kind, ip)
     }
 
     /// Users and groups.

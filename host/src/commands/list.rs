@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn fields_without_values_are_marked() {
-        let shown = show_fields(&[vec![Field::ProcName, Field::ProcNthreads]], Form::Text);
+        let shown = show_fields(&[vec![Field::ProcName, Field::ThreadCpu]], Form::Text);
         let lines: Vec<&str> = shown.lines().collect();
         assert!(!lines[0].contains("(not yet)"), "{shown}");
         assert!(lines[1].contains("(not yet)"), "{shown}");

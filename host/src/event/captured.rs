@@ -8,6 +8,8 @@
 //!                                              these ends; then the parameters' bytes
 //! ```
 
+pub mod address;
+
 use super::{Param, encode};
 use saker_rules_schema::event::{CREATES_FD, EventType, ParamType};
 use saker_rules_schema::field::Type;
@@ -142,10 +144,40 @@ impl<'a> Captured<'a> {
         if is_result { self.signed(0) } else { None }
     }
 
-    /// The descriptor the event is about.
+    /// The number of the descriptor the event is about, where `known` says whether the state
+    /// knows of that one: -1 where the call made none or does not say which.
     #[inline]
-    pub fn descriptor(&self) -> Option<i64> {
-        None
+    pub fn descriptor(&self, known: bool) -> Option<i64> {
+        let index = self.kind.fd_param()?;
+        let number = || self.signed(index).unwrap_or(-1);
+        Some(match self.kind {
+            EventType::Dup | EventType::Dup2 | EventType::Dup3 => match self.signed(0) {
+                Some(made) if made >= 0 && known => made,
+                _ => self.signed(1).unwrap_or(-1),
+            },
+            EventType::Fcntl => match self.duplicate() {
+                Some(made) if known => made,
+                _ => number(),
+            },
+            // What it made is only known where what it was made of is.
+            EventType::PidfdGetfd if !known => -1,
+            // Falco keeps what these made even where they made nothing.
+            EventType::MemfdCreate | EventType::PidfdOpen => number(),
+            kind if kind.flags() & CREATES_FD != 0 => match self.result() {
+                Some(result) if result < 0 => -1,
+                _ => number(),
+            },
+            _ => number(),
+        })
+    }
+
+    /// What an `fcntl` that duplicates a descriptor made.
+    #[inline]
+    pub fn duplicate(&self) -> Option<i64> {
+        let made = self.signed(0)?;
+        let command = self.unsigned(2)?;
+        let duplicates = matches!(command, encode::F_DUPFD | encode::F_DUPFD_CLOEXEC);
+        (made >= 0 && duplicates).then_some(made)
     }
 
     /// The flags of an open in Falco's numbering, 0 for any other event.

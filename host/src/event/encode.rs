@@ -29,6 +29,16 @@ pub const OPEN_FLAGS_KEPT: u64 = (libc::O_ACCMODE
 pub const F_RDONLY: u64 = 1;
 /// Falco's `O_WRONLY`.
 pub const F_WRONLY: u64 = 2;
+/// Falco's `O_DIRECTORY`.
+pub const F_DIRECTORY: u64 = 1024;
+/// Falco's `O_CLOEXEC`.
+pub const F_CLOEXEC: u64 = 4096;
+/// Falco's `F_DUPFD`.
+pub const F_DUPFD: u64 = 1;
+/// Falco's `F_SETFD`.
+pub const F_SETFD: u64 = 3;
+/// Falco's `F_DUPFD_CLOEXEC`.
+pub const F_DUPFD_CLOEXEC: u64 = 26;
 /// Falco's `O_TMPFILE`.
 pub const F_TMPFILE: u64 = 8192;
 /// Falco's `O_F_CREATED`.

@@ -161,6 +161,60 @@ fn push_segments(path: &[u8], start: usize, out: &mut Vec<u8>) {
     }
 }
 
+/// No path that Falco joins is longer.
+const JOINED_BYTES_MAX: usize = 1024;
+
+/// Appends `raw` behind a directory as Falco joins the two: the directory is taken as it stands,
+/// and only what follows is freed of `.`, `..` and slashes. A path of nothing stays one.
+pub fn join(base: Base<'_>, raw: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    match base {
+        Base::Components(components) | Base::End(components) => write_components(components, out),
+        Base::Path(path) => out.extend_from_slice(path),
+        Base::Unknown => out.extend_from_slice(UNKNOWN),
+    }
+    if !matches!(base, Base::Unknown) && out.len() > start && out.last() != Some(&b'/') {
+        out.push(b'/');
+    }
+    if out.len() - start + raw.len() >= JOINED_BYTES_MAX {
+        out.truncate(start);
+        out.extend_from_slice(b"/DIR_TOO_LONG/FILENAME_TOO_LONG");
+        return;
+    }
+    match raw.first() {
+        None => return out.truncate(start),
+        Some(b'/') => {
+            out.truncate(start);
+            out.push(b'/');
+        }
+        Some(_) => {}
+    }
+    let mut is_behind_name = false;
+    for segment in raw.split(|byte| *byte == b'/') {
+        match segment {
+            b"" | b"." => {}
+            b".." => {
+                let joined = &out[start..];
+                let parent = joined.strip_suffix(b"/").unwrap_or(joined);
+                let end = memchr::memrchr(b'/', parent).map_or(0, |slash| slash + 1);
+                let is_root = joined == b"/";
+                out.truncate(start + if is_root { 1 } else { end });
+                is_behind_name = false;
+            }
+            name => {
+                if is_behind_name {
+                    out.push(b'/');
+                }
+                out.extend_from_slice(name);
+                is_behind_name = true;
+            }
+        }
+    }
+    if out.len() - start > 1 && out.last() == Some(&b'/') {
+        out.pop();
+    }
+}
+
 /// The directory part of a path: up to the last slash, `/` when there is nothing before it.
 pub fn directory(path: &[u8]) -> &[u8] {
     match memchr::memrchr(b'/', path) {
@@ -185,6 +239,36 @@ mod tests {
         let mut out = b"kept:".to_vec();
         resolve(base, raw, &mut out);
         String::from_utf8(out).expect("the tests' paths are text")
+    }
+
+    #[test]
+    fn falco_joins_a_path_to_its_directory_as_it_stands() {
+        for (base, raw, expected) in [
+            (&b"/tmp"[..], &b"a//./b/"[..], "/tmp/a/b"),
+            (b"/", b"etc", "/etc"),
+            (b"//", b"etc", "//etc"),
+            (b"/tmp/", b"../../../x", "/x"),
+            (b"/tmp/d", b"..", "/tmp"),
+            (b"/tmp", b".", "/tmp"),
+            (b"/tmp", b"/a/../../b", "/b"),
+            (b"/tmp", b"/", "/"),
+            (b"/tmp", b"", ""),
+            (b"", b"../etc/passwd", "etc/passwd"),
+            (b"", b"..", ""),
+        ] {
+            let mut out = b"kept:".to_vec();
+            join(Base::Path(base), raw, &mut out);
+            assert_eq!(String::from_utf8_lossy(&out[5..]), expected);
+        }
+        let mut out = Vec::new();
+        join(Base::Unknown, b"a", &mut out);
+        assert_eq!(out, b"<UNKNOWN>a");
+        out.clear();
+        join(Base::Path(b"/tmp"), &[b'a'; 1018], &mut out);
+        assert_eq!(out.len(), 1023);
+        out.clear();
+        join(Base::Path(b"/tmp"), &[b'a'; 1019], &mut out);
+        assert_eq!(out, b"/DIR_TOO_LONG/FILENAME_TOO_LONG");
     }
 
     #[test]

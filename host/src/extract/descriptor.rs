@@ -1,5 +1,7 @@
 //! `fd.*`: what is known of the descriptor an event is about.
 
+mod captured;
+
 use super::{Scratch, Value, View, key, path};
 use crate::event::Event;
 use crate::event::path::{directory, file_name, resolve};
@@ -59,6 +61,9 @@ pub(super) fn value<'s>(
     view: &'s View<'_>,
     scratch: &'s mut Scratch,
 ) -> Option<Value<'s>> {
+    if let Event::Captured(event) = view.event {
+        return captured::value(field, view, event, scratch);
+    }
     let number = view.descriptor?;
     if field == Field::FdNum {
         let failed = number < 0 && makes_descriptor(view);
@@ -171,10 +176,7 @@ pub(super) fn value<'s>(
 
 /// The path handed to an open.
 fn tried<'a>(view: &View<'a>) -> Option<&'a [u8]> {
-    match view.event {
-        Event::Recorded(event) => event.text(Tag::Path0),
-        Event::Captured(event) => event.text(path::captured::path_of_open(event.kind)?),
-    }
+    view.event.recorded()?.text(Tag::Path0)
 }
 
 fn failed_open<'s>(
@@ -194,10 +196,7 @@ fn failed_open<'s>(
         Field::FdNameraw => tried(view).map(Value::Text),
         Field::FdName | Field::FdDirectory => {
             let raw = tried(view)?;
-            let base = match view.event {
-                Event::Recorded(event) => path::base(view, event, Tag::Dir0),
-                Event::Captured(event) => path::captured::base_of_open(view, event),
-            };
+            let base = path::base(view, view.event.recorded()?, Tag::Dir0);
             resolve(base, raw, scratch.text());
             let name = &scratch.text[..];
             Some(Value::Text(if field == Field::FdName {

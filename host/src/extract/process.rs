@@ -5,6 +5,7 @@ use crate::event::encode::CAPABILITIES;
 use crate::state::State;
 use crate::state::container::ID_SHORT;
 use crate::state::facts::strings;
+use crate::state::users::User;
 use crate::state::version::ProcessVersion;
 use saker_ebpf::record::{FILE_LOWER_LAYER, FILE_MEMFD, FILE_UPPER_LAYER};
 use saker_rules_schema::absent_field;
@@ -24,10 +25,25 @@ pub(super) fn value<'s>(
     scratch: &'s mut Scratch,
 ) -> Option<Value<'s>> {
     let text = |text: &'s [u8]| Some(Value::Text(text));
-    let int = |number: u32| Some(Value::Int(number.into()));
+    // A capture's id may be -1. No kernel gives out one that would be negative.
+    let int = |number: u32| Some(Value::Int((number as i32).into()));
     let flag = |flag: bool| Some(Value::Bool(flag));
     let parent = || state.parent(version, number);
     let wall = |start: u64| (start != 0).then(|| Value::Uint(state.clock().wall(start)));
+    // In a capture environment, directory and limits are the first thread's.
+    let first = || state.first_thread(version, number);
+    let environment = || &first().unwrap_or(version).image.environment;
+    // Where nobody leads, Falco's text is empty.
+    let led =
+        |leader: Option<&'s ProcessVersion>, show: fn(&'s ProcessVersion) -> &'s [u8]| match leader
+        {
+            Some(leader) => Some(Value::Text(show(leader))),
+            None if version.is_captured() => Some(Value::Text(b"")),
+            None => None,
+        };
+    let name: fn(&'s ProcessVersion) -> &'s [u8] = |version| version.comm.as_bytes();
+    let exe: fn(&'s ProcessVersion) -> &'s [u8] = |version| version.image.exe();
+    let exe_path: fn(&'s ProcessVersion) -> &'s [u8] = |version| &version.image.exe_path;
     let image = &version.image;
     let ids = &version.ids;
     match field.field {
@@ -43,17 +59,18 @@ pub(super) fn value<'s>(
         | Field::ProcAcmdline
         | Field::ProcAenv
         | Field::ProcApid => match &field.arg {
-            Arg::Index(0) => ancestor(field.field, version, scratch),
+            Arg::Index(0) => ancestor(field.field, first()?, state, number, scratch),
             Arg::Index(level) => {
                 let level = *level as usize - 1;
                 let found = state.lineage(version, number).nth(level)?;
-                ancestor(field.field, found, scratch)
+                ancestor(field.field, found, state, number, scratch)
             }
             Arg::None => Some(ancestors(field.field, state, version, number, scratch)),
             // Of the fields above, only the environment has names.
             Arg::Key(name) => {
                 let mut values = state
                     .lineage(version, number)
+                    .map(|ancestor| state.first_thread(ancestor, number).unwrap_or(ancestor))
                     .map(|ancestor| variable(&ancestor.image.environment, name.as_bytes()));
                 text(values.find(|value| !value.is_empty()).unwrap_or_default())
             }
@@ -85,56 +102,67 @@ pub(super) fn value<'s>(
         Field::ProcExeline => {
             scratch.text.clear();
             scratch.text.extend_from_slice(image.exe());
-            push_arguments(version, &mut scratch.text);
+            scratch.text.push(b' ');
+            push_joined(image.tail(), &mut scratch.text);
             text(&scratch.text)
         }
         Field::ProcEnv => match &field.arg {
             Arg::None => {
                 scratch.text.clear();
-                push_joined(&image.environment, &mut scratch.text);
+                push_joined(environment(), &mut scratch.text);
                 text(&scratch.text)
             }
-            Arg::Key(name) => text(variable(&image.environment, name.as_bytes())),
+            Arg::Key(name) => text(variable(environment(), name.as_bytes())),
             Arg::Index(_) => None,
         },
         Field::ProcCwd => {
             if !version.knows_cwd() {
                 return None;
             }
+            let Some(first) = first() else {
+                return text(b"./");
+            };
             scratch.text.clear();
-            scratch.text.extend_from_slice(&version.cwd);
-            if version.cwd.last() != Some(&b'/') {
+            scratch.text.extend_from_slice(&first.cwd);
+            let is_empty = version.is_captured() && first.cwd.is_empty();
+            if !is_empty && first.cwd.last() != Some(&b'/') {
                 scratch.text.push(b'/');
             }
             text(&scratch.text)
         }
         Field::ProcLoginshellid => {
             let is_shell = |version: &&ProcessVersion| version.comm.as_bytes().ends_with(b"sh");
-            let chain = std::iter::once(version).chain(state.lineage(version, number));
+            let chain = first().into_iter().chain(state.lineage(version, number));
             int(chain.filter(is_shell).last()?.pid)
         }
         Field::ProcTty => Some(Value::Uint(ids.tty.into())),
         Field::ProcPid => int(version.pid),
+        Field::ProcPpid if version.is_captured() => {
+            // A capture's parent may be any thread; shown is its process.
+            let first = first()?;
+            int(state
+                .parent(first, number)
+                .map_or(first.ids.ppid, |parent| parent.pid))
+        }
         Field::ProcPpid => int(ids.ppid),
+        Field::ProcVpid if version.is_captured() && ids.vpid == u32::MAX => None,
         Field::ProcVpid => int(ids.vpid),
         Field::ProcPvpid => int(parent()?.ids.vpid),
         Field::ProcSid => int(ids.vsid),
-        Field::ProcSname => text(state.session_leader(version, number)?.comm.as_bytes()),
-        Field::ProcSidExe => text(state.session_leader(version, number)?.image.exe()),
-        Field::ProcSidExepath => text(&state.session_leader(version, number)?.image.exe_path),
+        Field::ProcSname => led(state.session_leader(version, number), name),
+        Field::ProcSidExe => led(state.session_leader(version, number), exe),
+        Field::ProcSidExepath => led(state.session_leader(version, number), exe_path),
         Field::ProcPgid => int(ids.pgid),
         Field::ProcVpgid => int(ids.vpgid),
-        // One group, whichever namespace numbers it.
-        Field::ProcPgidName | Field::ProcVpgidName => {
-            text(state.group_leader(version, number)?.comm.as_bytes())
-        }
-        Field::ProcPgidExe | Field::ProcVpgidExe => {
-            text(state.group_leader(version, number)?.image.exe())
-        }
-        Field::ProcPgidExepath | Field::ProcVpgidExepath => {
-            text(&state.group_leader(version, number)?.image.exe_path)
-        }
+        Field::ProcPgidName => led(state.group_leader(version, number), name),
+        Field::ProcPgidExe => led(state.group_leader(version, number), exe),
+        Field::ProcPgidExepath => led(state.group_leader(version, number), exe_path),
+        Field::ProcVpgidName => led(state.virtual_group_leader(version, number), name),
+        Field::ProcVpgidExe => led(state.virtual_group_leader(version, number), exe),
+        Field::ProcVpgidExepath => led(state.virtual_group_leader(version, number), exe_path),
         Field::ProcPidTs => wall(version.start_time),
+        // Falco shows 0 for one that was there before the capture.
+        Field::ProcPpidTs if version.is_captured() => Some(Value::Uint(parent()?.start_time)),
         Field::ProcPpidTs => wall(parent()?.start_time),
         Field::ProcIsExeWritable => flag(image.is_writable),
         Field::ProcIsExeUpperLayer => flag(image.file.flags & FILE_UPPER_LAYER != 0),
@@ -155,9 +183,11 @@ pub(super) fn value<'s>(
             image.file.ctime.checked_sub(start).map(Value::Uint)
         }
         Field::ProcPidnsInitStartTs => wall(ids.pid_ns_start_time),
+        Field::ProcFdlimit if version.is_captured() => {
+            let limit = first().map_or(0, |first| first.ids.fd_limit);
+            Some(Value::Int(limit as i64))
+        }
         Field::ProcFdlimit => known(ids.fd_limit).map(|limit| Value::Int(limit as i64)),
-        Field::ProcVmsize => Some(Value::Uint(version.vm_size)),
-        Field::ProcVmrss => Some(Value::Uint(version.vm_rss)),
         Field::ThreadCapPermitted => {
             capabilities(version.credentials.cap_permitted, version, scratch)
         }
@@ -168,18 +198,9 @@ pub(super) fn value<'s>(
             capabilities(version.credentials.cap_effective, version, scratch)
         }
         Field::UserUid => uid(version).map(|uid| Value::Uint(uid.into())),
-        Field::UserName => match state.users().user(uid(version)?) {
-            Some(user) => text(&user.name),
-            None => NOT_AVAILABLE,
-        },
-        Field::UserHomedir => match state.users().user(uid(version)?) {
-            Some(user) => text(&user.home),
-            None => NOT_AVAILABLE,
-        },
-        Field::UserShell => match state.users().user(uid(version)?) {
-            Some(user) => text(&user.shell),
-            None => NOT_AVAILABLE,
-        },
+        Field::UserName => Some(user(state, version, uid(version)?, |user| &user.name)),
+        Field::UserHomedir => Some(user(state, version, uid(version)?, |user| &user.home)),
+        Field::UserShell => Some(user(state, version, uid(version)?, |user| &user.shell)),
         // 4294967295 means none, which is -1 as a signed number.
         Field::UserLoginuid => Some(Value::Int((ids.loginuid as i32).into())),
         Field::UserLoginname => match state.users().user(ids.loginuid) {
@@ -192,21 +213,40 @@ pub(super) fn value<'s>(
         }
         Field::GroupName => {
             uid(version)?;
-            match state.users().group(version.credentials.egid) {
+            let gid = version.credentials.egid;
+            let is_inside = version.is_captured() && version.container().is_some();
+            match state.users().group(gid).filter(|_| !is_inside) {
                 Some(name) => text(name),
+                None if version.is_captured() && gid == 0 => text(b"root"),
                 None => NOT_AVAILABLE,
             }
         }
-        Field::ContainerId => match version.cgroup.container() {
+        Field::ThreadCgroups => {
+            let list = version.cgroup.list();
+            if list.is_empty() {
+                return None;
+            }
+            scratch.text.clear();
+            push_joined(list, &mut scratch.text);
+            text(&scratch.text)
+        }
+        Field::ThreadCgroup => {
+            let Arg::Key(name) = &field.arg else {
+                return None;
+            };
+            let path = |entry: &'s [u8]| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"=");
+            text(strings(version.cgroup.list()).find_map(path)?)
+        }
+        Field::ContainerId => match version.container() {
             Some(id) => text(&id[..id.len().min(ID_SHORT)]),
             None => host(version),
         },
-        Field::ContainerFullId => match version.cgroup.container() {
+        Field::ContainerFullId => match version.container() {
             Some(id) => text(id),
             None => host(version),
         },
         // A container's name is its engine's to tell, and which engine that is, nobody tells yet.
-        Field::ContainerName | Field::ContainerType => match version.cgroup.container() {
+        Field::ContainerName | Field::ContainerType => match version.container() {
             Some(_) => None,
             None => host(version),
         },
@@ -279,6 +319,18 @@ pub(super) fn value<'s>(
         | Field::FdL4proto
         | Field::FdSockfamily
         | Field::FdIsServer
+        | Field::FdCproto
+        | Field::FdSproto
+        | Field::FdLproto
+        | Field::FdRproto
+        | Field::FdNameChanged
+        | Field::FdlistNums
+        | Field::FdlistNames
+        | Field::FdlistCips
+        | Field::FdlistSips
+        | Field::FdlistCports
+        | Field::FdlistSports
+        | Field::ProcFdopencount
         | Field::FdConnected
         | Field::FdDev
         | Field::FdDevMajor
@@ -308,7 +360,32 @@ pub(super) fn value<'s>(
         | Field::ThreadVmrss
         | Field::ThreadVmsizeB
         | Field::ThreadVmrssB
+        | Field::ProcVmsize
+        | Field::ProcVmrss
+        | Field::ProcVmswap
+        | Field::ProcNthreads
+        | Field::ProcNchilds
+        | Field::ThreadPfmajor
+        | Field::ThreadPfminor
         | absent_field!() => None,
+    }
+}
+
+/// What the table of users says of a process's user. Of a container's users a capture tells
+/// none: like Falco it is then only said what user 0 is called.
+fn user<'s>(
+    state: &'s State,
+    version: &ProcessVersion,
+    uid: u32,
+    show: fn(&User) -> &[u8],
+) -> Value<'s> {
+    let is_inside = version.is_captured() && version.container().is_some();
+    match state.users().user(uid).filter(|_| !is_inside) {
+        Some(user) => Value::Text(show(user)),
+        None if version.is_captured() && uid == 0 => {
+            Value::Text(show(super::super::state::users::root()))
+        }
+        None => Value::Text(b"<NA>"),
     }
 }
 
@@ -316,21 +393,24 @@ pub(super) fn value<'s>(
 fn ancestor<'s>(
     field: Field,
     version: &'s ProcessVersion,
+    state: &'s State,
+    number: u64,
     scratch: &'s mut Scratch,
 ) -> Option<Value<'s>> {
     match field {
         Field::ProcAexe => Some(Value::Text(version.image.exe())),
         Field::ProcAexepath => Some(Value::Text(&version.image.exe_path)),
         Field::ProcAname => Some(Value::Text(version.comm.as_bytes())),
-        Field::ProcApid => Some(Value::Int(version.pid.into())),
+        Field::ProcApid => Some(Value::Int((version.pid as i32).into())),
         Field::ProcAcmdline => {
             scratch.text.clear();
             push_command_line(version, &mut scratch.text);
             Some(Value::Text(&scratch.text))
         }
         Field::ProcAenv => {
+            let first = state.first_thread(version, number).unwrap_or(version);
             scratch.text.clear();
-            push_joined(&version.image.environment, &mut scratch.text);
+            push_joined(&first.image.environment, &mut scratch.text);
             Some(Value::Text(&scratch.text))
         }
         // No other field is an ancestor's.
@@ -357,7 +437,7 @@ fn ancestors<'s>(
             .map(|version| text(version.comm.as_bytes()))
             .collect(),
         Field::ProcApid => lineage
-            .map(|version| Value::Int(version.pid.into()))
+            .map(|version| Value::Int((version.pid as i32).into()))
             .collect(),
         Field::ProcAcmdline | Field::ProcAenv => {
             let Scratch { text, ranges, .. } = scratch;
@@ -366,7 +446,10 @@ fn ancestors<'s>(
             for version in lineage {
                 let start = text.len();
                 match field {
-                    Field::ProcAenv => push_joined(&version.image.environment, text),
+                    Field::ProcAenv => {
+                        let first = state.first_thread(version, number).unwrap_or(version);
+                        push_joined(&first.image.environment, text);
+                    }
                     _ => push_command_line(version, text),
                 }
                 ranges.push((start, text.len()));

@@ -6,87 +6,139 @@
 //! id, [`super::version::ProcessVersion::pid`] the id of its process, and its parent the thread
 //! that made it. The table of threads stays empty.
 
+mod birth;
 mod descriptors;
+mod exec;
+mod flags;
 mod lifecycle;
+mod names;
 mod seed;
+mod threads;
+
+pub use threads::Memory;
+pub(super) use threads::Threads;
+
+pub(crate) use descriptors::polled_descriptors;
+pub(super) use descriptors::{Interfaces, Unsettled};
 
 use super::descriptor::FdIndex;
 use super::note::Note;
-use super::{Role, Seen, State};
+use super::{Seen, State};
 use crate::event::Captured;
+use saker_rules_schema::event::{EventType, SKIPS_RESET};
 
 impl State {
     pub(super) fn apply_captured(&mut self, event: &Captured<'_>, wanted: bool) -> Seen {
         let since_last_ns = event.time.saturating_sub(self.last_time);
         self.last_time = event.time;
-        let Some(slot) = self.captured_thread(event) else {
-            return Seen::NONE;
-        };
-        let mut saw = Saw::default();
-        self.apply_descriptors(slot, event, &mut saw);
-        self.apply_lifecycle(slot, event, &mut saw);
+        if !self.captured.is_linked {
+            self.link_all();
+        }
+        self.finish_exit();
+        self.close_pending();
+        if !self.unsettled.is_empty() {
+            self.settle_roles();
+        }
+        let mut saw = Saw::NOTHING;
+        let slot = self.captured_thread(event);
+        match slot {
+            Some(slot) => {
+                self.apply_descriptors(slot, event, &mut saw);
+                self.apply_lifecycle(slot, event);
+            }
+            None => self.apply_names(event),
+        }
         self.seen_captured(slot, event, saw, since_last_ns, wanted)
     }
 
-    /// The place of the event's thread, made known if it was not.
+    /// The place of the event's thread, made known if it was not; none for an event that is of
+    /// no thread, or that does not make one known.
     fn captured_thread(&mut self, event: &Captured<'_>) -> Option<u32> {
-        let tid = u32::try_from(event.tid).ok()?;
-        if let Some(slot) = self.live_process(tid) {
-            return Some(slot);
+        let tid = id(event.tid);
+        match event.kind {
+            EventType::Clone | EventType::Clone3 | EventType::Fork | EventType::Vfork => {
+                self.apply_clone_captured(event)
+            }
+            EventType::Procexit | EventType::Switch => self.live_process(tid),
+            EventType::Container
+            | EventType::Useradded
+            | EventType::Userdeleted
+            | EventType::Groupadded
+            | EventType::Groupdeleted
+            | EventType::Pluginevent
+            | EventType::Asyncevent => None,
+            kind if kind.flags() & SKIPS_RESET != 0 => match kind {
+                EventType::Procinfo => self.live_process(tid),
+                _ => None,
+            },
+            _ => self.captured_thread_of(tid),
         }
-        self.counters.unknown_threads += 1;
-        let version = self.blank(tid, 0, event.number);
-        self.add_process(
-            version,
-            super::facts::Start::Exact(0),
-            super::TableIndex::NONE,
-        )
     }
 
     /// What the event sees, after it was applied.
     fn seen_captured(
         &mut self,
-        slot: u32,
+        slot: Option<u32>,
         event: &Captured<'_>,
         saw: Saw,
         since_last_ns: u64,
         wanted: bool,
     ) -> Seen {
-        let Some(process) = self.processes.get_mut(slot) else {
-            return Seen::NONE;
-        };
-        process.used = true;
+        if let Some(process) = slot.and_then(|slot| self.processes.get_mut(slot)) {
+            process.used = true;
+        }
         if !wanted {
             return Seen::NONE;
         }
-        let version = process.latest;
-        let table = process.table;
-        let fd = match event.descriptor() {
-            Some(fd) => self.descriptors.get(table, fd),
-            None => FdIndex::NONE,
-        };
-        self.notes.push_back(Note {
+        let mut note = Note {
             number: event.number,
             since_last_ns,
             fd_name_changed: saw.fd_name_changed,
-            others: saw.others.into(),
             ..Note::default()
-        });
-        Seen {
-            version,
-            fd,
-            standard: self.descriptors.standard(table),
-            vtid: 0,
-            role: Role::None,
+        };
+        let mut seen = Seen::NONE;
+        if let Some(slot) = slot
+            && let Some(version) = self.processes.get(slot).map(|process| process.latest)
+        {
+            let kept = self.kept(slot);
+            let first = self.first_place(slot);
+            note.threads = self.captured.group_of(slot).map_or(0, |group| group.alive);
+            let has_first = first.is_some_and(|first| !self.kept(first).is_dead());
+            note.other_threads = note.threads.saturating_sub(has_first.into());
+            note.memory = kept.memory;
+            seen.version = version;
+            seen.vtid = kept.vtid;
+            note.descriptors = self.captured_fd_count(slot);
+            note.others = self.named_descriptors(slot, event);
+            seen.fd = saw.fd;
+            seen.standard = self.captured_standard(slot);
         }
+        self.notes.push_back(note);
+        seen
     }
 }
 
+/// An id as the state keeps it: what is no id of a thread is [`threads::NO_ID`], -1 in Falco.
+fn id(id: i64) -> u32 {
+    u32::try_from(id).unwrap_or(threads::NO_ID)
+}
+
 /// What applying an event found out for the event itself.
-#[derive(Default)]
 struct Saw {
+    /// The descriptor the event is about.
+    fd: FdIndex,
     /// The event gave the descriptor a name, or another one.
     fd_name_changed: bool,
-    /// Descriptors the event names beside the one it is about.
-    others: Vec<(i64, FdIndex)>,
+}
+
+impl Saw {
+    const NOTHING: Saw = Saw {
+        fd: FdIndex::NONE,
+        fd_name_changed: false,
+    };
+
+    /// The event made that descriptor.
+    fn makes(&mut self, fd: FdIndex) {
+        self.fd = fd;
+    }
 }

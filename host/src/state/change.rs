@@ -14,7 +14,10 @@ impl State {
             return;
         };
         let leads = self.versions.get(process.latest.0).is_some_and(|version| {
-            version.ids.sid == version.pid || version.ids.pgid == version.pid
+            version.ids.sid == version.pid
+                || version.ids.pgid == version.pid
+                // In a capture it may have other threads, or lead what it is not in itself.
+                || version.is_captured()
         });
         if process.first_child != NONE || process.asked || leads {
             self.generation += 1;

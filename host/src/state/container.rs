@@ -17,6 +17,8 @@ pub struct Cgroup {
     pub(super) unified: Box<[u8]>,
     /// Components of the path in the first v1 hierarchy where it is not `/`.
     pub(super) first_v1: Box<[u8]>,
+    /// Of a capture: `subsystem=path` strings, each ended by NUL.
+    list: Box<[u8]>,
     /// The container's whole id.
     container: Option<Box<[u8]>>,
 }
@@ -35,6 +37,7 @@ impl Cgroup {
         Cgroup {
             unified: unified.into(),
             first_v1: first_v1.into(),
+            list: Box::default(),
             container,
         }
     }
@@ -71,21 +74,37 @@ impl Cgroup {
         cgroup
     }
 
-    /// From `subsystem=path` strings, each ended by NUL, as captures have them.
+    /// From `subsystem=path` strings, each ended by NUL, as captures have them. What comes behind
+    /// one without `=` is not looked at, as in Falco.
     pub fn from_list(list: &[u8]) -> Cgroup {
-        let path_of = |entry: &'_ [u8]| {
-            let at = memchr::memchr(b'=', entry)?;
-            Some(at + 1)
-        };
-        let container = list
-            .split(|byte| *byte == 0)
-            .filter_map(|entry| container_id(&entry[path_of(entry)?..]))
-            .next()
-            .map(Box::from);
-        Cgroup {
-            container,
-            ..Cgroup::default()
+        let mut cgroup = Cgroup::default();
+        let mut kept = Vec::with_capacity(list.len());
+        for entry in super::facts::strings(list) {
+            let Some(at) = memchr::memchr(b'=', entry) else {
+                break;
+            };
+            let (name, path) = (&entry[..at], &entry[at + 1..]);
+            let name = name.strip_suffix(b"_cgroup").unwrap_or(name);
+            kept.extend_from_slice(match name {
+                b"perf" => b"perf_event",
+                b"mem" => b"memory",
+                b"io" => b"blkio",
+                name => name,
+            });
+            kept.push(b'=');
+            kept.extend_from_slice(path);
+            kept.push(0);
+            if cgroup.container.is_none() {
+                cgroup.container = container_id(path).map(Box::from);
+            }
         }
+        cgroup.list = kept.into();
+        cgroup
+    }
+
+    /// Of a capture: `subsystem=path` strings, each ended by NUL.
+    pub fn list(&self) -> &[u8] {
+        &self.list
     }
 
     /// Components of the path in the default hierarchy, leaf first.

@@ -233,6 +233,11 @@ impl FdInfo {
         }
     }
 
+    /// Whether some table has it.
+    pub(super) fn is_held(&self) -> bool {
+        self.refs > 0
+    }
+
     pub(super) fn clear(&mut self) {
         for buffer in [&mut self.name, &mut self.raw] {
             buffer.clear();

@@ -139,6 +139,7 @@ impl State {
             vm_size: 0,
             vm_rss: 0,
             known: 0,
+            has_container: false,
             parent: ProcessRef::NONE,
             process: ProcessRef::NONE,
             older: VersionIndex::NONE,
@@ -262,7 +263,7 @@ impl State {
         }
     }
 
-    fn unlink_child(&mut self, child: u32) {
+    pub(super) fn unlink_child(&mut self, child: u32) {
         let Some(process) = self.processes.get_mut(child) else {
             return;
         };
@@ -387,6 +388,7 @@ impl State {
         process.ended = last;
         let (parent, table) = (process.parent, process.table);
         process.table = TableIndex::NONE;
+        self.captured.withdraw(slot);
         self.note_change(slot);
         self.descriptors.abandon(table);
         let heir = self.heir(slot, parent, reaper);

@@ -28,11 +28,12 @@ impl<'a> Iterator for Lineage<'a> {
 }
 
 impl State {
-    /// The ancestors of a version as of the event with that number.
+    /// The ancestors of a version as of the event with that number. In a capture those of the
+    /// first thread of its process, and none if that is not known.
     pub fn lineage<'a>(&'a self, version: &'a ProcessVersion, number: u64) -> Lineage<'a> {
         Lineage {
             state: self,
-            current: Some(version),
+            current: self.first_thread(version, number),
             number,
             left: LINEAGE_MAX,
         }
@@ -43,6 +44,23 @@ impl State {
             return None;
         }
         self.processes.get(reference.slot)
+    }
+
+    /// The first thread of a version's process as of an event. Only in a capture is it another
+    /// version than the one given, or not known.
+    #[inline]
+    pub fn first_thread<'a>(
+        &'a self,
+        version: &'a ProcessVersion,
+        number: u64,
+    ) -> Option<&'a ProcessVersion> {
+        if !version.is_captured() {
+            return Some(version);
+        }
+        if self.process(version.process)?.pid == version.pid {
+            return Some(version);
+        }
+        self.process_at(version.pid, number)
     }
 
     /// The parent of a version as of an event.
@@ -92,6 +110,10 @@ impl State {
         version: &'a ProcessVersion,
         number: u64,
     ) -> Option<&'a ProcessVersion> {
+        if version.is_captured() {
+            let looks_up = !version.is_in_pid_namespace();
+            return self.captured_leader(version, number, looks_up, |version| version.ids.sid);
+        }
         self.leader(version, number, |version| version.ids.sid)
     }
 
@@ -101,7 +123,54 @@ impl State {
         version: &'a ProcessVersion,
         number: u64,
     ) -> Option<&'a ProcessVersion> {
+        if version.is_captured() {
+            return self.captured_leader(version, number, true, |version| version.ids.pgid);
+        }
         self.leader(version, number, |version| version.ids.pgid)
+    }
+
+    /// The same of the process group as the version's pid namespace numbers it. It is one group,
+    /// whichever namespace numbers it, but a capture may tell one of the numbers alone.
+    pub fn virtual_group_leader<'a>(
+        &'a self,
+        version: &'a ProcessVersion,
+        number: u64,
+    ) -> Option<&'a ProcessVersion> {
+        if version.is_captured() {
+            let looks_up = !version.is_in_pid_namespace();
+            return self.captured_leader(version, number, looks_up, |version| version.ids.vpgid);
+        }
+        self.group_leader(version, number)
+    }
+
+    /// The thread that has the id or, where that cannot be told, the oldest of those ancestors
+    /// that follow one upon the other with the id.
+    fn captured_leader<'a>(
+        &'a self,
+        version: &'a ProcessVersion,
+        number: u64,
+        looks_up: bool,
+        id: impl Fn(&ProcessVersion) -> u32,
+    ) -> Option<&'a ProcessVersion> {
+        let wanted = id(version);
+        if wanted == u32::MAX {
+            return None;
+        }
+        if looks_up && let Some(leader) = self.process_at(wanted, number) {
+            return Some(leader);
+        }
+        let mut oldest = None;
+        let mut next = self.parent(version, number);
+        for _ in 0..LINEAGE_MAX {
+            match next {
+                Some(ancestor) if id(ancestor) == wanted => {
+                    oldest = Some(ancestor);
+                    next = self.parent(ancestor, number);
+                }
+                Some(_) | None => break,
+            }
+        }
+        oldest
     }
 
     fn leader<'a>(
@@ -145,6 +214,15 @@ impl State {
             stamp = (stamp.rotate_left(5) ^ serial).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         };
         let mut current = version;
+        if version.is_captured() {
+            // What a first thread is asked for, threads show; and so they do of their parents.
+            let first = self.first_thread(version, number);
+            mix(first.map_or(0, |first| first.serial));
+            mix(self.parent(version, number).map_or(0, |v| v.serial));
+            let leader = self.virtual_group_leader(version, number);
+            mix(leader.map_or(0, |v| v.serial));
+            current = first.unwrap_or(version);
+        }
         for _ in 0..LINEAGE_MAX {
             match self.parent(current, number) {
                 Some(parent) => {

@@ -1,6 +1,7 @@
 //! What an event saw that nothing keeps: counts of its process, and what further descriptors it
 //! names stood for.
 
+use super::Memory;
 use super::descriptor::FdIndex;
 
 /// What one event saw beside [`super::Seen`].
@@ -9,10 +10,12 @@ pub struct Note {
     pub(super) number: u64,
     /// Time since the event before, ns.
     pub since_last_ns: u64,
-    /// Threads of the process.
+    /// Threads of the process that have not ended.
     pub threads: u32,
-    /// Child processes.
-    pub children: u32,
+    /// Those of them that are not its first.
+    pub other_threads: u32,
+    /// Memory and page faults of the thread.
+    pub memory: Memory,
     /// Open descriptors of the process.
     pub descriptors: u32,
     /// The event gave the descriptor a name, or another one.

@@ -118,6 +118,45 @@ impl Descriptors {
     }
 
     #[inline]
+    pub(super) fn info_mut(&mut self, index: FdIndex) -> Option<&mut FdInfo> {
+        self.infos.get_mut(index.0 as usize)
+    }
+
+    /// A fresh entry, held by nobody, that is the same as another.
+    pub(super) fn copy(&mut self, from: FdIndex) -> Option<FdIndex> {
+        let (index, _) = self.fresh()?;
+        let (from, to) = (from.0 as usize, index.0 as usize);
+        if let Ok([from, to]) = self.infos.get_disjoint_mut([from, to]) {
+            let refs = to.refs;
+            to.clone_from(from);
+            to.refs = refs;
+        }
+        Some(index)
+    }
+
+    /// How many descriptors a table has.
+    pub(super) fn count(&self, table: TableIndex) -> u32 {
+        self.tables.get(table.0).map_or(0, |table| table.count)
+    }
+
+    /// Whether exec closes that descriptor.
+    pub(super) fn closes_on_exec(&self, table: TableIndex, fd: i64) -> bool {
+        let entry = u32::try_from(fd).ok().and_then(|fd| {
+            let table = self.tables.get(table.0)?;
+            Some(table.get(fd))
+        });
+        entry.is_some_and(|entry| entry != EMPTY && entry & CLOEXEC != 0)
+    }
+
+    /// What the descriptors of a table stand for.
+    pub(super) fn entries(&self, table: TableIndex) -> impl Iterator<Item = FdIndex> + '_ {
+        let entries = self.tables.get(table.0).into_iter();
+        entries
+            .flat_map(FdTable::entries)
+            .map(|(_, entry)| FdIndex(entry & !CLOEXEC))
+    }
+
+    #[inline]
     pub(super) fn get(&self, table: TableIndex, fd: i64) -> FdIndex {
         let Some(table) = self.tables.get(table.0) else {
             return FdIndex::NONE;

@@ -149,6 +149,10 @@ pub(super) const KNOWS_CREDENTIALS: u8 = 4;
 pub(super) const KNOWS_CWD: u8 = 8;
 pub(super) const KNOWS_CGROUP: u8 = 16;
 pub(super) const KNOWS_COMM: u8 = 32;
+/// It is a thread of a capture, where Falco's rules hold.
+pub(super) const IS_CAPTURED: u8 = 64;
+/// As far as a capture tells, its pid namespace is not the first.
+pub(super) const IS_IN_PID_NAMESPACE: u8 = 128;
 
 /// A process as it was from one event on.
 #[derive(Clone, Debug)]
@@ -178,6 +182,8 @@ pub struct ProcessVersion {
     /// Resident size in kB then.
     pub vm_rss: u64,
     pub(super) known: u8,
+    /// Whether a capture's container is that of the control groups yet.
+    pub(super) has_container: bool,
     pub(super) parent: ProcessRef,
     pub(super) process: ProcessRef,
     pub(super) older: VersionIndex,
@@ -199,6 +205,31 @@ impl ProcessVersion {
     /// Whether what it executes is known.
     pub fn knows_image(&self) -> bool {
         self.known & KNOWS_IMAGE != 0
+    }
+
+    /// Whether it is a thread of a capture.
+    pub fn is_captured(&self) -> bool {
+        self.known & IS_CAPTURED != 0
+    }
+
+    /// Whether, as far as a capture tells, its pid namespace is not the first.
+    pub fn is_in_pid_namespace(&self) -> bool {
+        self.known & IS_IN_PID_NAMESPACE != 0
+    }
+
+    pub(super) fn set_in_pid_namespace(&mut self, is_inside: bool) {
+        self.known &= !IS_IN_PID_NAMESPACE;
+        if is_inside {
+            self.known |= IS_IN_PID_NAMESPACE;
+        }
+    }
+
+    /// The whole id of its container; `None` outside of containers.
+    pub fn container(&self) -> Option<&[u8]> {
+        if self.is_captured() && !self.has_container {
+            return None;
+        }
+        self.cgroup.container()
     }
 
     /// Whether ids and credentials are known.

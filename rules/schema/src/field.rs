@@ -183,13 +183,25 @@ macro_rules! for_each_field {
             FdL4proto "fd.l4proto" Text Event None "Transport protocol: `tcp`, `udp`, `icmp` or `raw`.";
             FdSockfamily "fd.sockfamily" Text Event None "Family of the socket: `ip` or `unix`.";
             FdIsServer "fd.is_server" Bool Event None "Whether the process is the server of this connection.";
+            FdCproto "fd.cproto" Text Event None "Name of the service at the client's port.";
+            FdSproto "fd.sproto" Text Event None "Name of the service at the server's port.";
+            FdLproto "fd.lproto" Text Event None "Name of the service at the local port.";
+            FdRproto "fd.rproto" Text Event None "Name of the service at the remote port.";
             FdConnected "fd.connected" Bool Event None "Whether the socket is connected.";
+            FdNameChanged "fd.name_changed" Bool Event None "Whether the event changes what the descriptor is called.";
             FdDev "fd.dev" Int Event None "Device number of the file's file system.";
             FdDevMajor "fd.dev.major" Int Event None "Major part of that number.";
             FdDevMinor "fd.dev.minor" Int Event None "Minor part of that number.";
             FdIno "fd.ino" Int Event None "Inode number of the file.";
             FdIsUpperLayer "fd.is_upper_layer" Bool Event None "Whether the file lies in an overlay's upper layer.";
             FdIsLowerLayer "fd.is_lower_layer" Bool Event None "Whether the file lies in an overlay's lower layer.";
+
+            FdlistNums "fdlist.nums" Text Event None "Numbers of the descriptors that a `poll` waits for.";
+            FdlistNames "fdlist.names" Text Event None "Names of those descriptors.";
+            FdlistCips "fdlist.cips" Text Event None "Clients' addresses of those descriptors.";
+            FdlistSips "fdlist.sips" Text Event None "Servers' addresses of those descriptors.";
+            FdlistCports "fdlist.cports" Text Event None "Clients' ports of those descriptors.";
+            FdlistSports "fdlist.sports" Text Event None "Servers' ports of those descriptors.";
 
             FsPathName "fs.path.name" Text Event None "Path a file-system call works on, made absolute and normalised.";
             FsPathNameraw "fs.path.nameraw" Text Event None "That path as the program gave it.";
@@ -254,18 +266,24 @@ macro_rules! for_each_field {
             ProcExeInoCtimeDurationPidnsStart "proc.exe_ino.ctime_duration_pidns_start" AbsTime Process None "Nanoseconds from the start of the pid namespace to the last change of the executable's inode, if it came later.";
             ProcPidnsInitStartTs "proc.pidns_init_start_ts" Uint Process None "When the first process of the pid namespace started, in nanoseconds since the epoch.";
             ProcFdlimit "proc.fdlimit" Int Process None "How many descriptors the process may have.";
-            ProcVmsize "proc.vmsize" Uint Process None "Virtual memory in kB, as of the last exec or fork.";
-            ProcVmrss "proc.vmrss" Uint Process None "Resident memory in kB, as of the last exec or fork.";
+            ProcVmsize "proc.vmsize" Uint Event None "Virtual memory in kB, as of the last exec or fork.";
+            ProcVmrss "proc.vmrss" Uint Event None "Resident memory in kB, as of the last exec or fork.";
+            ProcVmswap "proc.vmswap" Uint Event None "Swapped memory in kB.";
+            ProcNthreads "proc.nthreads" Uint Event None "Number of threads of the process.";
+            ProcNchilds "proc.nchilds" Uint Event None "Number of threads beside the first.";
             ProcStdinType "proc.stdin.type" Text Event None "Kind of descriptor 0.";
             ProcStdoutType "proc.stdout.type" Text Event None "Kind of descriptor 1.";
             ProcStderrType "proc.stderr.type" Text Event None "Kind of descriptor 2.";
             ProcStdinName "proc.stdin.name" Text Event None "Name of descriptor 0.";
             ProcStdoutName "proc.stdout.name" Text Event None "Name of descriptor 1.";
             ProcStderrName "proc.stderr.name" Text Event None "Name of descriptor 2.";
+            ProcFdopencount "proc.fdopencount" Uint Event None "Number of descriptors that the process has.";
 
             ThreadCapPermitted "thread.cap_permitted" Text Process None "Permitted capabilities, names separated by blanks.";
             ThreadCapInheritable "thread.cap_inheritable" Text Process None "Inheritable capabilities.";
             ThreadCapEffective "thread.cap_effective" Text Process None "Effective capabilities.";
+            ThreadCgroups "thread.cgroups" Text Process None "All control groups as `controller=path`, separated by blanks.";
+            ThreadCgroup "thread.cgroup" Text Process KeyRequired "Path of the control group of the controller named.";
             ThreadTid "thread.tid" Int Event None "Thread id.";
             ThreadIsmain "thread.ismain" Bool Event None "Whether the thread is its process's first.";
             ThreadVtid "thread.vtid" Int Event None "Thread id in its own pid namespace.";
@@ -274,6 +292,8 @@ macro_rules! for_each_field {
             ThreadVmrss "thread.vmrss" Uint Event None "`proc.vmrss` for the first thread, 0 for others.";
             ThreadVmsizeB "thread.vmsize.b" Uint Event None "`thread.vmsize` in bytes." TableOnly;
             ThreadVmrssB "thread.vmrss.b" Uint Event None "`thread.vmrss` in bytes." TableOnly;
+            ThreadPfmajor "thread.pfmajor" Uint Event None "Major page faults since the start.";
+            ThreadPfminor "thread.pfminor" Uint Event None "Minor page faults since the start.";
 
             UserUid "user.uid" Uint Process None "Effective user id.";
             UserName "user.name" Text Process None "Name of that user.";

@@ -60,14 +60,6 @@ fn place(event: EventType, which: Which) -> Option<Place> {
     }
 }
 
-/// Which parameter of an open (or creat) is the path.
-pub(in crate::extract) fn path_of_open(event: EventType) -> Option<usize> {
-    match place(event, Which::Name) {
-        Some(Place::Path(path, _)) => Some(path),
-        Some(Place::Descriptor) | None => None,
-    }
-}
-
 /// Where a relative path of an open starts.
 pub(in crate::extract) fn base_of_open<'a>(view: &View<'a>, event: &Captured<'a>) -> Base<'a> {
     match place(event.kind, Which::Name) {

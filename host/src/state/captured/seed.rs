@@ -1,12 +1,12 @@
 //! What a capture says was there before its first event.
 
+use super::flags;
+use super::lifecycle::{set_capabilities, set_gid, set_uid};
+use super::threads::{Kept, Memory};
 use crate::state::container::Cgroup;
-use crate::state::facts::{Image, KeptImage, Start};
+use crate::state::facts::{Image, KeptImage};
 use crate::state::table::TableIndex;
-use crate::state::version::{
-    Comm, Credentials, Ids, KNOWS_CGROUP, KNOWS_COMM, KNOWS_CREDENTIALS, KNOWS_CWD, KNOWS_IDS,
-    KNOWS_IMAGE,
-};
+use crate::state::version::{Comm, Ids};
 use crate::state::{NONE, State};
 use saker_capture::{Entry, Thread};
 use saker_ebpf::record::{FILE_LOWER_LAYER, FILE_MEMFD, FILE_UPPER_LAYER, File};
@@ -16,7 +16,14 @@ impl State {
     /// Takes in an entry of a capture that is no event.
     pub fn seed_captured(&mut self, entry: &Entry<'_>) {
         match entry {
-            Entry::Section(_) | Entry::Interface(_) | Entry::Event(_) => {}
+            Entry::Event(_) => {}
+            Entry::Interface(interface) => {
+                let kept = self.interfaces.add(interface);
+                self.counters.interfaces_refused += u64::from(!kept);
+            }
+            // Several captures may stand one behind the other in a file.
+            Entry::Section(_) if self.captured.is_linked => self.forget_capture(),
+            Entry::Section(_) => {}
             Entry::Machine(machine) => {
                 self.set_hostname(machine.hostname);
                 self.set_machine(machine);
@@ -35,20 +42,26 @@ impl State {
         }
     }
 
-    fn names_changed(&mut self) {
+    pub(super) fn names_changed(&mut self) {
         self.generation += 1;
         self.names_generation += 1;
     }
 
     fn seed_thread(&mut self, thread: &Thread<'_>) {
-        let number = |id: i64| u32::try_from(id).unwrap_or(0);
-        let tid = number(thread.tid);
-        let mut version = self.blank(number(thread.pid), 0, 0);
+        let tid = super::id(thread.tid);
+        let is_first = thread.tid == thread.pid || thread.flags & flags::IS_MAIN_THREAD != 0;
+        let mut version = self.blank_captured();
+        version.pid = super::id(thread.pid);
         version.comm = Comm::new(thread.comm);
+        let (environment, cwd) = match is_first {
+            true => (thread.env, thread.cwd),
+            false => (&b""[..], &b""[..]),
+        };
+        let path = thread.exepath;
         let mut image = Image {
             arguments: area(thread.exe, thread.args),
-            environment: thread.env.into(),
-            exe_path: thread.exepath.into(),
+            environment: environment.into(),
+            exe_path: path.strip_suffix(b" (deleted)").unwrap_or(path).into(),
             filename: Box::default(),
             file: File {
                 inode: thread.exe_inode,
@@ -64,37 +77,54 @@ impl State {
         };
         self.bound(&mut image);
         version.image = KeptImage::new(image, &self.image_bytes);
-        version.cwd = thread.cwd.into();
+        version.cwd = cwd.into();
         version.ids = Ids {
-            ppid: number(thread.ptid),
-            pgid: number(thread.pgid),
-            sid: number(thread.sid),
-            vpid: number(thread.vpid),
-            vpgid: number(thread.vpgid),
-            vsid: number(thread.sid),
+            ppid: super::id(thread.ptid),
+            pgid: super::id(thread.pgid),
+            sid: super::id(thread.sid),
+            vpid: super::id(thread.vpid),
+            vpgid: super::id(thread.vpgid),
+            vsid: super::id(thread.sid),
             loginuid: thread.loginuid,
             tty: thread.tty,
             pid_ns_start_time: thread.pidns_init_start_time,
             fd_limit: thread.fdlimit as u64,
             ..Ids::default()
         };
-        version.credentials = Credentials {
-            uid: thread.uid,
-            euid: thread.uid,
-            gid: thread.gid,
-            egid: thread.gid,
-            cap_inheritable: thread.cap_inheritable,
-            cap_permitted: thread.cap_permitted,
-            cap_effective: thread.cap_effective,
-            ..Credentials::default()
+        set_uid(&mut version, thread.uid);
+        set_gid(&mut version, thread.gid);
+        let sets = [
+            thread.cap_inheritable,
+            thread.cap_permitted,
+            thread.cap_effective,
+        ];
+        set_capabilities(&mut version, sets.map(Some));
+        version.cgroup = self.captured_cgroup(thread.cgroups);
+        version.has_container = true;
+        let memory = Memory {
+            size: thread.vmsize_kib,
+            resident: thread.vmrss_kib,
+            swapped: thread.vmswap_kib,
+            major_faults: thread.pfmajor,
+            minor_faults: thread.pfminor,
         };
-        version.cgroup = Arc::new(Cgroup::from_list(thread.cgroups));
-        version.vm_size = thread.vmsize_kib.into();
-        version.vm_rss = thread.vmrss_kib.into();
-        version.known =
-            KNOWS_IMAGE | KNOWS_IDS | KNOWS_CREDENTIALS | KNOWS_CWD | KNOWS_CGROUP | KNOWS_COMM;
-        self.add_keyed_process(tid, version, Start::Exact(0), TableIndex::NONE);
-        self.generation += 1;
+        let flags = thread.flags | flags::NAME_CHANGED | flags::ACTIVE;
+        let kept = Kept::new(flags, super::id(thread.vtid), memory);
+        self.add_captured(tid, version, kept, TableIndex::NONE);
+    }
+
+    /// The control groups of that list, the same for all that are in the same.
+    pub(super) fn captured_cgroup(&mut self, list: &[u8]) -> Arc<Cgroup> {
+        if let Some(cgroup) = self.cgroups.get(list) {
+            return cgroup.clone();
+        }
+        if self.cgroups.len() >= self.limits.entries_max {
+            self.cgroups.clear();
+            self.counters.memory_emptied += 1;
+        }
+        let cgroup = Arc::new(Cgroup::from_list(list));
+        self.cgroups.insert(list.into(), cgroup.clone());
+        cgroup
     }
 
     fn seed_descriptor(&mut self, tid: i64, descriptor: &saker_capture::Descriptor<'_>) {
@@ -104,7 +134,7 @@ impl State {
         let Some(slot) = slot.filter(|slot| *slot != NONE) else {
             return;
         };
-        self.make_captured(slot, descriptor.fd, |info| info.fill_captured(descriptor));
+        self.seed_captured_fd(slot, descriptor);
     }
 }
 

@@ -50,37 +50,17 @@ macro_rules! for_each_absent_field {
             FdContainername "fd.containername" Text None "Id of the container and `fd.name`, a colon between.";
             FdContainerdirectory "fd.containerdirectory" Text None "Id of the container and `fd.directory`, a colon between.";
             FdProto "fd.proto" Port None "Name of the service at the client's or the server's port." FilterOnly NoRhs NoTransformer;
-            FdCproto "fd.cproto" Text None "Name of the service at the client's port.";
-            FdSproto "fd.sproto" Text None "Name of the service at the server's port.";
-            FdLproto "fd.lproto" Text None "Name of the service at the local port.";
-            FdRproto "fd.rproto" Text None "Name of the service at the remote port.";
-            FdNameChanged "fd.name_changed" Bool None "Whether the event changes what the descriptor is called.";
             FdCipName "fd.cip.name" Text None "Host name of the client's address." NoRhs NoTransformer;
             FdSipName "fd.sip.name" Text None "Host name of the server's address." NoRhs NoTransformer;
             FdLipName "fd.lip.name" Text None "Host name of the local address." NoRhs NoTransformer;
             FdRipName "fd.rip.name" Text None "Host name of the remote address." NoRhs NoTransformer;
             FdTypes "fd.types" Text Index "Kinds of the descriptors that the process has; with a number, of that descriptor." List NoRhs;
 
-            FdlistNums "fdlist.nums" Text None "Numbers of the descriptors that a `poll` waits for.";
-            FdlistNames "fdlist.names" Text None "Names of those descriptors.";
-            FdlistCips "fdlist.cips" Text None "Clients' addresses of those descriptors.";
-            FdlistSips "fdlist.sips" Text None "Servers' addresses of those descriptors.";
-            FdlistCports "fdlist.cports" Text None "Clients' ports of those descriptors.";
-            FdlistSports "fdlist.sports" Text None "Servers' ports of those descriptors.";
-
             ProcAargs "proc.aargs" Text Index "`proc.args` of the ancestor of that level, or of any.";
-            ProcFdopencount "proc.fdopencount" Uint None "Number of descriptors that the process has.";
             ProcFdusage "proc.fdusage" Double None "Part of the allowed descriptors that are in use.";
-            ProcVmswap "proc.vmswap" Uint None "Swapped memory in kB.";
-            ProcNthreads "proc.nthreads" Uint None "Number of threads of the process.";
-            ProcNchilds "proc.nchilds" Uint None "Number of threads beside the first.";
 
-            ThreadPfmajor "thread.pfmajor" Uint None "Major page faults since the start.";
-            ThreadPfminor "thread.pfminor" Uint None "Minor page faults since the start.";
             ThreadExectime "thread.exectime" RelTime None "Nanoseconds on a processor since the last switch.";
             ThreadTotexectime "thread.totexectime" RelTime None "Nanoseconds on a processor since the start of recording.";
-            ThreadCgroups "thread.cgroups" Text None "All control groups as `controller=path`, separated by blanks.";
-            ThreadCgroup "thread.cgroup" Text KeyRequired "Path of the control group of the controller named.";
             ThreadCpu "thread.cpu" Double None "Part of a processor that the thread used in the last second.";
             ThreadCpuUser "thread.cpu.user" Double None "Part of that in user mode.";
             ThreadCpuSystem "thread.cpu.system" Double None "Part of that in kernel mode.";
