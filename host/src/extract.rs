@@ -297,15 +297,13 @@ fn event_value<'s>(
         Field::ProcPpidDuration => {
             let version = view.state.version(view.seen.version)?;
             let parent = view.state.parent(version, event.number())?;
+            // In a capture a parent may be any thread: its process's start counts.
+            let parent = view.state.first_thread(parent, event.number())?;
             match since(view, parent.start_time) {
                 Some(duration) => Some(Value::Uint(duration)),
                 // For a parent that was there before the capture Falco's number is that of the
                 // next field in its source: how many descriptors the process has.
-                None if version.is_captured() => {
-                    let note = view.state.note(event.number())?;
-                    Some(Value::Uint(note.descriptors.into()))
-                }
-                None => None,
+                None => noted(view, |note| note.descriptors.into()),
             }
         }
         Field::ProcNthreads => noted(view, |note| note.threads.into()),
@@ -361,6 +359,7 @@ fn event_value<'s>(
         | Field::ProcCmdline
         | Field::ProcPcmdline
         | Field::ProcAcmdline
+        | Field::ProcAargs
         | Field::ProcCmdnargs
         | Field::ProcCmdlenargs
         | Field::ProcExeline

@@ -285,6 +285,7 @@ fn image(folder: &Path, credentials: &Credentials) -> Image {
     };
     Image {
         is_cut: arguments.len() as u64 == FILE_BYTES_MAX,
+        started_after_change_ns: 0,
         arguments: arguments.into(),
         environment: bounded(&folder.join("environ"), ENVIRON_BYTES_MAX).into(),
         exe_path: exe_path.into(),

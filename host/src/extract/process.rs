@@ -75,6 +75,17 @@ pub(super) fn value<'s>(
                 text(values.find(|value| !value.is_empty()).unwrap_or_default())
             }
         },
+        Field::ProcAargs => {
+            // Without a number it is the process's own, as in Falco.
+            let found = match &field.arg {
+                Arg::None | Arg::Index(0) => first()?,
+                Arg::Index(level) => state.lineage(version, number).nth(*level as usize - 1)?,
+                Arg::Key(_) => return None,
+            };
+            scratch.text.clear();
+            push_joined(found.image.tail(), &mut scratch.text);
+            text(&scratch.text)
+        }
         Field::ProcArgs => match field.arg {
             Arg::None => {
                 scratch.text.clear();
@@ -174,6 +185,14 @@ pub(super) fn value<'s>(
         Field::ProcExeIno => known(image.file.inode).map(|inode| Value::Int(inode as i64)),
         Field::ProcExeInoCtime => known(image.file.ctime).map(Value::Uint),
         Field::ProcExeInoMtime => known(image.file.mtime).map(Value::Uint),
+        Field::ProcExeInoCtimeDurationProcStart if version.is_captured() => {
+            known(image.started_after_change_ns).map(Value::Uint)
+        }
+        Field::ProcExeInoCtimeDurationPidnsStart
+            if version.is_captured() && !version.has_executed() =>
+        {
+            None
+        }
         Field::ProcExeInoCtimeDurationProcStart => {
             let start = state.clock().wall(known(version.start_time)?);
             start.checked_sub(known(image.file.ctime)?).map(Value::Uint)

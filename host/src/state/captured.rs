@@ -142,3 +142,6 @@ impl Saw {
         self.fd = fd;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,9 @@ pub struct Image {
     pub is_writable: bool,
     /// The probe or a bound cut one of the strings.
     pub is_cut: bool,
+    /// In a capture: how long after the last change of the executable's inode the process that
+    /// called exec had started, ns, modulo 2⁶⁴ as in Falco; 0 if that is not known.
+    pub started_after_change_ns: u64,
 }
 
 impl Image {
@@ -86,8 +89,8 @@ impl std::ops::Deref for KeptImage {
 
 /// The strings of an area in which each is ended by NUL.
 pub fn strings(area: &[u8]) -> impl Iterator<Item = &[u8]> + '_ {
-    let area = area.strip_suffix(&[0]).unwrap_or(area);
     let none = area.is_empty();
+    let area = area.strip_suffix(&[0]).unwrap_or(area);
     area.split(|byte| *byte == 0).skip(usize::from(none))
 }
 

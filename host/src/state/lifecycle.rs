@@ -140,6 +140,7 @@ impl State {
             vm_rss: 0,
             known: 0,
             has_container: false,
+            has_executed: false,
             parent: ProcessRef::NONE,
             process: ProcessRef::NONE,
             older: VersionIndex::NONE,
@@ -684,6 +685,7 @@ impl State {
                 .process()
                 .is_some_and(|facts| facts.flags & record::PROCESS_EXE_WRITABLE != 0),
             is_cut: event.is_cut(Tag::Args) || event.is_cut(Tag::Env),
+            started_after_change_ns: 0,
         };
         self.bound(&mut image);
         image

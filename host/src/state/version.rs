@@ -184,6 +184,8 @@ pub struct ProcessVersion {
     pub(super) known: u8,
     /// Whether a capture's container is that of the control groups yet.
     pub(super) has_container: bool,
+    /// Whether a capture told of an exec by the thread itself.
+    pub(super) has_executed: bool,
     pub(super) parent: ProcessRef,
     pub(super) process: ProcessRef,
     pub(super) older: VersionIndex,
@@ -215,6 +217,11 @@ impl ProcessVersion {
     /// Whether, as far as a capture tells, its pid namespace is not the first.
     pub fn is_in_pid_namespace(&self) -> bool {
         self.known & IS_IN_PID_NAMESPACE != 0
+    }
+
+    /// Whether a capture told of an exec by the thread itself.
+    pub fn has_executed(&self) -> bool {
+        self.has_executed
     }
 
     pub(super) fn set_in_pid_namespace(&mut self, is_inside: bool) {

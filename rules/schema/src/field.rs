@@ -223,6 +223,7 @@ macro_rules! for_each_field {
             ProcCmdline "proc.cmdline" Text Process None "`proc.name` and the arguments.";
             ProcPcmdline "proc.pcmdline" Text Process None "`proc.cmdline` of the parent.";
             ProcAcmdline "proc.acmdline" Text Process Index "`proc.cmdline` of the ancestor of that level, or of any." NoRhs NoTransformer;
+            ProcAargs "proc.aargs" Text Process Index "`proc.args` of the ancestor of that level; without one, of the process itself.";
             ProcCmdnargs "proc.cmdnargs" Uint Process None "Number of arguments without the first.";
             ProcCmdlenargs "proc.cmdlenargs" Uint Process None "Characters in the arguments without the first, blanks not counted.";
             ProcExeline "proc.exeline" Text Process None "`proc.exe` and the arguments.";

@@ -136,10 +136,14 @@ impl<'a> Tuple<'a> {
     /// Both ends as IPv4, where that is what they are, though the socket is an IPv6 one.
     pub fn unmapped(self) -> Tuple<'a> {
         match self {
-            Tuple::V6((source, from), (destination, to)) => match (mapped(&source), mapped(&destination)) {
-                (Some(source), Some(destination)) => Tuple::V4((source, from), (destination, to)),
-                _ => self,
-            },
+            Tuple::V6((source, from), (destination, to)) => {
+                match (mapped(&source), mapped(&destination)) {
+                    (Some(source), Some(destination)) => {
+                        Tuple::V4((source, from), (destination, to))
+                    }
+                    _ => self,
+                }
+            }
             Tuple::V4(..) | Tuple::Unix { .. } | Tuple::Other(_) | Tuple::Invalid => self,
         }
     }
@@ -203,13 +207,17 @@ mod tests {
 
     fn address(bytes: &[u8]) -> String {
         let mut out = Vec::new();
-        Address::parse(bytes).expect("it is not empty").write(&mut out);
+        Address::parse(bytes)
+            .expect("it is not empty")
+            .write(&mut out);
         String::from_utf8(out).expect("it is text")
     }
 
     fn tuple(bytes: &[u8]) -> String {
         let mut out = Vec::new();
-        Tuple::parse(bytes).expect("it is not empty").write(&mut out);
+        Tuple::parse(bytes)
+            .expect("it is not empty")
+            .write(&mut out);
         String::from_utf8(out).expect("it is text")
     }
 

@@ -63,9 +63,7 @@ pub(super) fn value<'s>(
             single_slashes(&info.raw, text);
             Some(Value::Text(text))
         }
-        Field::FdDirectory if info.kind == FdKind::File => {
-            Some(Value::Text(directory(&info.name)))
-        }
+        Field::FdDirectory if info.kind == FdKind::File => Some(Value::Text(directory(&info.name))),
         Field::FdDirectory if info.kind == FdKind::Directory => Some(Value::Text(&info.name)),
         Field::FdFilename if info.kind == FdKind::File => Some(Value::Text(file_name(&info.name))),
         Field::FdIp | Field::FdNet if is_pair => {

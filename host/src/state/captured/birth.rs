@@ -264,6 +264,7 @@ impl State {
         version.ids.pid_ns_start_time = birth.pid_ns_start_time;
         version.ids.fd_limit = event.signed(7).unwrap_or(-1) as u64;
         version.has_container = false;
+        version.has_executed = false;
         version.comm = name(event);
         set_uid(
             &mut version,

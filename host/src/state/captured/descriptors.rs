@@ -122,10 +122,11 @@ impl State {
                 let inode = event.unsigned(3).unwrap_or(0);
                 for param in [1, 2] {
                     let fd = event.signed(param).unwrap_or(0);
-                    let made = self.make_captured(slot, fd, flags & encode::F_CLOEXEC != 0, |info| {
-                        info.kind = FdKind::Pipe;
-                        info.inode = inode;
-                    });
+                    let made =
+                        self.make_captured(slot, fd, flags & encode::F_CLOEXEC != 0, |info| {
+                            info.kind = FdKind::Pipe;
+                            info.inode = inode;
+                        });
                     saw.makes(made);
                 }
             }
@@ -247,7 +248,11 @@ impl State {
     }
 
     /// What the event's further descriptors stand for.
-    pub(super) fn named_descriptors(&self, slot: u32, event: &Captured<'_>) -> Box<[(i64, FdIndex)]> {
+    pub(super) fn named_descriptors(
+        &self,
+        slot: u32,
+        event: &Captured<'_>,
+    ) -> Box<[(i64, FdIndex)]> {
         let mut all = Vec::new();
         let table = self.table_of(slot);
         let mut add = |fd: i64| {
@@ -279,7 +284,11 @@ impl State {
     }
 
     /// Keeps a descriptor that a capture says was open before its first event.
-    pub(super) fn seed_captured_fd(&mut self, slot: u32, descriptor: &saker_capture::Descriptor<'_>) {
+    pub(super) fn seed_captured_fd(
+        &mut self,
+        slot: u32,
+        descriptor: &saker_capture::Descriptor<'_>,
+    ) {
         let to_close = files::closes_on_exec(descriptor);
         let index = self.make_captured(slot, descriptor.fd, to_close, |info| {
             info.fill_captured(descriptor);

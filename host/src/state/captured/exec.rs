@@ -30,10 +30,16 @@ impl State {
         if was_unknown {
             self.introduce_by_exec(slot, event);
         }
-        let Some(old) = self.latest(slot).map(|version| version.image.clone()) else {
+        let latest = self.latest(slot);
+        let Some((old, start_time)) =
+            latest.map(|version| (version.image.clone(), version.start_time))
+        else {
             return;
         };
         let mut image = image_of(event, &old);
+        if start_time != 0 {
+            image.started_after_change_ns = start_time.wrapping_sub(image.file.ctime);
+        }
         self.bound(&mut image);
         let image = KeptImage::new(image, &self.image_bytes);
         let cgroup = event.bytes(14).filter(|list| !list.is_empty());
@@ -43,6 +49,7 @@ impl State {
             version.image = image.clone();
             version.comm = comm;
             version.has_container = true;
+            version.has_executed = true;
             if let Some(cgroup) = &cgroup {
                 version.cgroup = cgroup.clone();
             }
@@ -138,5 +145,6 @@ fn image_of(event: &Captured<'_>, old: &Image) -> Image {
         },
         is_writable: flags.map_or(old.is_writable, |flags| flags & EXE_WRITABLE != 0),
         is_cut: false,
+        started_after_change_ns: old.started_after_change_ns,
     }
 }

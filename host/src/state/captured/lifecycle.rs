@@ -4,10 +4,9 @@
 use super::flags;
 use super::threads::Memory;
 use crate::event::Captured;
-use crate::event::path::{Base, resolve};
-use crate::state::descriptor::FdIndex;
+use crate::event::path::{Base, join};
+use crate::state::State;
 use crate::state::version::ProcessVersion;
-use crate::state::{NONE, State};
 use saker_rules_schema::event::EventType;
 use std::sync::Arc;
 
@@ -87,7 +86,7 @@ impl State {
             return;
         };
         let mut cwd = Vec::new();
-        resolve(Base::Path(&version.cwd), path, &mut cwd);
+        join(Base::Path(&version.cwd), path, &mut cwd);
         let cwd: Arc<[u8]> = cwd.into();
         self.change(first, |version| version.cwd = cwd.clone());
     }
@@ -96,9 +95,8 @@ impl State {
         let Some(first) = self.first_place(slot) else {
             return;
         };
-        let table = self.processes.get(first).map(|process| process.table);
         let fd = event.signed(1).unwrap_or(-1);
-        let index = table.map_or(FdIndex::NONE, |table| self.descriptors.get(table, fd));
+        let index = self.captured_fd(slot, fd);
         let Some(info) = self.descriptors.info(index) else {
             return;
         };
@@ -196,7 +194,6 @@ impl State {
             thread: self.reference(slot),
             reaper: event.signed(4).map_or(super::threads::NO_ID, super::id),
         });
-        debug_assert!(slot != NONE, "a thread has a place");
     }
 }
 

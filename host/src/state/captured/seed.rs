@@ -74,6 +74,7 @@ impl State {
             },
             is_writable: thread.exe_writable,
             is_cut: false,
+            started_after_change_ns: 0,
         };
         self.bound(&mut image);
         version.image = KeptImage::new(image, &self.image_bytes);

@@ -56,7 +56,6 @@ macro_rules! for_each_absent_field {
             FdRipName "fd.rip.name" Text None "Host name of the remote address." NoRhs NoTransformer;
             FdTypes "fd.types" Text Index "Kinds of the descriptors that the process has; with a number, of that descriptor." List NoRhs;
 
-            ProcAargs "proc.aargs" Text Index "`proc.args` of the ancestor of that level, or of any.";
             ProcFdusage "proc.fdusage" Double None "Part of the allowed descriptors that are in use.";
 
             ThreadExectime "thread.exectime" RelTime None "Nanoseconds on a processor since the last switch.";

@@ -28,7 +28,9 @@ impl Interfaces {
 
     /// Whether an address is one of the machine's.
     pub(in crate::state) fn has(&self, kind: FdKind, ip: &[u8; 16]) -> bool {
-        let network = |ip: &[u8; 16]| u64::from_ne_bytes([ip[0], ip[1], ip[2], ip[3], ip[4], ip[5], ip[6], ip[7]]);
+        let network = |ip: &[u8; 16]| {
+            u64::from_ne_bytes([ip[0], ip[1], ip[2], ip[3], ip[4], ip[5], ip[6], ip[7]])
+        };
         match kind {
             FdKind::Ipv4 => self.v4.iter().any(|(own, _)| *own == ip[..4]),
             // As Falco has it, any address of a network of the machine's.
@@ -45,7 +47,11 @@ impl Interfaces {
             let same = self.v6.iter().find(|own| *own == ip);
             let near = || self.v6.iter().find(|own| own[..8] == ip[..8]);
             let first = || self.v6.iter().find(|own| **own != LOOPBACK);
-            return same.or_else(near).or_else(first).copied().unwrap_or_default();
+            return same
+                .or_else(near)
+                .or_else(first)
+                .copied()
+                .unwrap_or_default();
         }
         let target = u32::from_be_bytes([ip[0], ip[1], ip[2], ip[3]]);
         let is_near = |own: &[u8; 4], mask: &[u8; 4]| {

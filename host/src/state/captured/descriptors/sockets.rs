@@ -7,10 +7,10 @@
 
 use crate::event::Captured;
 use crate::event::captured::address::{Address, Place, Tuple, mapped};
+use crate::event::encode;
 use crate::state::State;
 use crate::state::captured::Saw;
 use crate::state::descriptor::{FdIndex, FdInfo, FdKind, Role, write_address, write_end};
-use crate::event::encode;
 use saker_capture::{Protocol, Target};
 use saker_rules_schema::event::EventType;
 
@@ -133,7 +133,8 @@ impl FdInfo {
         }
         let own = (self.socket.local, self.socket.local_port);
         let other = (self.socket.remote, self.socket.remote_port);
-        let is_same = (own, other) == (source, destination) || (own, other) == (destination, source);
+        let is_same =
+            (own, other) == (source, destination) || (own, other) == (destination, source);
         if self.kind == kind && is_same {
             return false;
         }
@@ -191,7 +192,10 @@ impl FdInfo {
                 self.socket.protocol = protocol(transport);
                 self.bind_to(FdKind::Ipv6, (address.ip().octets(), address.port()));
             }
-            Target::File { .. } | Target::Unix { .. } | Target::Named { .. } | Target::Unknown(_) => {
+            Target::File { .. }
+            | Target::Unix { .. }
+            | Target::Named { .. }
+            | Target::Unknown(_) => {
                 return;
             }
         }
