@@ -148,14 +148,6 @@ impl Descriptors {
         entry.is_some_and(|entry| entry != EMPTY && entry & CLOEXEC != 0)
     }
 
-    /// What the descriptors of a table stand for.
-    pub(super) fn entries(&self, table: TableIndex) -> impl Iterator<Item = FdIndex> + '_ {
-        let entries = self.tables.get(table.0).into_iter();
-        entries
-            .flat_map(FdTable::entries)
-            .map(|(_, entry)| FdIndex(entry & !CLOEXEC))
-    }
-
     #[inline]
     pub(super) fn get(&self, table: TableIndex, fd: i64) -> FdIndex {
         let Some(table) = self.tables.get(table.0) else {

@@ -40,10 +40,10 @@ impl State {
             EventType::Capset if succeeded => self.apply_capset(slot, event),
             EventType::Unshare if succeeded => self.enter_namespaces(slot, event.unsigned(1)),
             EventType::Setns if succeeded => self.enter_namespaces(slot, event.unsigned(2)),
-            EventType::Getrlimit | EventType::Setrlimit if succeeded => {
-                if event.unsigned(3) == Some(RLIMIT_NOFILE) {
-                    self.limit_descriptors(slot, event.signed(1));
-                }
+            EventType::Getrlimit | EventType::Setrlimit
+                if succeeded && event.unsigned(3) == Some(RLIMIT_NOFILE) =>
+            {
+                self.limit_descriptors(slot, event.signed(1));
             }
             EventType::Prlimit if is_zero => self.apply_prlimit(slot, event),
             EventType::Prctl if succeeded => self.apply_prctl(slot, event),

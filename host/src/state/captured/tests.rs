@@ -120,7 +120,7 @@ impl Replay {
     }
 
     fn seed(&mut self, tid: i64, pid: i64, ptid: i64, comm: &str) {
-        self.state.seed_captured(&Entry::Thread(Thread {
+        self.state.seed_captured(&Entry::Thread(Box::new(Thread {
             tid,
             pid,
             ptid,
@@ -136,7 +136,7 @@ impl Replay {
             cwd: b"/home/",
             fdlimit: 64,
             ..Thread::default()
-        }));
+        })));
     }
 
     fn apply(&mut self, kind: EventType, tid: i64, params: &[Vec<u8>]) -> Seen {

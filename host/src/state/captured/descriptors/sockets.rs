@@ -465,7 +465,7 @@ impl State {
     /// bound to the second; where it uses the first as well, who reads first is the server.
     fn guess_role(&self, slot: u32, from: u16, to: u16, is_read: bool) -> Role {
         let (mut is_bound, mut uses) = (false, false);
-        for index in self.descriptors.entries(self.table_of(slot)) {
+        for (_, index) in self.descriptors.entries(self.table_of(slot)) {
             let Some(info) = self.descriptors.info(index) else {
                 continue;
             };
