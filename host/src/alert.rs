@@ -3,7 +3,8 @@
 //! Rendering happens while the event is still in flight, so that every field has the value it
 //! had at the event. Where alerts go is the business of `outputs`.
 
-use crate::extract::{self, Scratch, Value, View};
+use crate::extract::{self, Scratch, Value, View, printable};
+use saker_rules_schema::event::Base;
 use saker_rules_schema::field::Field;
 use saker_rules_schema::manifest::{OutputPart, Priority, Rule};
 use saker_rules_schema::term::Term;
@@ -86,8 +87,17 @@ impl Alert {
                     let field = term.field().map(|field| field.field);
                     match (field, &value) {
                         _ if !is_shown => {}
-                        // It stands behind the point of `evt.rawtime.s`.
-                        (Some(Field::EvtRawtimeNs), Some(Value::Uint(number))) => {
+                        // They stand behind the point of whole seconds.
+                        (
+                            Some(
+                                Field::EvtRawtimeNs
+                                | Field::EvtLatencyNs
+                                | Field::EvtDeltatimeNs
+                                | Field::EvtReltime
+                                | Field::EvtReltimeNs,
+                            ),
+                            Some(Value::Uint(number)),
+                        ) => {
                             let _ = write!(message, "{number:09}");
                         }
                         _ => push_text(&mut message, value.as_ref()),
@@ -226,10 +236,14 @@ fn push_text(out: &mut String, value: Option<&Value<'_>>) {
     // Writing to a String does not fail.
     let _ = match value {
         None => out.write_str(ABSENT),
-        Some(Value::Text(bytes)) => out.write_str(&String::from_utf8_lossy(bytes)),
+        Some(Value::Text(bytes)) => out.write_str(&printable::text(bytes)),
         Some(Value::Bool(value)) => write!(out, "{value}"),
         Some(Value::Int(number)) => write!(out, "{number}"),
         Some(Value::Uint(number)) => write!(out, "{number}"),
+        Some(Value::Based(number, base)) => out.write_str(&in_base(*number, *base)),
+        Some(Value::Unshown(_)) => out.write_str(ABSENT),
+        Some(Value::Given(text)) => out.write_str(&printable::lenient(text)),
+        Some(Value::Bytes(bytes)) => out.write_str(&printable::bytes(bytes)),
         Some(Value::Ip(ip)) => out.write_str(&ip_text(ip)),
         Some(Value::List(list)) => {
             out.push('(');
@@ -256,14 +270,28 @@ fn ip_text(ip: &[u8]) -> String {
     }
 }
 
+/// A number in a base of its own.
+fn in_base(number: u64, base: Base) -> String {
+    match base {
+        Base::Unset => (number as i64).to_string(),
+        Base::Decimal => number.to_string(),
+        Base::Hexadecimal => format!("{number:X}"),
+        Base::Octal => format!("{number:o}"),
+    }
+}
+
 /// A value as `output_fields` has it; `null` where there is none.
 pub fn to_json(value: Option<&Value<'_>>) -> serde_json::Value {
     match value {
         None => serde_json::Value::Null,
-        Some(Value::Text(bytes)) => String::from_utf8_lossy(bytes).into(),
+        Some(Value::Text(bytes)) => printable::text(bytes).into(),
         Some(Value::Bool(value)) => (*value).into(),
         Some(Value::Int(number)) => (*number).into(),
         Some(Value::Uint(number)) => (*number).into(),
+        Some(Value::Based(number, base)) => in_base(*number, *base).into(),
+        Some(Value::Unshown(_)) => serde_json::Value::Null,
+        Some(Value::Given(text)) => printable::lenient(text).into(),
+        Some(Value::Bytes(bytes)) => printable::bytes(bytes).into(),
         Some(Value::Ip(ip)) => ip_text(ip).into(),
         Some(Value::List(list)) => list.iter().map(|value| to_json(Some(value))).collect(),
     }

@@ -224,7 +224,7 @@ impl<'a> Event<'a> {
                         .file()
                         .is_some_and(|file| file.flags & saker_ebpf::record::FILE_CREATED != 0)
             }
-            Event::Captured(event) => event.open_flags() & encode::F_CREATED != 0,
+            Event::Captured(event) => event.opens_a_new_file(),
         }
     }
 

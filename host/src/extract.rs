@@ -5,10 +5,12 @@
 //! until it has its arm in one of the two matches; those without values share one arm.
 
 mod descriptor;
+mod infra;
 pub mod made;
 mod param;
 mod path;
 mod polled;
+pub(crate) mod printable;
 mod process;
 pub mod row;
 pub mod time;
@@ -20,7 +22,7 @@ use crate::state::note::Note;
 use crate::state::{Seen, State};
 pub use param::wire::Wire;
 use saker_rules_schema::absent_field;
-use saker_rules_schema::event::{CREATES_FD, Category, EventType};
+use saker_rules_schema::event::{Base, CREATES_FD, Category, EventType, ParamType, WRITES_FD};
 use saker_rules_schema::field::{Arg, Binding, Field, FieldRef, Type};
 use std::io::Write;
 
@@ -74,6 +76,15 @@ pub enum Value<'a> {
     Int(i64),
     /// An unsigned number, a port, a time in ns.
     Uint(u64),
+    /// A number that is shown in a base of its own and, where numbers are told from texts, as
+    /// a text. One whose base is not set has a sign.
+    Based(u64, Base),
+    /// A number that rules can ask for, and that Falco never shows.
+    Unshown(i64),
+    /// Text as it was given, which may be of any bytes.
+    Given(&'a [u8]),
+    /// Any bytes, shown with a dot in place of each that is not printable.
+    Bytes(&'a [u8]),
     /// An address of 4 or 16 bytes.
     Ip(&'a [u8]),
     /// Several values, for instance of all ancestors, nearest first.
@@ -145,7 +156,7 @@ fn event_value<'s>(
     let fixed = |text: &'static str| Some(Value::Text(text.as_bytes()));
     match field.field {
         Field::EvtNum => Some(Value::Uint(event.number())),
-        Field::EvtTime => {
+        Field::EvtTime | Field::EvtOutputtime => {
             time::write_time_of_day(event.time(), scratch.text());
             Some(Value::Text(&scratch.text))
         }
@@ -168,18 +179,24 @@ fn event_value<'s>(
         Field::EvtRawtime => Some(Value::Uint(event.time())),
         Field::EvtRawtimeS => Some(Value::Uint(event.time() / time::SECOND)),
         Field::EvtRawtimeNs => Some(Value::Uint(event.time() % time::SECOND)),
-        Field::EvtType => fixed(event.kind()?.name()),
-        Field::SyscallType => match event.kind()? {
-            EventType::Procexit => None,
-            kind => fixed(kind.name()),
-        },
+        Field::EvtType | Field::SyscallType | Field::EvtAsynctype => {
+            if let Some(known) = field.text_by_type(event.kind()?) {
+                return known.and_then(fixed);
+            }
+            param::captured::name_of_event(event.captured()?).map(Value::Text)
+        }
         Field::EvtCategory => fixed(category(view)?),
         Field::EvtCpu => Some(Value::Int(event.cpu().into())),
-        Field::EvtDir => match event.kind()? {
-            EventType::Procexit => fixed(">"),
-            _ => fixed("<"),
-        },
-        Field::EvtTypeIs
+        Field::EvtDir | Field::EvtLatencyHuman => {
+            field.text_by_type(event.kind()?)?.and_then(fixed)
+        }
+        Field::EvtLatency
+        | Field::EvtLatencyS
+        | Field::EvtLatencyNs
+        | Field::EvtLatencyQuantized
+        | Field::EvtWaitLatency
+        | Field::EvtCountThreadinfo
+        | Field::EvtTypeIs
         | Field::EvtIsIo
         | Field::EvtIsIoRead
         | Field::EvtIsIoWrite
@@ -212,8 +229,49 @@ fn event_value<'s>(
             let Arg::Key(name) = &field.arg else {
                 return None;
             };
-            param::raw(view, param_index(event.kind()?, name)?, field.kind())
+            // Falco takes no position here.
+            param::raw(view, event.kind()?.param(name)?)
         }
+        Field::EvtBuffer => buffer(view, scratch),
+        Field::EvtBuflen
+        | Field::EvtBuflenIn
+        | Field::EvtBuflenOut
+        | Field::EvtBuflenFile
+        | Field::EvtBuflenFileIn
+        | Field::EvtBuflenFileOut
+        | Field::EvtBuflenNet
+        | Field::EvtBuflenNetIn
+        | Field::EvtBuflenNetOut => buffer_len(field, view),
+        Field::EvtIsSyslog => {
+            let writes = event.kind()?.flags() & WRITES_FD != 0;
+            let is_log = || {
+                let info = view.state.descriptor(view.seen.fd)?;
+                memchr::memmem::find(&info.name, b"/dev/log")
+            };
+            Some(Value::Bool(writes && is_log().is_some()))
+        }
+        Field::EvtCountProcinfo => {
+            let counts = event.kind()? == EventType::Procinfo && is_first_thread(view) == Some(true);
+            Some(Value::Uint(counts.into()))
+        }
+        Field::EvtAround => {
+            let Arg::Key(time) = &field.arg else {
+                return None;
+            };
+            // Rules ask how far away it is; what Falco would show is nothing.
+            let distance = event.time().abs_diff(time.parse().ok()?);
+            Some(Value::Unshown(i64::try_from(distance).unwrap_or(i64::MAX)))
+        }
+        Field::EvtDeltatime => Some(Value::Uint(since_last(view)?)),
+        Field::EvtDeltatimeS => Some(Value::Uint(since_last(view)? / time::SECOND)),
+        Field::EvtDeltatimeNs => Some(Value::Uint(since_last(view)? % time::SECOND)),
+        Field::EvtReltime => Some(Value::Uint(since_first(view))),
+        Field::EvtReltimeS => Some(Value::Uint(since_first(view) / time::SECOND)),
+        Field::EvtReltimeNs => Some(Value::Uint(since_first(view) % time::SECOND)),
+        Field::EvtInfraDockerName
+        | Field::EvtInfraDockerContainerId
+        | Field::EvtInfraDockerContainerName
+        | Field::EvtInfraDockerContainerImage => infra::value(field.field, event.captured()?),
         Field::EvtRes => {
             param::write_result(view, scratch.text())?;
             Some(Value::Text(&scratch.text))
@@ -473,6 +531,57 @@ fn failure(view: &View<'_>, scratch: &mut Scratch) -> Option<[Option<Field>; 2]>
         },
     };
     Some([by_subject, memory])
+}
+
+/// What the event read or wrote.
+fn buffer<'s>(view: &'s View<'_>, scratch: &'s mut Scratch) -> Option<Value<'s>> {
+    let event = view.event.captured()?;
+    let index = event.kind.param("data")?;
+    match event.kind.params().get(index)?.kind {
+        ParamType::Bytes => Some(Value::Bytes(event.bytes(index)?)),
+        // A number or a text.
+        _ => {
+            scratch.text.clear();
+            param::write(view, index, param::Form::Resolved, scratch)?;
+            Some(Value::Text(&scratch.text))
+        }
+    }
+}
+
+/// How much the event read or wrote, if that is through a descriptor of a kind the field is for.
+fn buffer_len<'s>(field: &FieldRef, view: &View<'_>) -> Option<Value<'s>> {
+    use crate::state::descriptor::FdKind;
+    let event = view.event.captured()?;
+    if field.number_by_type(event.kind) == Some(None) {
+        return None;
+    }
+    let kind = view.state.descriptor(view.seen.fd)?.kind;
+    let counts = match field.field {
+        Field::EvtBuflenFile | Field::EvtBuflenFileIn | Field::EvtBuflenFileOut => {
+            kind == FdKind::File
+        }
+        Field::EvtBuflenNet | Field::EvtBuflenNetIn | Field::EvtBuflenNetOut => kind.is_ip(),
+        _ => true,
+    };
+    let result = event.result().filter(|_| counts && event.kind.is_exit())?;
+    Some(Value::Uint(u64::try_from(result).ok()?))
+}
+
+/// Nanoseconds since the event before; none if nobody has kept that.
+fn since_last(view: &View<'_>) -> Option<u64> {
+    Some(view.state.note(view.event.number())?.since_last_ns)
+}
+
+/// Nanoseconds since the first event; for Falco since the epoch, where there was none yet.
+fn since_first(view: &View<'_>) -> u64 {
+    let first = view
+        .state
+        .first_event()
+        .filter(|(number, _)| *number <= view.event.number());
+    // Clocks are set back, and Falco's number has no sign.
+    view.event
+        .time()
+        .wrapping_sub(first.map_or(0, |(_, time)| time))
 }
 
 /// Memory of the event's thread.

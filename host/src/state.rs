@@ -35,6 +35,7 @@ use roles::Roles;
 use saker_capture::Machine;
 use saker_ebpf::recipe::Wanted;
 use saker_ebpf::record::{Kind, Tag};
+use saker_rules_schema::event::Class;
 use slab::{IdTable, NONE, Slab};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -238,8 +239,10 @@ pub struct State {
     limits: Limits,
     clock: Clock,
     number: u64,
+    /// Number and time of the first event that is none of whoever recorded.
+    first: Option<(u64, u64)>,
     /// Time of the last event of a capture.
-    last_time: u64,
+    last_time: Option<u64>,
     threads: Slab<Thread>,
     tids: IdTable,
     processes: Slab<Process>,
@@ -286,7 +289,8 @@ impl State {
         State {
             clock,
             number: 0,
-            last_time: 0,
+            first: None,
+            last_time: None,
             threads: Slab::new(limits.threads_max),
             tids: IdTable::default(),
             processes: Slab::new(limits.processes_max),
@@ -330,6 +334,12 @@ impl State {
         self.take_in(event, true)
     }
 
+    /// Number and wall time (ns since the epoch) of the first event that has happened, rather
+    /// than been told by whoever recorded.
+    pub fn first_event(&self) -> Option<(u64, u64)> {
+        self.first
+    }
+
     /// Takes in an event of which nobody asks what it saw.
     pub fn absorb(&mut self, event: &Event<'_>) {
         self.take_in(event, false);
@@ -338,6 +348,9 @@ impl State {
     fn take_in(&mut self, event: &Event<'_>, wanted: bool) -> Seen {
         self.number = event.number();
         self.counters.events += 1;
+        if self.first.is_none() && event.kind().is_some_and(|kind| kind.class() != Class::Meta) {
+            self.first = Some((event.number(), event.time()));
+        }
         let seen = match event {
             Event::Recorded(event) => match event.record.header.kind {
                 Kind::Syscall => self.apply_call(event, wanted),

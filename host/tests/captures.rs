@@ -45,8 +45,34 @@ const CAPTURES: [(&str, &str); 5] = [
     ("server", "server.scap.gz"),
 ];
 
-/// Where Saker means to differ, and why.
-const DIFFERENCES: &[(&str, &str)] = &[];
+/// Where Saker means to differ: of which field, whether that is so of these two values (Falco's
+/// and ours), and why.
+type Difference = (&'static str, fn(&Value, &Value) -> bool, &'static str);
+
+const DIFFERENCES: &[Difference] = &[
+    (
+        "evt.time.iso8601",
+        |wanted, _| wanted.is_null(),
+        "the same as `evt.time` in Falco's output, and not among its values",
+    ),
+    (
+        "evt.deltatime",
+        |wanted, _| *wanted == 0,
+        "Falco counts from the last event for which that very check was asked, and these were \
+         asked once; Saker counts from the event before",
+    ),
+    (
+        "evt.buffer",
+        |wanted, got| {
+            let texts = wanted.as_str().zip(got.as_str());
+            texts.is_some_and(|(wanted, got)| match got {
+                "" => wanted.starts_with('N'),
+                _ => wanted.starts_with(got) && got.len() < 16,
+            })
+        },
+        "of no bytes, and of a number, Falco shows what was left in its buffer by another text",
+    ),
+];
 
 /// What is wrong with one field.
 #[derive(Default)]
@@ -149,7 +175,9 @@ fn every_field_of_every_event_is_falcos() {
                 if *wanted == got || absent(wanted) && absent(&got) {
                     continue;
                 }
-                if DIFFERENCES.iter().any(|(field, _)| *field == key) {
+                let is_meant =
+                    |(field, differs, _): &Difference| *field == key && differs(wanted, &got);
+                if DIFFERENCES.iter().any(is_meant) {
                     continue;
                 }
                 let wrong = wrong.entry(key).or_default();

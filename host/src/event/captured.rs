@@ -11,7 +11,7 @@
 pub mod address;
 
 use super::{Param, encode};
-use saker_rules_schema::event::{CREATES_FD, EventType, ParamType};
+use saker_rules_schema::event::{CREATES_FD, Class, EventType, ParamType};
 use saker_rules_schema::field::Type;
 
 const HEADER_BYTES: usize = 24;
@@ -138,10 +138,11 @@ impl<'a> Captured<'a> {
     /// What the call returned.
     #[inline]
     pub fn result(&self) -> Option<i64> {
-        let first = self.kind.params().first()?;
-        let is_result =
-            first.name == "res" || first.name == "fd" && self.kind.flags() & CREATES_FD != 0;
-        if is_result { self.signed(0) } else { None }
+        // Of every call that has a type of its own it is the first parameter.
+        let returns = self.kind.class() == Class::Call
+            && self.kind.is_exit()
+            && self.kind != EventType::Syscall;
+        if returns { self.signed(0) } else { None }
     }
 
     /// The number of the descriptor the event is about, where `known` says whether the state
@@ -191,7 +192,16 @@ impl<'a> Captured<'a> {
         self.unsigned(index).unwrap_or(0)
     }
 
-    /// Whether it makes a file that has an execute bit.
+    /// Whether it is an open that made the file.
+    pub fn opens_a_new_file(&self) -> bool {
+        let flags = self.open_flags();
+        // Whoever recorded sets `O_TMPFILE`, which has the bits of `O_DIRECTORY` in it, where a
+        // directory is opened; and so does Falco say that it was made.
+        let is_temporary = || flags & encode::F_TMPFILE != 0 && self.result() >= Some(0);
+        flags & encode::F_CREATED != 0 || is_temporary()
+    }
+
+    /// Whether it may make a file that has an execute bit.
     pub fn makes_executable(&self) -> bool {
         let mode = match self.kind {
             EventType::Open => self.unsigned(3),
@@ -200,7 +210,7 @@ impl<'a> Captured<'a> {
             _ => None,
         };
         let makes = self.kind == EventType::Creat
-            || self.open_flags() & (encode::F_CREATED | encode::F_TMPFILE) != 0;
+            || self.open_flags() & (encode::F_CREAT | encode::F_TMPFILE) != 0;
         makes && mode.unwrap_or(0) & 0o111 != 0
     }
 

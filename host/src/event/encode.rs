@@ -29,6 +29,8 @@ pub const OPEN_FLAGS_KEPT: u64 = (libc::O_ACCMODE
 pub const F_RDONLY: u64 = 1;
 /// Falco's `O_WRONLY`.
 pub const F_WRONLY: u64 = 2;
+/// Falco's `O_CREAT`.
+pub const F_CREAT: u64 = 4;
 /// Falco's `O_DIRECTORY`.
 pub const F_DIRECTORY: u64 = 1024;
 /// Falco's `O_CLOEXEC`.
@@ -220,8 +222,9 @@ pub fn device_parts(device: u32) -> (u32, u32) {
 }
 
 /// The name of an error number (`include/uapi/asm-generic/errno*.h`, `include/linux/errno.h`).
+/// Falco names none behind `ECANCELED`, the last that POSIX has.
 pub fn error_name(number: i64) -> Option<&'static str> {
-    const NAMES: [&str; 134] = [
+    const NAMES: [&str; 126] = [
         "",
         "EPERM",
         "ENOENT",
@@ -348,14 +351,6 @@ pub fn error_name(number: i64) -> Option<&'static str> {
         "ENOMEDIUM",
         "EMEDIUMTYPE",
         "ECANCELED",
-        "ENOKEY",
-        "EKEYEXPIRED",
-        "EKEYREVOKED",
-        "EKEYREJECTED",
-        "EOWNERDEAD",
-        "ENOTRECOVERABLE",
-        "ERFKILL",
-        "EHWPOISON",
     ];
     match number {
         512 => Some("ERESTARTSYS"),
@@ -363,6 +358,16 @@ pub fn error_name(number: i64) -> Option<&'static str> {
         514 => Some("ERESTARTNOHAND"),
         515 => Some("ENOIOCTLCMD"),
         516 => Some("ERESTART_RESTARTBLOCK"),
+        521 => Some("EBADHANDLE"),
+        522 => Some("ENOTSYNC"),
+        523 => Some("EBADCOOKIE"),
+        524 => Some("ENOTSUPP"),
+        525 => Some("ETOOSMALL"),
+        526 => Some("ESERVERFAULT"),
+        527 => Some("EBADTYPE"),
+        528 => Some("EJUKEBOX"),
+        529 => Some("EIOCBQUEUED"),
+        530 => Some("EIOCBRETRY"),
         _ => {
             let name = usize::try_from(number).ok().and_then(|n| NAMES.get(n))?;
             (!name.is_empty()).then_some(*name)
@@ -569,7 +574,8 @@ mod tests {
     fn errors_and_signals_have_names() {
         assert_eq!(error_name(2), Some("ENOENT"));
         assert_eq!(error_name(110), Some("ETIMEDOUT"));
-        assert_eq!(error_name(133), Some("EHWPOISON"));
+        assert_eq!(error_name(125), Some("ECANCELED"));
+        assert_eq!(error_name(126), None);
         assert_eq!(error_name(512), Some("ERESTARTSYS"));
         assert_eq!(error_name(-5), None);
         assert_eq!(error_name(i64::MAX), None);

@@ -32,11 +32,13 @@ pub(super) fn process_value<'t>(
 /// A value that no longer refers to event, state or buffers.
 fn kept(value: &Value<'_>) -> Made<'static> {
     match value {
-        Value::Text(text) => Made::Text(Cow::Owned(text.to_vec())),
+        Value::Text(text) | Value::Given(text) | Value::Bytes(text) => {
+            Made::Text(Cow::Owned(text.to_vec()))
+        }
         Value::Ip(address) => Made::Ip(Cow::Owned(address.to_vec())),
         Value::Bool(flag) => Made::Bool(*flag),
-        Value::Int(number) => Made::Number((*number).into()),
-        Value::Uint(number) => Made::Number((*number).into()),
+        Value::Int(number) | Value::Unshown(number) => Made::Number((*number).into()),
+        Value::Uint(number) | Value::Based(number, _) => Made::Number((*number).into()),
         Value::List(values) => Made::List(values.iter().map(kept).collect()),
     }
 }

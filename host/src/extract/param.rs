@@ -1,7 +1,7 @@
 //! Parameters as text, as Falco spells them: flags by name, descriptors as `<f>/path`, paths
 //! made absolute, ids of users and processes with their names.
 
-mod captured;
+pub(super) mod captured;
 pub(super) mod wire;
 
 use super::{Scratch, Value, View, descriptor, path, time};
@@ -12,7 +12,6 @@ use crate::state::descriptor::{FdInfo, push_unix_path, write_address};
 use crate::state::version::ProcessVersion;
 use saker_ebpf::record::{FILE_LOWER_LAYER, FILE_MEMFD, FILE_UPPER_LAYER, Kind, Tag};
 use saker_rules_schema::event::{Base, EventType, ParamType, Symbol};
-use saker_rules_schema::field::Type;
 use std::io::Write;
 
 /// How much of a parameter is written.
@@ -31,6 +30,10 @@ const BYTES_SHOWN: usize = 4096;
 pub(super) fn write_all(view: &View<'_>, scratch: &mut Scratch) -> Option<()> {
     let kind = view.event.kind()?;
     scratch.text.clear();
+    // Those of a call without a type of its own say only which call it is.
+    if kind == EventType::Syscall {
+        return Some(());
+    }
     for (index, param) in kind.params().iter().enumerate() {
         if index > 0 {
             scratch.text.push(b' ');
@@ -82,7 +85,7 @@ pub(super) fn write(
     let kind = view.event.kind()?;
     let param = kind.params().get(index)?;
     if let Event::Captured(event) = view.event {
-        return captured::write(view, event, index, form, scratch);
+        return captured::write(view, event, index, form, &mut scratch.text);
     }
     let known = match view.event.param(index) {
         Some(Param::Fact(Fact::Cgroups)) => {
@@ -143,7 +146,7 @@ pub(super) fn write(
         | ParamType::Port
         | ParamType::Dyn(_) => {
             let _ = match param.base {
-                Base::Decimal => write!(out, "{unsigned}"),
+                Base::Decimal | Base::Unset => write!(out, "{unsigned}"),
                 Base::Hexadecimal => write!(out, "{unsigned:X}"),
                 Base::Octal if unsigned == 0 => write!(out, "0"),
                 Base::Octal => write!(out, "0{unsigned:o}"),
@@ -151,7 +154,7 @@ pub(super) fn write(
         }
         ParamType::I16 | ParamType::I32 | ParamType::I64 => {
             let _ = match param.base {
-                Base::Decimal => write!(out, "{number}"),
+                Base::Decimal | Base::Unset => write!(out, "{number}"),
                 Base::Hexadecimal => write!(out, "{number:X}"),
                 Base::Octal => write!(out, "0{number:o}"),
             };
@@ -244,24 +247,20 @@ fn known<'v>(view: &'v View<'_>, param: Option<Param<'v>>) -> Known<'v> {
     }
 }
 
-/// The parameter at that place as it was recorded, if that is a value of the type asked for.
-pub(super) fn raw<'v>(view: &'v View<'_>, index: usize, wanted: Type) -> Option<Value<'v>> {
+/// The parameter at that place as it was recorded.
+pub(super) fn raw<'v>(view: &'v View<'_>, index: usize) -> Option<Value<'v>> {
+    if let Event::Captured(event) = view.event {
+        return captured::raw(event, index);
+    }
     let param = view.event.kind()?.params().get(index)?;
-    // Another event type's parameter of that name may be of another type.
-    let is_number = |kind| matches!(kind, Type::Int | Type::Uint);
-    if param.kind.raw() != wanted && !(is_number(param.kind.raw()) && is_number(wanted)) {
-        return None;
-    }
-    match (known(view, view.event.param(index)), wanted) {
-        (Known::Signed(number), Type::Uint) => Some(Value::Uint(number as u64)),
-        (Known::Unsigned(number), Type::Int) => Some(Value::Int(number as i64)),
-        (Known::Signed(number), _) => Some(Value::Int(number)),
-        (Known::Unsigned(number), _) => Some(Value::Uint(number)),
-        (Known::Text(bytes) | Known::Bytes(bytes) | Known::Address(bytes), _) => {
-            Some(Value::Text(bytes))
-        }
-        (Known::Tuple | Known::FilePath | Known::Absent, _) => None,
-    }
+    let number = match known(view, view.event.param(index)) {
+        Known::Signed(number) => number as u64,
+        Known::Unsigned(number) => number,
+        Known::Text(text) => return Some(Value::Given(text)),
+        Known::Bytes(bytes) => return Some(Value::Bytes(bytes)),
+        Known::Address(_) | Known::Tuple | Known::FilePath | Known::Absent => return None,
+    };
+    captured::raw_number(param, number)
 }
 
 /// The name of the process of that id, as of the event.
@@ -367,14 +366,8 @@ fn write_fd(view: &View<'_>, number: i64, form: Form, scratch: &mut Scratch) {
 
 /// What a descriptor that an event names stands for, as of the event.
 fn meaning_of_fd(view: &View<'_>, number: i64, scratch: &mut Scratch, out: &mut Vec<u8>) {
-    let event = match view.event {
-        Event::Recorded(event) => event,
-        Event::Captured(_) => {
-            if let Some(info) = view.descriptor_at(number) {
-                push_descriptor(info, out);
-            }
-            return;
-        }
+    let Some(event) = view.event.recorded() else {
+        return;
     };
     let header = &event.record.header;
     let is_call = header.kind == Kind::Syscall;
@@ -431,9 +424,9 @@ fn write_path(
         Some(Origin::Path1) => Tag::Dir1,
         _ => Tag::Dir0,
     };
-    let base = match view.event {
-        Event::Recorded(event) => path::base(view, event, tag),
-        Event::Captured(event) => path::captured::base(view, event, index.checked_sub(1)),
+    let base = match view.event.recorded() {
+        Some(event) => path::base(view, event, tag),
+        None => crate::event::path::Base::Unknown,
     };
     if raw.is_empty() || matches!(base, crate::event::path::Base::Unknown) && raw[0] != b'/' {
         out.extend_from_slice(raw);

@@ -278,6 +278,38 @@ pub(super) fn value<'s>(
         | Field::EvtRawtimeS
         | Field::EvtRawtimeNs
         | Field::EvtTypeIs
+        | Field::EvtLatency
+        | Field::EvtLatencyS
+        | Field::EvtLatencyNs
+        | Field::EvtLatencyQuantized
+        | Field::EvtLatencyHuman
+        | Field::EvtDeltatime
+        | Field::EvtDeltatimeS
+        | Field::EvtDeltatimeNs
+        | Field::EvtReltime
+        | Field::EvtReltimeS
+        | Field::EvtReltimeNs
+        | Field::EvtOutputtime
+        | Field::EvtBuffer
+        | Field::EvtBuflen
+        | Field::EvtBuflenIn
+        | Field::EvtBuflenOut
+        | Field::EvtBuflenFile
+        | Field::EvtBuflenFileIn
+        | Field::EvtBuflenFileOut
+        | Field::EvtBuflenNet
+        | Field::EvtBuflenNetIn
+        | Field::EvtBuflenNetOut
+        | Field::EvtWaitLatency
+        | Field::EvtIsSyslog
+        | Field::EvtCountProcinfo
+        | Field::EvtCountThreadinfo
+        | Field::EvtAround
+        | Field::EvtInfraDockerName
+        | Field::EvtInfraDockerContainerId
+        | Field::EvtInfraDockerContainerName
+        | Field::EvtInfraDockerContainerImage
+        | Field::EvtAsynctype
         | Field::EvtIsIo
         | Field::EvtIsIoRead
         | Field::EvtIsIoWrite

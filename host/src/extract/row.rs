@@ -175,6 +175,17 @@ impl RowPlan {
     }
 }
 
+/// Whether the value is one of those that are compared as texts; none for a list.
+fn is_text(value: &Value<'_>) -> Option<bool> {
+    match value {
+        Value::Text(_) | Value::Given(_) | Value::Bytes(_) | Value::Ip(_) => Some(true),
+        Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Based(..) | Value::Unshown(_) => {
+            Some(false)
+        }
+        Value::List(_) => None,
+    }
+}
+
 /// A row being written.
 struct Writer<'o> {
     out: &'o mut [u8],
@@ -210,13 +221,23 @@ impl<'o> Writer<'o> {
         value: &Value<'_>,
         literals: &Literals,
     ) -> Result<(), Full> {
+        // Events of several types have parameters of one name, and not all are of one type.
+        if is_text(value).is_some_and(|is_text| is_text != slot.is_text) {
+            return Ok(());
+        }
         let word = if slot.is_list {
             let single = std::slice::from_ref(value);
             let items = match value {
                 Value::List(items) => &items[..],
-                Value::Text(_) | Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Ip(_) => {
-                    single
-                }
+                Value::Text(_)
+                | Value::Bool(_)
+                | Value::Int(_)
+                | Value::Uint(_)
+                | Value::Based(..)
+                | Value::Unshown(_)
+                | Value::Given(_)
+                | Value::Bytes(_)
+                | Value::Ip(_) => single,
             };
             self.list(slot, items, literals)?
         } else {
@@ -247,13 +268,14 @@ impl<'o> Writer<'o> {
             single => single,
         };
         Ok(match value {
-            Value::Text(text) | Value::Ip(text) => {
+            Value::Text(text) | Value::Given(text) | Value::Bytes(text) | Value::Ip(text) => {
                 let tail = if slot.bytes { self.string(text)? } else { 0 };
                 u64::from(literals.id(text)) | u64::from(tail) << 32
             }
             Value::Bool(flag) => u64::from(*flag),
             Value::Int(number) => *number as u64,
-            Value::Uint(number) => *number,
+            Value::Uint(number) | Value::Based(number, _) => *number,
+            Value::Unshown(number) => *number as u64,
             Value::List(_) => 0,
         })
     }

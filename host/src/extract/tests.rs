@@ -59,10 +59,12 @@ fn references() -> Vec<FieldRef> {
 fn show(value: Option<Value<'_>>) -> String {
     match value {
         None => "-".into(),
-        Some(Value::Text(text)) => String::from_utf8_lossy(text).into_owned(),
+        Some(Value::Text(text) | Value::Given(text) | Value::Bytes(text)) => {
+            String::from_utf8_lossy(text).into_owned()
+        }
         Some(Value::Bool(flag)) => flag.to_string(),
-        Some(Value::Int(number)) => number.to_string(),
-        Some(Value::Uint(number)) => number.to_string(),
+        Some(Value::Int(number) | Value::Unshown(number)) => number.to_string(),
+        Some(Value::Uint(number) | Value::Based(number, _)) => number.to_string(),
         Some(Value::Ip(ip)) => {
             let mut text = Vec::new();
             crate::state::descriptor::write_address(ip, &mut text);
@@ -430,7 +432,7 @@ fn what_an_events_type_and_time_decide_is_told() {
             "res=0 fd=3 uargs=<NA> flags=0",
             "423",
             "bash42",
-            "-",
+            "0",
             "-",
         ]
     );

@@ -29,8 +29,8 @@ use saker_rules_schema::event::{EventType, SKIPS_RESET};
 
 impl State {
     pub(super) fn apply_captured(&mut self, event: &Captured<'_>, wanted: bool) -> Seen {
-        let since_last_ns = event.time.saturating_sub(self.last_time);
-        self.last_time = event.time;
+        let last_time = self.last_time.replace(event.time).unwrap_or(event.time);
+        let since_last_ns = event.time.saturating_sub(last_time);
         if !self.captured.is_linked {
             self.link_all();
         }

@@ -18,7 +18,7 @@ use crate::similar::Suggestions;
 use crate::terms::{self, Lower, fault};
 use crate::text::Span;
 use crate::value;
-use saker_rules_schema::event::EventType;
+use saker_rules_schema::event::{EventType, REPORTED};
 use saker_rules_schema::field::{Arg, Field, FieldRef, Flag, LINEAGE_MAX};
 use saker_rules_schema::manifest;
 use saker_rules_schema::syscall;
@@ -380,6 +380,12 @@ impl Lowering<'_> {
                     }),
                 );
         }
+        if let (Field::EvtAround, Arg::Key(time)) = (field.field, &field.arg)
+            && time.parse::<u64>().is_err()
+        {
+            let message = format!("`{time}` is no time in nanoseconds since the epoch");
+            return Err(fault(Code::Value, span, message));
+        }
         if let (Field::EvtTypeIs, Arg::Key(name)) = (field.field, &field.arg) {
             self.check_event_type(name, span)?;
         }
@@ -425,7 +431,8 @@ impl Lowering<'_> {
 
     fn check_event_type(&mut self, name: &str, span: Span) -> Lower<()> {
         let mut events = EventType::by_name(name).peekable();
-        let is_in_captures = events.peek().is_some() || syscall::is_known(name);
+        let is_in_captures =
+            events.peek().is_some() || syscall::is_known(name) || REPORTED.contains(&name);
         if events.any(EventType::is_probed) {
             return Ok(());
         }

@@ -60,6 +60,52 @@ fn a_rule_hits_the_event_it_describes_and_no_other() {
 }
 
 #[test]
+fn an_event_without_a_type_of_its_own_is_told_by_its_name() {
+    let is = |condition: &str, event, name| hits(condition, event, &[], &[("evt.type", name)]);
+    let call = EventType::Syscall;
+    assert!(is("evt.type = rt_sigaction", call, "rt_sigaction"));
+    assert!(!is("evt.type = rt_sigaction", call, "rt_sigprocmask"));
+    assert!(is("evt.type in (keyctl, rseq)", call, "rseq"));
+    assert!(is("evt.type != rseq", call, "madvise"));
+    assert!(!is("evt.type = openat", call, "rseq"));
+    assert!(is("not evt.type = openat", call, "rseq"));
+    assert!(is("evt.type startswith rt_", call, "rt_sigaction"));
+    let reported = EventType::Asyncevent;
+    assert!(is(
+        "evt.type = container_removed",
+        reported,
+        "container_removed"
+    ));
+    assert!(!is("evt.type = container_removed", reported, "container"));
+    assert!(!is(
+        "evt.type = rt_sigaction",
+        EventType::Openat,
+        "rt_sigaction"
+    ));
+    let asynctype = [("evt.asynctype", "container")];
+    let asks = "evt.asynctype = container";
+    assert!(hits(asks, reported, &[], &asynctype));
+    assert!(!hits(asks, EventType::Openat, &[], &asynctype));
+    assert!(hits(
+        "evt.asynctype = useradded",
+        EventType::Useradded,
+        &[],
+        &[]
+    ));
+}
+
+#[test]
+fn an_event_is_around_a_time_by_milliseconds() {
+    let around = |condition: &str, ns| {
+        let of_event = [("evt.around.1000", ns)];
+        hits(condition, EventType::Openat, &[], &of_event)
+    };
+    assert!(around("evt.around[1000] = 2", "2000000"));
+    assert!(!around("evt.around[1000] = 2", "2000001"));
+    assert!(!around("not evt.around[1000] = 2", "0"));
+}
+
+#[test]
 fn every_comparison_with_an_absent_field_is_false() {
     let event = EventType::Openat;
     for condition in [

@@ -562,7 +562,8 @@ fn texts(of: &serde_json::Value) -> BTreeSet<&str> {
 /// What differs between a parameter of ours and one of Falco's table.
 fn param_differs(ours: &Param, theirs: &serde_json::Value) -> bool {
     let base = match theirs["fmt"].as_str() {
-        // Nothing that is printed in a base has this, but for some of base 10.
+        Some("na") if matches!(ours.kind.raw(), Type::Int | Type::Uint) => Base::Unset,
+        // What is no number is printed in no base.
         Some("dec" | "na") => Base::Decimal,
         Some("hex") => Base::Hexadecimal,
         Some("oct") => Base::Octal,

@@ -323,6 +323,8 @@ impl Variants {
 /// In which base a number parameter is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Base {
+    /// Falco's table does not say: base 10, yet where numbers are told from texts, a text.
+    Unset,
     /// Base 10.
     Decimal,
     /// Base 16.
@@ -473,6 +475,10 @@ macro_rules! define {
     };
 }
 table::for_each_event!(define!);
+
+/// What Falco's container plugin reports under names of its own
+/// ([`EventType::is_named_by_event`]).
+pub const REPORTED: [&str; 2] = ["container", "container_removed"];
 
 impl EventType {
     /// Every event type, in order of codes.

@@ -12,7 +12,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::event::{Class, EventType, READS_FD, WAITS, WRITES_FD};
+use crate::event::{Category, Class, EventType, READS_FD, WAITS, WRITES_FD};
 
 /// What values of a field are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -141,7 +141,7 @@ macro_rules! for_each_field {
             EvtIsIoWrite "evt.is_io_write" Bool Event None "Whether events of this type write a descriptor.";
             EvtIoDir "evt.io_dir" Text Event None "`read` or `write`, for events of types that do.";
             EvtIsWait "evt.is_wait" Bool Event None "Whether calls of this type wait for something, as `poll` does.";
-            EvtIsAsync "evt.is_async" Bool Event None "Whether the event comes from outside of the stream of calls; never.";
+            EvtIsAsync "evt.is_async" Bool Event None "Whether the event comes from outside of the stream of calls, which only captures have.";
             EvtCount "evt.count" Uint Event None "1 for every event.";
             EvtCountExit "evt.count.exit" Uint Event None "1 for every event but `procexit`.";
             EvtCountError "evt.count.error" Uint Event None "1 for calls that failed.";
@@ -156,6 +156,38 @@ macro_rules! for_each_field {
             EvtAbspath "evt.abspath" Text Event Side "Path of a call that takes a directory as well, made absolute; `.src` and `.dst` choose where there are two.";
             EvtSource "evt.source" Text Event None "Where events of this kind come from; `syscall`.";
             EvtHostname "evt.hostname" Text Event None "Name of the host.";
+            EvtLatency "evt.latency" RelTime Event None "Nanoseconds between call and return; always 0, since nothing is recorded at the call." Deprecated;
+            EvtLatencyS "evt.latency.s" RelTime Event None "Whole seconds of that; 0." Deprecated;
+            EvtLatencyNs "evt.latency.ns" RelTime Event None "The rest of that in nanoseconds; 0." Deprecated;
+            EvtLatencyQuantized "evt.latency.quantized" Uint Event None "Its logarithm, scaled to columns; 0." TableOnly Deprecated;
+            EvtLatencyHuman "evt.latency.human" Text Event None "That, with a unit; `0ns`." Deprecated;
+            EvtDeltatime "evt.deltatime" RelTime Event None "Nanoseconds since the event before, in a capture.";
+            EvtDeltatimeS "evt.deltatime.s" RelTime Event None "Whole seconds of that.";
+            EvtDeltatimeNs "evt.deltatime.ns" RelTime Event None "The rest of that in nanoseconds.";
+            EvtReltime "evt.reltime" RelTime Event None "Nanoseconds since the first event.";
+            EvtReltimeS "evt.reltime.s" RelTime Event None "Whole seconds of that.";
+            EvtReltimeNs "evt.reltime.ns" RelTime Event None "The rest of that in nanoseconds.";
+            EvtOutputtime "evt.outputtime" Text Event None "The same as `evt.time`." PrintOnly;
+            EvtBuffer "evt.buffer" Bytes Event None "Bytes read or written, in a capture; at most 1021 are shown.";
+            EvtBuflen "evt.buflen" Uint Event None "Number of bytes read or written, in a capture.";
+            EvtBuflenIn "evt.buflen.in" Uint Event None "Number of bytes read." TableOnly;
+            EvtBuflenOut "evt.buflen.out" Uint Event None "Number of bytes written." TableOnly;
+            EvtBuflenFile "evt.buflen.file" Uint Event None "Number of bytes read from or written to a file." TableOnly;
+            EvtBuflenFileIn "evt.buflen.file.in" Uint Event None "Number of bytes read from a file." TableOnly;
+            EvtBuflenFileOut "evt.buflen.file.out" Uint Event None "Number of bytes written to a file." TableOnly;
+            EvtBuflenNet "evt.buflen.net" Uint Event None "Number of bytes received or sent." TableOnly;
+            EvtBuflenNetIn "evt.buflen.net.in" Uint Event None "Number of bytes received." TableOnly;
+            EvtBuflenNetOut "evt.buflen.net.out" Uint Event None "Number of bytes sent." TableOnly;
+            EvtWaitLatency "evt.wait_latency" RelTime Event None "Nanoseconds that a call waited; always 0." Deprecated;
+            EvtIsSyslog "evt.is_syslog" Bool Event None "Whether the event writes to `/dev/log`.";
+            EvtCountProcinfo "evt.count.procinfo" Uint Event None "1 for accounting events of processes." TableOnly;
+            EvtCountThreadinfo "evt.count.threadinfo" Uint Event None "1 for accounting events of threads." TableOnly;
+            EvtAround "evt.around" Uint Event KeyRequired "Whether the event is at most so many milliseconds from the time named, as `evt.around[T] = 10`." NoRhs;
+            EvtInfraDockerName "evt.infra.docker.name" Text Event None "Name of an event of the Docker engine." TableOnly;
+            EvtInfraDockerContainerId "evt.infra.docker.container.id" Text Event None "Container that such an event is about." TableOnly;
+            EvtInfraDockerContainerName "evt.infra.docker.container.name" Text Event None "Name of that container." TableOnly;
+            EvtInfraDockerContainerImage "evt.infra.docker.container.image" Text Event None "Image of that container." TableOnly;
+            EvtAsynctype "evt.asynctype" Text Event None "Kind of an asynchronous event.";
 
             FdNum "fd.num" Int Event None "Number of the descriptor the event is about.";
             FdUid "fd.uid" Text Event None "Thread id and number of the descriptor, written one behind the other.";
@@ -559,6 +591,30 @@ impl FieldRef {
             Field::EvtCount => Some(Some(1)),
             // For Falco the end of a process is no exit of a call.
             Field::EvtCountExit => Some(event.is_exit().then_some(1)),
+            // What came of a call and what it was given are one event.
+            Field::EvtLatency
+            | Field::EvtLatencyS
+            | Field::EvtLatencyNs
+            | Field::EvtLatencyQuantized
+            | Field::EvtWaitLatency => Some(Some(0)),
+            Field::EvtCountThreadinfo => Some(Some(u64::from(event == EventType::Procinfo))),
+            Field::EvtCountProcinfo if event != EventType::Procinfo => Some(Some(0)),
+            Field::EvtIsSyslog if event.flags() & WRITES_FD == 0 => Some(Some(0)),
+            Field::EvtBuflen | Field::EvtBuflenFile | Field::EvtBuflenNet
+                if !event.category().is_io() =>
+            {
+                Some(None)
+            }
+            Field::EvtBuflenIn | Field::EvtBuflenFileIn | Field::EvtBuflenNetIn
+                if event.category() != Category::IoRead =>
+            {
+                Some(None)
+            }
+            Field::EvtBuflenOut | Field::EvtBuflenFileOut | Field::EvtBuflenNetOut
+                if event.category() != Category::IoWrite =>
+            {
+                Some(None)
+            }
             _ => None,
         }
     }
@@ -577,6 +633,19 @@ impl FieldRef {
             Field::EvtSource => Some(Some("syscall")),
             Field::EvtDir if event.is_exit() => Some(Some("<")),
             Field::EvtDir => Some(Some(">")),
+            Field::EvtLatencyHuman => Some(Some("0ns")),
+            Field::EvtBuffer if event.param("data").is_none() => Some(None),
+            Field::EvtAsynctype if event.class() != Class::Meta => Some(None),
+            Field::EvtAsynctype if event.is_named_by_event() => None,
+            Field::EvtAsynctype => Some(Some(event.name())),
+            Field::EvtInfraDockerName
+            | Field::EvtInfraDockerContainerId
+            | Field::EvtInfraDockerContainerName
+            | Field::EvtInfraDockerContainerImage
+                if event != EventType::Infra =>
+            {
+                Some(None)
+            }
             _ => None,
         }
     }

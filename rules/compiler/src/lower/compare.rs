@@ -9,7 +9,7 @@ use crate::ir::{Id, Op, is_string};
 use crate::terms::{Lower, fault};
 use crate::text::Span;
 use crate::value;
-use saker_rules_schema::field::{Flag, Type};
+use saker_rules_schema::field::{Field, Flag, Type};
 use saker_rules_schema::term::{Comparison, Term, Transformer};
 
 impl Lowering<'_> {
@@ -108,6 +108,12 @@ impl Lowering<'_> {
         let mut numbers = Vec::new();
         for value in values {
             numbers.push(value::number(term, value)?);
+        }
+        if term
+            .field()
+            .is_some_and(|field| field.field == Field::EvtAround)
+        {
+            return self.compare_distance(term, operator, &numbers, values);
         }
         numbers.sort_unstable();
         numbers.dedup();
@@ -235,6 +241,26 @@ impl Lowering<'_> {
         let negative = negative && !matches!(op, Op::Differs(_));
         let id = self.graph.test(term.clone(), op);
         Ok(self.unless(term, id, negative))
+    }
+
+    /// `evt.around[T] = D`: the event is at most D milliseconds from T. The field's value is how
+    /// many nanoseconds it is.
+    fn compare_distance(
+        &mut self,
+        term: &Term,
+        operator: Operator,
+        numbers: &[i128],
+        values: &[Value],
+    ) -> Lower<Id> {
+        let ([milliseconds], Operator::Equal | Operator::Equal2) = (numbers, operator) else {
+            let Some(value) = values.first() else {
+                return Ok(Id::FALSE);
+            };
+            let message = format!("`{term}` can only be compared by `=`, with one number");
+            return Err(fault(Code::OperatorType, value.span, message));
+        };
+        let far = milliseconds.saturating_mul(1_000_000);
+        Ok(self.graph.test(term.clone(), Op::Range(0, far)))
     }
 
     /// The contrary of a test, but false for an absent field.

@@ -14,7 +14,7 @@ macro_rules! for_each_event {
             Socketpair = 43, "socketpair", Call Ipc, [CREATES_FD, MODIFIES_STATE], [("res", ERRNO), ("fd1", FD), ("fd2", FD), ("source", U64, Hexadecimal), ("peer", U64, Hexadecimal), ("domain", ENUM32, Decimal, ADDRESS_FAMILIES), ("type", U32), ("proto", U32)];
             Creat = 59, "creat", Call File, [CREATES_FD, MODIFIES_STATE], [("fd", FD), ("name", PATH), ("mode", U32, Octal), ("dev", U32, Hexadecimal), ("ino", U64), ("creat_flags", FLAGS16, Hexadecimal, CREAT_FLAGS)];
             Chdir = 95, "chdir", Call File, [MODIFIES_STATE], [("res", ERRNO), ("path", TEXT)];
-            Fchdir = 97, "fchdir", Call File, [USES_FD, MODIFIES_STATE], [("res", ERRNO), ("fd", FD)];
+            Fchdir = 97, "fchdir", Call File, [USES_FD, MODIFIES_STATE], [("res", ERRNO), ("fd", FD, Unset)];
             Kill = 129, "kill", Call Signal, [], [("res", ERRNO), ("pid", PID), ("sig", SIGNAL)];
             Fcntl = 151, "fcntl", Call IoOther, [USES_FD, MODIFIES_STATE], [("res", FD), ("fd", FD), ("cmd", ENUM8, Decimal, FCNTL_COMMANDS), ("arg", U64, Hexadecimal)];
             Ptrace = 169, "ptrace", Call Process, [], [("res", ERRNO), ("addr", PTRACE_VALUE, Hexadecimal), ("data", PTRACE_VALUE, Hexadecimal), ("request", ENUM16, Decimal, PTRACE_REQUESTS), ("pid", PID)];
@@ -30,7 +30,7 @@ macro_rules! for_each_event {
             Clone = 223, "clone", Call Process, [MODIFIES_STATE], [("res", PID), ("exe", TEXT), ("args", BYTES), ("tid", PID), ("pid", PID), ("ptid", PID), ("cwd", TEXT), ("fdlimit", I64), ("pgft_maj", U64), ("pgft_min", U64), ("vm_size", U32), ("vm_rss", U32), ("vm_swap", U32), ("comm", TEXT), ("cgroups", BYTES), ("flags", FLAGS32, Hexadecimal, CLONE_FLAGS), ("uid", U32), ("gid", U32), ("vtid", PID), ("vpid", PID), ("pidns_init_start_ts", U64)];
             Fork = 225, "fork", Call Process, [MODIFIES_STATE], [("res", PID), ("exe", TEXT), ("args", BYTES), ("tid", PID), ("pid", PID), ("ptid", PID), ("cwd", TEXT), ("fdlimit", I64), ("pgft_maj", U64), ("pgft_min", U64), ("vm_size", U32), ("vm_rss", U32), ("vm_swap", U32), ("comm", TEXT), ("cgroups", BYTES), ("flags", FLAGS32, Hexadecimal, CLONE_FLAGS), ("uid", U32), ("gid", U32), ("vtid", PID), ("vpid", PID), ("pidns_init_start_ts", U64)];
             Vfork = 227, "vfork", Call Process, [MODIFIES_STATE], [("res", PID), ("exe", TEXT), ("args", BYTES), ("tid", PID), ("pid", PID), ("ptid", PID), ("cwd", TEXT), ("fdlimit", I64), ("pgft_maj", U64), ("pgft_min", U64), ("vm_size", U32), ("vm_rss", U32), ("vm_swap", U32), ("comm", TEXT), ("cgroups", BYTES), ("flags", FLAGS32, Hexadecimal, CLONE_FLAGS), ("uid", U32), ("gid", U32), ("vtid", PID), ("vpid", PID), ("pidns_init_start_ts", U64)];
-            Setns = 241, "setns", Call Process, [USES_FD], [("res", ERRNO), ("fd", FD), ("nstype", FLAGS32, Hexadecimal, CLONE_FLAGS)];
+            Setns = 241, "setns", Call Process, [USES_FD], [("res", ERRNO), ("fd", FD, Unset), ("nstype", FLAGS32, Hexadecimal, CLONE_FLAGS)];
             Accept = 247, "accept", Call Net, [CREATES_FD, MODIFIES_STATE], [("fd", FD), ("tuple", TUPLE), ("queuepct", U8), ("queuelen", U32), ("queuemax", U32)];
             Mount = 257, "mount", Call File, [MODIFIES_STATE], [("res", ERRNO), ("dev", TEXT), ("dir", PATH), ("type", TEXT), ("flags", FLAGS32, Hexadecimal, MOUNT_FLAGS)];
             Chroot = 267, "chroot", Call Process, [MODIFIES_STATE], [("res", ERRNO), ("path", PATH)];
@@ -38,7 +38,7 @@ macro_rules! for_each_event {
             Mkdir = 277, "mkdir", Call File, [], [("res", ERRNO), ("path", PATH), ("mode", U32, Hexadecimal)];
             Rmdir = 279, "rmdir", Call File, [], [("res", ERRNO), ("path", PATH)];
             Unshare = 285, "unshare", Call Process, [], [("res", ERRNO), ("flags", FLAGS32, Hexadecimal, CLONE_FLAGS)];
-            Execve = 293, "execve", Call Process, [MODIFIES_STATE], [("res", ERRNO), ("exe", TEXT), ("args", BYTES), ("tid", PID), ("pid", PID), ("ptid", PID), ("cwd", TEXT), ("fdlimit", U64), ("pgft_maj", U64), ("pgft_min", U64), ("vm_size", U32), ("vm_rss", U32), ("vm_swap", U32), ("comm", TEXT), ("cgroups", BYTES), ("env", BYTES), ("tty", U32), ("vpgid", PID), ("loginuid", UID), ("flags", FLAGS32, Hexadecimal, EXECVE_FLAGS), ("cap_inheritable", U64, Hexadecimal), ("cap_permitted", U64, Hexadecimal), ("cap_effective", U64, Hexadecimal), ("exe_ino", U64), ("exe_ino_ctime", TIME), ("exe_ino_mtime", TIME), ("uid", UID), ("trusted_exepath", PATH), ("pgid", PID), ("gid", GID), ("filename", PATH)];
+            Execve = 293, "execve", Call Process, [MODIFIES_STATE], [("res", ERRNO), ("exe", TEXT), ("args", BYTES), ("tid", PID), ("pid", PID), ("ptid", PID), ("cwd", TEXT), ("fdlimit", U64), ("pgft_maj", U64), ("pgft_min", U64), ("vm_size", U32), ("vm_rss", U32), ("vm_swap", U32), ("comm", TEXT), ("cgroups", BYTES), ("env", BYTES), ("tty", U32), ("vpgid", PID), ("loginuid", UID), ("flags", FLAGS32, Hexadecimal, EXECVE_FLAGS), ("cap_inheritable", U64, Hexadecimal), ("cap_permitted", U64, Hexadecimal), ("cap_effective", U64, Hexadecimal), ("exe_ino", U64), ("exe_ino_ctime", TIME), ("exe_ino_mtime", TIME), ("uid", UID), ("trusted_exepath", PATH), ("pgid", PID, Unset), ("gid", GID), ("filename", PATH)];
             Setpgid = 295, "setpgid", Call Process, [], [("res", ERRNO), ("pid", PID), ("pgid", PID)];
             Unlink = 301, "unlink", Call File, [], [("res", ERRNO), ("path", PATH)];
             Unlinkat = 303, "unlinkat", Call File, [USES_FD], [("res", ERRNO), ("dirfd", FD), ("name", RELATIVE_PATH), ("flags", FLAGS32, Hexadecimal, UNLINKAT_FLAGS)];
@@ -51,7 +51,7 @@ macro_rules! for_each_event {
             Fchmod = 317, "fchmod", Call File, [USES_FD], [("res", ERRNO), ("fd", FD), ("mode", MODE, Octal, MODE_BITS)];
             Renameat2 = 319, "renameat2", Call File, [], [("res", ERRNO), ("olddirfd", FD), ("oldpath", RELATIVE_PATH), ("newdirfd", FD), ("newpath", RELATIVE_PATH), ("flags", FLAGS32, Hexadecimal, RENAMEAT2_FLAGS)];
             Openat2 = 327, "openat2", Call File, [CREATES_FD, MODIFIES_STATE], [("fd", FD), ("dirfd", FD), ("name", RELATIVE_PATH), ("flags", FLAGS32, Hexadecimal, OPEN_FLAGS), ("mode", U32, Octal), ("resolve", FLAGS32, Hexadecimal, OPENAT2_RESOLVE), ("dev", U32, Hexadecimal), ("ino", U64)];
-            Execveat = 331, "execveat", Call Process, [MODIFIES_STATE], [("res", ERRNO), ("exe", TEXT), ("args", BYTES), ("tid", PID), ("pid", PID), ("ptid", PID), ("cwd", TEXT), ("fdlimit", U64), ("pgft_maj", U64), ("pgft_min", U64), ("vm_size", U32), ("vm_rss", U32), ("vm_swap", U32), ("comm", TEXT), ("cgroups", BYTES), ("env", BYTES), ("tty", U32), ("vpgid", PID), ("loginuid", UID), ("flags", FLAGS32, Hexadecimal, EXECVE_FLAGS), ("cap_inheritable", U64, Hexadecimal), ("cap_permitted", U64, Hexadecimal), ("cap_effective", U64, Hexadecimal), ("exe_ino", U64), ("exe_ino_ctime", TIME), ("exe_ino_mtime", TIME), ("uid", UID), ("trusted_exepath", PATH), ("pgid", PID), ("gid", GID)];
+            Execveat = 331, "execveat", Call Process, [MODIFIES_STATE], [("res", ERRNO), ("exe", TEXT), ("args", BYTES), ("tid", PID), ("pid", PID), ("ptid", PID), ("cwd", TEXT), ("fdlimit", U64), ("pgft_maj", U64), ("pgft_min", U64), ("vm_size", U32), ("vm_rss", U32), ("vm_swap", U32), ("comm", TEXT), ("cgroups", BYTES), ("env", BYTES), ("tty", U32), ("vpgid", PID), ("loginuid", UID), ("flags", FLAGS32, Hexadecimal, EXECVE_FLAGS), ("cap_inheritable", U64, Hexadecimal), ("cap_permitted", U64, Hexadecimal), ("cap_effective", U64, Hexadecimal), ("exe_ino", U64), ("exe_ino_ctime", TIME), ("exe_ino_mtime", TIME), ("uid", UID), ("trusted_exepath", PATH), ("pgid", PID, Unset), ("gid", GID)];
             Clone3 = 335, "clone3", Call Process, [MODIFIES_STATE], [("res", PID), ("exe", TEXT), ("args", BYTES), ("tid", PID), ("pid", PID), ("ptid", PID), ("cwd", TEXT), ("fdlimit", I64), ("pgft_maj", U64), ("pgft_min", U64), ("vm_size", U32), ("vm_rss", U32), ("vm_swap", U32), ("comm", TEXT), ("cgroups", BYTES), ("flags", FLAGS32, Hexadecimal, CLONE_FLAGS), ("uid", U32), ("gid", U32), ("vtid", PID), ("vpid", PID), ("pidns_init_start_ts", U64)];
             OpenByHandleAt = 337, "open_by_handle_at", Call File, [CREATES_FD, MODIFIES_STATE], [("fd", FD), ("mountfd", FD), ("flags", FLAGS32, Hexadecimal, OPEN_FLAGS), ("path", PATH), ("dev", U32, Hexadecimal), ("ino", U64)];
             Capset = 353, "capset", Call Process, [MODIFIES_STATE], [("res", ERRNO), ("cap_inheritable", U64, Hexadecimal), ("cap_permitted", U64, Hexadecimal), ("cap_effective", U64, Hexadecimal)];
@@ -103,7 +103,7 @@ macro_rules! for_each_unprobed_event {
             Futex = 65, "futex", Call Ipc, [], [("res", ERRNO), ("addr", U64, Hexadecimal), ("op", FLAGS16, Hexadecimal, FUTEX_OPERATIONS), ("val", U64)];
             Stat = 67, "stat", Call File, [], [("res", ERRNO), ("path", PATH)];
             Lstat = 69, "lstat", Call File, [], [("res", ERRNO), ("path", PATH)];
-            Fstat = 71, "fstat", Call File, [USES_FD], [("res", ERRNO), ("fd", FD)];
+            Fstat = 71, "fstat", Call File, [USES_FD], [("res", ERRNO), ("fd", FD, Unset)];
             Stat64 = 73, "stat64", Call File, [], [("res", ERRNO), ("path", PATH)];
             Lstat64 = 75, "lstat64", Call File, [], [("res", ERRNO), ("path", PATH)];
             Fstat64 = 77, "fstat64", Call File, [], [("res", ERRNO)];
@@ -148,9 +148,9 @@ macro_rules! for_each_unprobed_event {
             Getresgid = 213, "getresgid", Call User, [], [("res", ERRNO), ("rgid", GID), ("egid", GID), ("sgid", GID)];
             Signaldeliver = 232, "signaldeliver", Tracepoint Signal, [], [("spid", PID), ("dpid", PID), ("sig", SIGNAL)];
             Procinfo = 234, "procinfo", Meta Internal, [SKIPS_RESET], [("cpu_usr", U64), ("cpu_sys", U64)];
-            Getdents = 237, "getdents", Call File, [USES_FD], [("res", ERRNO), ("fd", FD)];
-            Getdents64 = 239, "getdents64", Call File, [USES_FD], [("res", ERRNO), ("fd", FD)];
-            Flock = 243, "flock", Call File, [USES_FD], [("res", ERRNO), ("fd", FD), ("operation", FLAGS32, Hexadecimal, FLOCK_OPERATIONS)];
+            Getdents = 237, "getdents", Call File, [USES_FD], [("res", ERRNO), ("fd", FD, Unset)];
+            Getdents64 = 239, "getdents64", Call File, [USES_FD], [("res", ERRNO), ("fd", FD, Unset)];
+            Flock = 243, "flock", Call File, [USES_FD], [("res", ERRNO), ("fd", FD, Unset), ("operation", FLAGS32, Hexadecimal, FLOCK_OPERATIONS)];
             CpuHotplug = 244, "cpu_hotplug", Meta System, [MODIFIES_STATE, SKIPS_RESET], [("cpu", U32), ("action", U32)];
             Semop = 251, "semop", Call Process, [], [("res", ERRNO), ("nsops", U32), ("sem_num_0", U16), ("sem_op_0", I16), ("sem_flg_0", FLAGS16, Hexadecimal, SEMOP_FLAGS), ("sem_num_1", U16), ("sem_op_1", I16), ("sem_flg_1", FLAGS16, Hexadecimal, SEMOP_FLAGS), ("semid", I32)];
             Semctl = 253, "semctl", Call Process, [], [("res", ERRNO), ("semid", I32), ("semnum", I32), ("cmd", FLAGS16, Hexadecimal, SEMCTL_COMMANDS), ("val", I32)];
@@ -205,7 +205,7 @@ macro_rules! for_each_unprobed_event {
             TaskFileDirectory = 438, "task_file_directory", Iterator File, [MODIFIES_STATE], [("fd", FD32), ("path", PATH), ("ino_num", U64)];
             TaskFileSocketInet = 440, "task_file_socket_inet", Iterator File, [MODIFIES_STATE], [("fd", FD32), ("sk_type", U16), ("sk_proto", U16), ("local_ip", IPV4, Hexadecimal), ("local_port", PORT, Hexadecimal), ("remote_ip", IPV4, Hexadecimal), ("remote_port", PORT, Hexadecimal), ("ino_num", U64)];
             TaskFileSocketInet6 = 442, "task_file_socket_inet6", Iterator File, [MODIFIES_STATE], [("fd", FD32), ("sk_type", U16), ("sk_proto", U16), ("local_ip", IPV6, Hexadecimal), ("local_port", PORT, Hexadecimal), ("remote_ip", IPV6, Hexadecimal), ("remote_port", PORT, Hexadecimal), ("ino_num", U64)];
-            TaskFileSocketUnix = 444, "task_file_socket_unix", Iterator File, [MODIFIES_STATE], [("fd", FD32), ("sk_type", U16), ("sk_proto", U16), ("sk_pointer", U64), ("sun_path", PATH), ("ino_num", U64)];
+            TaskFileSocketUnix = 444, "task_file_socket_unix", Iterator File, [MODIFIES_STATE], [("fd", FD32), ("sk_type", U16), ("sk_proto", U16), ("sk_pointer", U64, Unset), ("sun_path", PATH), ("ino_num", U64)];
             TaskFileSocketNetlink = 446, "task_file_socket_netlink", Iterator File, [MODIFIES_STATE], [("fd", FD32), ("sk_type", U16), ("sk_proto", U16), ("ino_num", U64)];
             TaskFileAnonInode = 448, "task_file_anon_inode", Iterator File, [MODIFIES_STATE], [("fd", FD32), ("fd_type", FLAGS8, Decimal, ANON_INODE_TYPES), ("path", PATH), ("ino_num", U64)];
             CloseRange = 451, "close_range", Call IoOther, [MODIFIES_STATE], [("res", ERRNO), ("first", U32), ("last", U32), ("flags", FLAGS32, Hexadecimal, CLOSE_RANGE_FLAGS)];

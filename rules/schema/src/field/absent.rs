@@ -12,40 +12,8 @@ macro_rules! for_each_absent_field {
     ($before:tt $($callback:tt)+) => {
         $($callback)+ {
             $before
-            EvtLatency "evt.latency" RelTime None "Nanoseconds between call and return." Deprecated;
-            EvtLatencyS "evt.latency.s" RelTime None "Whole seconds of that." Deprecated;
-            EvtLatencyNs "evt.latency.ns" RelTime None "The rest of that in nanoseconds." Deprecated;
-            EvtLatencyQuantized "evt.latency.quantized" Uint None "Its logarithm, scaled to columns." TableOnly Deprecated;
-            EvtLatencyHuman "evt.latency.human" Text None "That, with a unit." Deprecated;
-            EvtDeltatime "evt.deltatime" RelTime None "Nanoseconds since the event before.";
-            EvtDeltatimeS "evt.deltatime.s" RelTime None "Whole seconds of that.";
-            EvtDeltatimeNs "evt.deltatime.ns" RelTime None "The rest of that in nanoseconds.";
-            EvtReltime "evt.reltime" RelTime None "Nanoseconds since the first event.";
-            EvtReltimeS "evt.reltime.s" RelTime None "Whole seconds of that.";
-            EvtReltimeNs "evt.reltime.ns" RelTime None "The rest of that in nanoseconds.";
-            EvtOutputtime "evt.outputtime" Text None "Time in the form chosen for outputs." PrintOnly;
-            EvtBuffer "evt.buffer" Bytes None "Bytes read or written.";
-            EvtBuflen "evt.buflen" Uint None "Number of bytes read or written.";
-            EvtBuflenIn "evt.buflen.in" Uint None "Number of bytes read." TableOnly;
-            EvtBuflenOut "evt.buflen.out" Uint None "Number of bytes written." TableOnly;
-            EvtBuflenFile "evt.buflen.file" Uint None "Number of bytes read from or written to a file." TableOnly;
-            EvtBuflenFileIn "evt.buflen.file.in" Uint None "Number of bytes read from a file." TableOnly;
-            EvtBuflenFileOut "evt.buflen.file.out" Uint None "Number of bytes written to a file." TableOnly;
-            EvtBuflenNet "evt.buflen.net" Uint None "Number of bytes received or sent." TableOnly;
-            EvtBuflenNetIn "evt.buflen.net.in" Uint None "Number of bytes received." TableOnly;
-            EvtBuflenNetOut "evt.buflen.net.out" Uint None "Number of bytes sent." TableOnly;
-            EvtWaitLatency "evt.wait_latency" RelTime None "Nanoseconds that a call waited." Deprecated;
-            EvtIsSyslog "evt.is_syslog" Bool None "Whether the event writes to `/dev/log`.";
-            EvtCountProcinfo "evt.count.procinfo" Uint None "1 for accounting events of processes." TableOnly;
-            EvtCountThreadinfo "evt.count.threadinfo" Uint None "1 for accounting events of threads." TableOnly;
-            EvtAround "evt.around" Uint KeyRequired "Whether the event is at most so many milliseconds from the time named." NoRhs;
-            EvtInfraDockerName "evt.infra.docker.name" Text None "Name of an event of the Docker engine." TableOnly;
-            EvtInfraDockerContainerId "evt.infra.docker.container.id" Text None "Container that such an event is about." TableOnly;
-            EvtInfraDockerContainerName "evt.infra.docker.container.name" Text None "Name of that container." TableOnly;
-            EvtInfraDockerContainerImage "evt.infra.docker.container.image" Text None "Image of that container." TableOnly;
-            EvtPluginname "evt.pluginname" Text None "Name of the plugin that the event comes from.";
-            EvtPlugininfo "evt.plugininfo" Text None "What that plugin says of the event.";
-            EvtAsynctype "evt.asynctype" Text None "Kind of an asynchronous event.";
+            EvtPluginname "evt.pluginname" Text None "Name of the plugin that the event comes from; Saker runs none.";
+            EvtPlugininfo "evt.plugininfo" Text None "What that plugin says of the event; Saker runs none.";
 
             FdContainername "fd.containername" Text None "Id of the container and `fd.name`, a colon between.";
             FdContainerdirectory "fd.containerdirectory" Text None "Id of the container and `fd.directory`, a colon between.";
