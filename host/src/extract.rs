@@ -251,7 +251,8 @@ fn event_value<'s>(
             Some(Value::Bool(writes && is_log().is_some()))
         }
         Field::EvtCountProcinfo => {
-            let counts = event.kind()? == EventType::Procinfo && is_first_thread(view) == Some(true);
+            let counts =
+                event.kind()? == EventType::Procinfo && is_first_thread(view) == Some(true);
             Some(Value::Uint(counts.into()))
         }
         Field::EvtAround => {

@@ -22,7 +22,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "saker-web",
         ],
     ),
-    ("saker-tests", &["saker"]),
+    ("saker-tests", &["saker", "saker-capture"]),
     ("saker-fuzz", &["saker-capture", "saker-rules-compiler"]),
 ];
 

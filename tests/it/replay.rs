@@ -142,3 +142,238 @@ fn windows_of_any_size_give_the_same_bytes() {
         );
     }
 }
+
+/// One second, in the units of captures.
+const SECOND: u64 = 1_000_000_000;
+/// When the first event of our own capture happens: at 01:00:00.
+const BEGIN: u64 = 1_795_309_200 * SECOND;
+
+/// A capture of our own: every second, the shell opens a file and closes it; the third one is
+/// `/etc/shadow`.
+fn own_capture(folder: &tempfile::TempDir) -> PathBuf {
+    use saker_capture::{Compression, Entry, Event, ParamBuffer, Thread, Writer};
+    const CLOSE: u16 = 5;
+    const OPENAT: u16 = 307;
+    let path = folder.path().join("own.scap");
+    let file = std::fs::File::create(&path).expect("a folder of the test");
+    let mut writer = Writer::new(file, Compression::Plain).expect("a new file");
+    let shell = Thread {
+        tid: 77,
+        pid: 77,
+        ptid: 1,
+        vtid: 77,
+        vpid: 77,
+        comm: b"sh",
+        exe: b"/bin/sh",
+        exepath: b"/bin/sh",
+        cwd: b"/home",
+        ..Thread::default()
+    };
+    writer
+        .write(&Entry::Thread(Box::new(shell)))
+        .expect("it fits");
+    let event = |writer: &mut Writer<std::fs::File>, code, time, params: &[&[u8]]| {
+        let mut all = ParamBuffer::new();
+        assert!(params.iter().all(|param| all.push(param)));
+        let event = Event {
+            cpu: 1,
+            flags: 0,
+            time,
+            tid: 77,
+            code,
+            params: all.params(),
+        };
+        writer.event(&event).expect("it fits");
+    };
+    for (second, name) in ["/tmp/a\0", "b\0", "/etc/shadow\0", "/tmp/c\0", "/tmp/d\0"]
+        .iter()
+        .enumerate()
+    {
+        let time = BEGIN + second as u64 * SECOND;
+        let (fd, cwd) = (3i64.to_le_bytes(), (-100i64).to_le_bytes());
+        let (flags, none) = (1u32.to_le_bytes(), 0u32.to_le_bytes());
+        let inode = 9u64.to_le_bytes();
+        let open: [&[u8]; 7] = [&fd, &cwd, name.as_bytes(), &flags, &none, &none, &inode];
+        event(&mut writer, OPENAT, time, &open);
+        let close: [&[u8]; 2] = [&0i64.to_le_bytes(), &fd];
+        event(&mut writer, CLOSE, time + 1000, &close);
+    }
+    writer.finish().expect("there is room");
+    path
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder for files of the test")
+}
+
+/// Runs the program with these arguments; standard output, standard error and exit code.
+fn run(args: &[&str]) -> (String, String, Option<i32>) {
+    let output = Command::new(saker())
+        .args(args)
+        .args(["-o", "cache.dir=", "-o", "hostname=h"])
+        .output()
+        .expect("saker runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    (
+        text(output.stdout),
+        text(output.stderr),
+        output.status.code(),
+    )
+}
+
+const SHADOW_RULE: &str = "\
+- rule: Shadow
+  desc: passwords are read
+  condition: evt.type = openat and fd.name = /etc/shadow
+  output: read by %proc.name (file=%fd.name)
+  priority: WARNING
+  capture: true
+  capture_duration: 1500
+";
+
+fn shadow_rule(folder: &tempfile::TempDir) -> String {
+    let path = folder.path().join("rules.yaml");
+    std::fs::write(&path, SHADOW_RULE).expect("a folder of the test");
+    path.display().to_string()
+}
+
+#[test]
+fn a_capture_is_judged_at_its_own_time() {
+    let folder = folder();
+    let (capture, rules) = (own_capture(&folder), shadow_rule(&folder));
+    let capture = capture.display().to_string();
+    let (out, err, code) = run(&["replay", &capture, "-r", &rules]);
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(
+        out,
+        "01:00:02.000000000: Warning read by sh (file=/etc/shadow)\n"
+    );
+    assert!(err.contains("10 events, 1 alert"), "{err}");
+    assert!(err.contains("1  Shadow"), "{err}");
+}
+
+#[test]
+fn events_of_a_capture_are_printed_in_any_form() {
+    let folder = folder();
+    let capture = own_capture(&folder).display().to_string();
+    let (out, err, code) = run(&[
+        "replay",
+        &capture,
+        "--events",
+        "--filter",
+        "evt.type=openat and fd.name startswith /home",
+        "-p",
+        "%evt.num %proc.name %fd.name",
+    ]);
+    assert_eq!((out.as_str(), code), ("3 sh /home/b\n", Some(0)), "{err}");
+    let (out, _, _) = run(&["replay", &capture, "--events"]);
+    assert_eq!(out.lines().count(), 10);
+    let (_, err, code) = run(&["replay", &capture, "--events", "--filter", "evt.tipe=x"]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("evt.tipe"), "{err}");
+}
+
+#[test]
+fn a_capture_that_ends_in_the_middle_gives_what_it_has_and_says_where_it_broke() {
+    let folder = folder();
+    let (capture, rules) = (own_capture(&folder), shadow_rule(&folder));
+    let whole = std::fs::read(&capture).expect("it was just written");
+    let cut = folder.path().join("cut.scap");
+    std::fs::write(&cut, &whole[..whole.len() - 20]).expect("a folder of the test");
+    let (out, err, code) = run(&["replay", &cut.display().to_string(), "-r", &rules]);
+    assert_eq!(code, Some(1), "{err}");
+    assert_eq!(out.lines().count(), 1);
+    assert!(err.contains("9 events, 1 alert"), "{err}");
+    assert!(err.contains("byte "), "{err}");
+    let (_, err, code) = run(&["replay", &rules, "-r", &rules]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("no capture"), "{err}");
+}
+
+#[test]
+fn a_slice_of_a_capture_is_a_capture() {
+    let folder = folder();
+    let capture = own_capture(&folder).display().to_string();
+    let slice = folder.path().join("slice.scap.gz").display().to_string();
+    let (_, err, code) = run(&[
+        "record",
+        &capture,
+        "-w",
+        &slice,
+        "--filter",
+        "evt.type=openat",
+        "--events",
+        "3",
+    ]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("recorded 3 events in 1 file"), "{err}");
+    let (out, err, _) = run(&["replay", &slice, "--events", "-p", "%proc.name %fd.name"]);
+    assert_eq!(out, "sh /tmp/a\nsh /home/b\nsh /etc/shadow\n", "{err}");
+}
+
+#[test]
+fn a_recording_goes_on_in_further_files_and_keeps_the_last() {
+    let folder = folder();
+    let capture = own_capture(&folder).display().to_string();
+    let files = folder.path().join("part.scap").display().to_string();
+    let (_, err, code) = run(&[
+        "record",
+        &capture,
+        "-w",
+        &files,
+        "--file-seconds",
+        "2",
+        "--files-max",
+        "2",
+    ]);
+    assert_eq!(code, Some(0), "{err}");
+    let names = |number| format!("part.{number}.scap");
+    let there: Vec<bool> = (0..4)
+        .map(|number| folder.path().join(names(number)).is_file())
+        .collect();
+    assert_eq!(there, [false, true, true, false]);
+    let last = folder.path().join(names(2)).display().to_string();
+    let (out, _, _) = run(&["replay", &last, "--events", "-p", "%evt.type %proc.name"]);
+    assert_eq!(out, "openat sh\nclose sh\n");
+}
+
+#[test]
+fn an_alert_takes_its_capture_with_it() {
+    let folder = folder();
+    let (capture, rules) = (own_capture(&folder), shadow_rule(&folder));
+    let capture = capture.display().to_string();
+    let prefix = folder.path().join("evidence/of");
+    let prefix = format!("capture.path_prefix={}", prefix.display());
+    let ask = ["-o", "capture.enabled=true", "-o", &prefix];
+    let before = ["-o", "capture.before_ms=1500"];
+    let args = [&["replay", &capture, "-r", &rules][..], &ask, &before].concat();
+    let (_, err, code) = run(&args);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("1 capture"), "{err}");
+    let name = format!("evidence/of_{}_5.scap.gz", BEGIN + 2 * SECOND);
+    let made = folder.path().join(name).display().to_string();
+    let (out, err, _) = run(&["replay", &made, "--events", "-p", "%evt.type %evt.arg.fd"]);
+    let expected = [
+        "openat <f>/home/b",
+        "close <f>/home/b",
+        "openat <f>/etc/shadow",
+        "close <f>/etc/shadow",
+        "openat <f>/tmp/c",
+        "close <f>/tmp/c",
+    ];
+    assert_eq!(out.lines().collect::<Vec<_>>(), expected, "{err}");
+    // A file that lies there already is nobody's to overwrite.
+    let (_, err, _) = run(&args);
+    assert!(err.contains("not whole"), "{err}");
+}
+
+#[test]
+fn a_paced_replay_takes_as_long_as_what_was_recorded() {
+    let folder = folder();
+    let capture = own_capture(&folder).display().to_string();
+    let began = std::time::Instant::now();
+    let (out, err, code) = run(&["replay", &capture, "--events", "--pace"]);
+    assert_eq!((out.lines().count(), code), (10, Some(0)), "{err}");
+    let took = began.elapsed();
+    assert!(took >= std::time::Duration::from_secs(4), "{took:?}");
+}
