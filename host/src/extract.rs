@@ -4,6 +4,7 @@
 //! [`row`] writes what the loaded modules need into a window. A new field does not compile
 //! until it has its arm in one of the two matches; those without values share one arm.
 
+mod container;
 mod descriptor;
 mod infra;
 pub mod made;
@@ -21,6 +22,7 @@ use crate::state::descriptor::{FdIndex, FdInfo};
 use crate::state::note::Note;
 use crate::state::{Seen, State};
 pub use param::wire::Wire;
+use container::container_field;
 use saker_rules_schema::absent_field;
 use saker_rules_schema::event::{Base, CREATES_FD, Category, EventType, ParamType, WRITES_FD};
 use saker_rules_schema::field::{Arg, Binding, Field, FieldRef, Type};
@@ -99,6 +101,7 @@ pub struct Scratch {
     fd_of: Option<Key>,
     fd_is_named: bool,
     ranges: Vec<(usize, usize)>,
+    patterns: container::Patterns,
 }
 
 /// Which event something in a [`Scratch`] belongs to.
@@ -132,7 +135,7 @@ pub fn value<'s>(
 ) -> Option<Value<'s>> {
     match field.field.binding() {
         Binding::Process => {
-            let version = view.state.version(view.seen.version)?;
+            let version = view.state.version(view.seen.process_row())?;
             process::value(field, view.state, version, view.event.number(), scratch)
         }
         Binding::Event => event_value(field, view, scratch),
@@ -365,6 +368,11 @@ fn event_value<'s>(
                 None => noted(view, |note| note.descriptors.into()),
             }
         }
+        Field::ContainerDuration => {
+            let version = view.state.version(view.seen.version)?;
+            let start = container::start(view.state, version)?;
+            Some(Value::Uint(event.time().saturating_sub(start)))
+        }
         Field::ProcNthreads => noted(view, |note| note.threads.into()),
         Field::ProcNchilds => noted(view, |note| note.other_threads.into()),
         Field::ProcVmsize => Some(Value::Uint(memory(view)?.size.into())),
@@ -473,10 +481,7 @@ fn event_value<'s>(
         | Field::UserLoginname
         | Field::GroupGid
         | Field::GroupName
-        | Field::ContainerId
-        | Field::ContainerFullId
-        | Field::ContainerName
-        | Field::ContainerType => {
+        | container_field!() => {
             let version = view.state.version(view.seen.version)?;
             process::value(field, view.state, version, event.number(), scratch)
         }

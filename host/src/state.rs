@@ -26,7 +26,7 @@ pub mod version;
 use crate::event::{Clock, Event, Recorded};
 pub use captured::Memory;
 pub(crate) use captured::polled_descriptors;
-use container::Cgroup;
+use container::{Cgroup, Containers};
 use descriptor::{FdIndex, FdInfo, Role};
 use facts::{Image, KeptImage};
 pub use lineage::Lineage;
@@ -61,6 +61,10 @@ pub struct Limits {
     pub image_bytes_max: usize,
     /// Sockets whose role is remembered, and control groups.
     pub entries_max: usize,
+    /// Containers of which something is known.
+    pub containers_max: usize,
+    /// Bytes of what is known of them.
+    pub container_bytes_max: usize,
     /// Lookups waiting to be taken.
     pub lookups_max: usize,
 }
@@ -75,6 +79,8 @@ impl Default for Limits {
             descriptors_per_process_max: 16_384,
             image_bytes_max: 256 << 20,
             entries_max: 65_536,
+            containers_max: 16_384,
+            container_bytes_max: 64 << 20,
             lookups_max: 4_096,
         }
     }
@@ -105,6 +111,12 @@ pub struct Counters {
     pub lookups_dropped: u64,
     /// Answers about a process that is no longer that one.
     pub answers_rejected: u64,
+    /// Containers forgotten to make room: fields of an event in flight may miss them.
+    pub containers_evicted: u64,
+    /// Containers not kept: without id, or for want of room.
+    pub containers_refused: u64,
+    /// Events of containers that cannot be read.
+    pub containers_unreadable: u64,
     /// Times the memory of control groups was emptied.
     pub memory_emptied: u64,
 }
@@ -163,6 +175,8 @@ pub struct Seen {
     pub standard: [FdIndex; 3],
     /// Thread id in its own pid namespace.
     pub vtid: u32,
+    /// The container that an event of no process tells of, as a version that shows nothing else.
+    pub told: VersionIndex,
     /// Which end of a connection the process is, where the record has a socket and the
     /// state no descriptor for it.
     pub role: Role,
@@ -175,8 +189,19 @@ impl Seen {
         fd: FdIndex::NONE,
         standard: [FdIndex::NONE; 3],
         vtid: 0,
+        told: VersionIndex::NONE,
         role: Role::None,
     };
+
+    /// The version that process rows are of.
+    #[inline]
+    pub(crate) fn process_row(&self) -> VersionIndex {
+        if self.version == VersionIndex::NONE {
+            self.told
+        } else {
+            self.version
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -256,6 +281,7 @@ pub struct State {
     roles: Roles,
     listening: Map<u16, ()>,
     cgroups: Map<Box<[u8]>, Arc<Cgroup>>,
+    containers: Containers,
     image_bytes: Arc<AtomicUsize>,
     retired: VecDeque<(u64, Retired)>,
     /// Threads of a capture beside their versions.
@@ -307,6 +333,7 @@ impl State {
             roles: Roles::new(limits.entries_max),
             listening: Map::default(),
             cgroups: Map::default(),
+            containers: Containers::new(limits.containers_max, limits.container_bytes_max),
             retired: VecDeque::new(),
             captured: captured::Threads::new(limits.processes_max),
             notes: VecDeque::new(),
@@ -385,6 +412,7 @@ impl State {
         while self.notes.front().is_some_and(|note| note.number < before) {
             self.notes.pop_front();
         }
+        self.containers.release(before);
         while let Some((last, _)) = self.retired.front()
             && *last < before
             && let Some((_, what)) = self.retired.pop_front()
@@ -549,6 +577,7 @@ impl State {
             fd,
             standard: self.descriptors.standard(process.table),
             vtid: thread.vtid,
+            told: VersionIndex::NONE,
             role,
         }
     }

@@ -11,7 +11,7 @@ use saker::pipeline::{Pipeline, Setup};
 use saker::sandbox::{Judge, Limits};
 use saker::source::merge::Batch;
 use saker::state::State;
-use saker::state::container::Cgroup;
+use saker::state::container::{Cgroup, ContainerFacts};
 use saker::state::facts::{Image, ProcessFacts, Start, TICK_NS};
 use saker::state::users::Users;
 use saker::state::version::{Credentials, Ids};
@@ -480,6 +480,74 @@ fn a_process_that_enters_a_container_is_in_it_from_then_on() {
         happen,
         &[true, false, false, true, true],
     );
+}
+
+#[test]
+fn what_an_engine_tells_of_a_container_counts_from_then_on() {
+    let id = "3fa4c2d17be09a5586d1f0c4e2b7a9833fa4c2d17be09a5586d1f0c4e2b7a983";
+    let inside = format!("{id}\0docker\0");
+    let told = |machine: &mut Machine, id: &str, name: &str, pod_sandbox_id: &str| {
+        let facts = ContainerFacts {
+            id: id.into(),
+            name: name.into(),
+            pod_sandbox_id: pod_sandbox_id.into(),
+            ..ContainerFacts::default()
+        };
+        machine.pipeline.state().set_container(facts);
+    };
+    let happen = |machine: &mut Machine| {
+        machine.exec_in(CHILD, "cat", &inside);
+        machine.open(CHILD);
+        told(machine, "3fa4c2d17be0", "web", "");
+        machine.open(CHILD);
+        told(machine, "99aa55cc33ee", "web", "");
+        machine.open(SHELL);
+        told(machine, "3fa4c2d17be0", "db", "");
+        machine.open(CHILD);
+        told(machine, "3fa4c2d17be0", "web", "");
+        machine.open(CHILD);
+        machine.pipeline.state().remove_container(b"3fa4c2d17be0");
+        machine.open(CHILD);
+    };
+    judged(
+        "container.name = web",
+        happen,
+        &[false, true, false, false, true, false],
+    );
+    judged(
+        "container.name exists",
+        happen,
+        &[false, true, true, true, true, false],
+    );
+    judged(
+        "container.id = 3fa4c2d17be0",
+        happen,
+        &[true, true, false, true, true, true],
+    );
+}
+
+#[test]
+fn what_an_engine_tells_of_a_pods_sandbox_counts_for_its_containers() {
+    let id = "3fa4c2d17be09a5586d1f0c4e2b7a9833fa4c2d17be09a5586d1f0c4e2b7a983";
+    let inside = format!("{id}\0docker\0");
+    let happen = |machine: &mut Machine| {
+        machine.exec_in(CHILD, "cat", &inside);
+        machine.pipeline.state().set_container(ContainerFacts {
+            id: "3fa4c2d17be0".into(),
+            pod_sandbox_id: "77aa55cc33ee0102".into(),
+            ..ContainerFacts::default()
+        });
+        machine.open(CHILD);
+        machine.pipeline.state().set_container(ContainerFacts {
+            id: "77aa55cc33ee".into(),
+            ip: "10.1.0.2".into(),
+            ..ContainerFacts::default()
+        });
+        machine.open(CHILD);
+        machine.pipeline.state().remove_container(b"77aa55cc33ee");
+        machine.open(CHILD);
+    };
+    judged("k8s.pod.ip = 10.1.0.2", happen, &[false, true, false]);
 }
 
 #[test]

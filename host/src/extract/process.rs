@@ -1,9 +1,9 @@
 //! Fields that depend on the process alone: `proc.*`, `user.*`, `group.*`, `container.*`.
 
+use super::container::{self, container_field};
 use super::{Scratch, Value};
 use crate::event::encode::CAPABILITIES;
 use crate::state::State;
-use crate::state::container::ID_SHORT;
 use crate::state::facts::strings;
 use crate::state::users::User;
 use crate::state::version::ProcessVersion;
@@ -24,6 +24,9 @@ pub(super) fn value<'s>(
     number: u64,
     scratch: &'s mut Scratch,
 ) -> Option<Value<'s>> {
+    if version.is_told() {
+        return container::value(field, state, version, number, scratch);
+    }
     let text = |text: &'s [u8]| Some(Value::Text(text));
     // A capture's id may be -1. No kernel gives out one that would be negative.
     let int = |number: u32| Some(Value::Int((number as i32).into()));
@@ -256,19 +259,7 @@ pub(super) fn value<'s>(
             let path = |entry: &'s [u8]| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"=");
             text(strings(version.cgroup.list()).find_map(path)?)
         }
-        Field::ContainerId => match version.container() {
-            Some(id) => text(&id[..id.len().min(ID_SHORT)]),
-            None => host(version),
-        },
-        Field::ContainerFullId => match version.container() {
-            Some(id) => text(id),
-            None => host(version),
-        },
-        // A container's name is its engine's to tell, and which engine that is, nobody tells yet.
-        Field::ContainerName | Field::ContainerType => match version.container() {
-            Some(_) => None,
-            None => host(version),
-        },
+        container_field!() => container::value(field, state, version, number, scratch),
 
         Field::EvtNum
         | Field::EvtTime
@@ -397,6 +388,7 @@ pub(super) fn value<'s>(
         | Field::FsPathTargetraw
         | Field::ProcDuration
         | Field::ProcPpidDuration
+        | Field::ContainerDuration
         | Field::ProcStdinType
         | Field::ProcStdoutType
         | Field::ProcStderrType
@@ -525,10 +517,6 @@ fn uid(version: &ProcessVersion) -> Option<u32> {
     version
         .knows_credentials()
         .then_some(version.credentials.euid)
-}
-
-fn host(version: &ProcessVersion) -> Option<Value<'static>> {
-    version.knows_cgroup().then_some(Value::Text(b"host"))
 }
 
 /// Appends the strings of an area, separated by blanks.

@@ -502,8 +502,8 @@ impl Plan {
         if self.row(kind).is_none() {
             return Ok(None);
         }
-        // An event of a process that is not known refers to an ordinal without values.
-        let index = seen.version;
+        // An event of a process that is not known, and of no container, refers to an ordinal without values.
+        let index = seen.process_row();
         let stamp = self.refresh(state, index, event.number());
         let place = if index == VersionIndex::NONE {
             0

@@ -433,7 +433,7 @@ fn what_an_events_type_and_time_decide_is_told() {
             "423",
             "bash42",
             "0",
-            "-",
+            "",
         ]
     );
 }

@@ -23,6 +23,7 @@ pub(super) use descriptors::{Interfaces, Unsettled};
 
 use super::descriptor::FdIndex;
 use super::note::Note;
+use super::version::VersionIndex;
 use super::{Seen, State};
 use crate::event::Captured;
 use saker_rules_schema::event::{EventType, SKIPS_RESET};
@@ -48,7 +49,14 @@ impl State {
             }
             None => self.apply_names(event),
         }
-        self.seen_captured(slot, event, saw, since_last_ns, wanted)
+        let told = match slot {
+            Some(_) => VersionIndex::NONE,
+            None => self.apply_container(event, wanted),
+        };
+        Seen {
+            told,
+            ..self.seen_captured(slot, event, saw, since_last_ns, wanted)
+        }
     }
 
     /// The place of the event's thread, made known if it was not; none for an event that is of

@@ -5,8 +5,18 @@
 //! not hide or replace it. What the container is called and where its image comes from is the
 //! engine's to tell.
 
-/// Characters of `container.id`.
-pub const ID_SHORT: usize = 12;
+mod captured;
+mod facts;
+mod table;
+
+pub use facts::{ContainerFacts, Engine, Labels, Mount};
+pub use table::Container;
+pub(super) use table::Containers;
+
+use std::sync::Arc;
+
+/// Characters of `container.id`, where the engine gives out ids.
+const ID_SHORT: usize = 12;
 /// No container id or name is taken to be longer.
 const ID_MAX: usize = 128;
 
@@ -21,6 +31,27 @@ pub struct Cgroup {
     list: Box<[u8]>,
     /// The container's whole id.
     container: Option<Box<[u8]>>,
+    /// All there is to know of the container, where no engine can be asked.
+    bare: Option<Arc<ContainerFacts>>,
+}
+
+/// A container as a control group's path names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContainerId<'a> {
+    /// The whole id.
+    pub whole: &'a [u8],
+    /// What made the container, where it can be told and cannot be asked.
+    pub engine: Option<Engine>,
+}
+
+impl<'a> ContainerId<'a> {
+    /// The id as `container.id` shows it.
+    pub fn short(&self) -> &'a [u8] {
+        match self.engine {
+            Some(_) => self.whole,
+            None => self.whole.get(..ID_SHORT).unwrap_or(self.whole),
+        }
+    }
 }
 
 impl Cgroup {
@@ -31,15 +62,15 @@ impl Cgroup {
             crate::event::path::write_components(components, &mut path);
             path
         };
-        let container = [first_v1, unified]
-            .into_iter()
-            .find_map(|components| container_id(&path(components)).map(Box::from));
-        Cgroup {
+        let mut cgroup = Cgroup {
             unified: unified.into(),
             first_v1: first_v1.into(),
-            list: Box::default(),
-            container,
+            ..Cgroup::default()
+        };
+        for components in [first_v1, unified] {
+            cgroup.look_at(&path(components));
         }
+        cgroup
     }
 
     /// From the lines of `/proc/PID/cgroup`.
@@ -67,9 +98,7 @@ impl Cgroup {
                 cgroup.first_v1 = components(path).into();
             }
             // Some engines name only some of the v1 hierarchies, so every line counts.
-            if cgroup.container.is_none() {
-                cgroup.container = container_id(path).map(Box::from);
-            }
+            cgroup.look_at(path);
         }
         cgroup
     }
@@ -94,9 +123,7 @@ impl Cgroup {
             kept.push(b'=');
             kept.extend_from_slice(path);
             kept.push(0);
-            if cgroup.container.is_none() {
-                cgroup.container = container_id(path).map(Box::from);
-            }
+            cgroup.look_at(path);
         }
         cgroup.list = kept.into();
         cgroup
@@ -130,14 +157,35 @@ impl Cgroup {
         }
     }
 
-    /// The container's whole id; `None` outside of containers.
-    pub fn container(&self) -> Option<&[u8]> {
-        self.container.as_deref()
+    /// The container; `None` outside of containers.
+    pub fn container(&self) -> Option<ContainerId<'_>> {
+        Some(ContainerId {
+            whole: self.container.as_deref()?,
+            engine: self.bare.as_ref().map(|facts| facts.engine),
+        })
+    }
+
+    /// All there is to know of the container, where no engine can be asked.
+    pub(super) fn bare(&self) -> Option<&ContainerFacts> {
+        self.bare.as_deref()
+    }
+
+    /// The first path that names a container decides.
+    fn look_at(&mut self, path: &[u8]) {
+        if self.container.is_none()
+            && let Some(id) = container_id(path)
+        {
+            self.container = Some(id.whole.into());
+            self.bare = id.engine.map(|engine| {
+                let name = String::from_utf8_lossy(id.whole);
+                Arc::new(ContainerFacts::bare(&name, engine))
+            });
+        }
     }
 }
 
-/// The whole id of the container that a group of that path belongs to.
-pub fn container_id(path: &[u8]) -> Option<&[u8]> {
+/// The container that a group of that path belongs to.
+pub fn container_id(path: &[u8]) -> Option<ContainerId<'_>> {
     let mut components = path
         .split(|byte| *byte == b'/')
         .filter(|component| !component.is_empty())
@@ -145,14 +193,18 @@ pub fn container_id(path: &[u8]) -> Option<&[u8]> {
         .peekable();
     while let Some(component) = components.next() {
         let parent = components.peek().copied();
-        if let Some(id) = engine_id(component, parent) {
-            return (id.len() <= ID_MAX).then_some(id);
+        if let Some(id) = id_of(component, parent) {
+            return (id.whole.len() <= ID_MAX).then_some(id);
         }
     }
     None
 }
 
-fn engine_id<'a>(component: &'a [u8], parent: Option<&[u8]>) -> Option<&'a [u8]> {
+fn id_of<'a>(component: &'a [u8], parent: Option<&[u8]>) -> Option<ContainerId<'a>> {
+    let id = |whole: &'a [u8]| ContainerId {
+        whole,
+        engine: None,
+    };
     let bare = component.strip_suffix(b".scope").unwrap_or(component);
     // `libpod-conmon-<id>` and `crio-conmon-<id>` are the monitors, not the container: what
     // is left of them is no id.
@@ -164,32 +216,44 @@ fn engine_id<'a>(component: &'a [u8], parent: Option<&[u8]>) -> Option<&'a [u8]>
         b"containerd-",
         b"nerdctl-",
     ] {
-        if let Some(id) = bare.strip_prefix(prefix) {
-            return is_hex_id(id).then_some(id);
+        if let Some(hex) = bare.strip_prefix(prefix) {
+            return is_hex_id(hex).then_some(id(hex));
         }
     }
     if is_hex_id(bare) {
-        return Some(bare);
+        return Some(id(bare));
     }
-    let named = |id: &'a [u8]| (!id.is_empty()).then_some(id);
+    let named = |name: &'a [u8], engine: Option<Engine>| {
+        (!name.is_empty()).then_some(ContainerId {
+            whole: name,
+            engine,
+        })
+    };
+    let (lxc, libvirt) = (Some(Engine::Lxc), Some(Engine::LibvirtLxc));
     if let Some(name) = component.strip_prefix(b"lxc.payload.") {
-        return named(name);
+        return named(name, lxc);
     }
     if let Some(rest) = component.strip_suffix(b".libvirt-lxc") {
         let name = rest
             .strip_prefix(b"lxc-")
             .and_then(|rest| skip_number(rest, b"-"))
             .unwrap_or(rest);
-        return named(name);
+        return named(name, libvirt);
     }
     // systemd escapes `-` in unit names.
     if let Some(rest) = bare.strip_prefix(br"machine-lxc\x2d") {
-        return named(skip_number(rest, br"\x2d").unwrap_or(rest));
+        return named(skip_number(rest, br"\x2d").unwrap_or(rest), libvirt);
+    }
+    if let Some(job) = bare.strip_prefix(b"bpm-") {
+        let is_job = job
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte));
+        return named(job, Some(Engine::Bpm)).filter(|_| is_job);
     }
     match parent {
-        Some(b"lxc" | b"lxc.payload") => named(component),
+        Some(b"lxc" | b"lxc.payload") => named(component, lxc),
         // containerd's own client: /<namespace>/<any name>.
-        Some(b"default") if !component.ends_with(b".slice") => named(component),
+        Some(b"default") if !component.ends_with(b".slice") => named(component, None),
         Some(_) | None => None,
     }
 }
@@ -262,6 +326,7 @@ mod tests {
                 r"/machine.slice/machine-lxc\x2d4711\x2dweb.scope",
                 Some("web"),
             ),
+            ("/system.slice/bpm-router.scope", Some("router")),
             ("/", None),
             ("", None),
             ("/workload", None),
@@ -271,7 +336,7 @@ mod tests {
         ] {
             let path = path.replace("ID", ID).replace("POD", POD);
             assert_eq!(
-                container_id(path.as_bytes()),
+                container_id(path.as_bytes()).map(|id| id.whole),
                 expected.map(str::as_bytes),
                 "{path}"
             );
@@ -282,7 +347,11 @@ mod tests {
     fn a_container_named_on_one_v1_line_only_is_found() {
         let text = b"12:pids:/\n5:memory:/machine/lxc-77-box.libvirt-lxc\n0::/\n";
         let cgroup = Cgroup::from_proc(text);
-        assert_eq!(cgroup.container(), Some(&b"box"[..]));
+        let container = cgroup.container().expect("it is named");
+        assert_eq!(
+            (container.whole, container.short()),
+            (&b"box"[..], &b"box"[..])
+        );
         let text = b"5:memory:/\n0::/system.slice/cron.service\n";
         assert_eq!(Cgroup::from_proc(text).container(), None);
     }
@@ -292,7 +361,25 @@ mod tests {
         let kernel = Cgroup::from_components(format!("{ID}\0docker\0").as_bytes(), b"");
         let text = Cgroup::from_proc(format!("0::/docker/{ID}\n").as_bytes());
         assert_eq!(kernel, text);
-        assert_eq!(kernel.container(), Some(ID.as_bytes()));
+        let container = kernel.container().expect("it is named");
+        assert_eq!((container.whole, container.engine), (ID.as_bytes(), None));
+        assert_eq!(container.short(), &ID.as_bytes()[..12]);
+    }
+
+    #[test]
+    fn only_ids_are_shown_shortened() {
+        let short = |path: &'static str| {
+            let id = container_id(path.as_bytes()).expect("it is named");
+            (
+                std::str::from_utf8(id.short()).expect("it is text"),
+                id.engine,
+            )
+        };
+        assert_eq!(short("/default/frontend-canary"), ("frontend-can", None));
+        assert_eq!(
+            short("/lxc/frontend-canary"),
+            ("frontend-canary", Some(Engine::Lxc))
+        );
     }
 
     proptest::proptest! {

@@ -141,6 +141,7 @@ impl State {
             known: 0,
             has_container: false,
             has_executed: false,
+            told: None,
             parent: ProcessRef::NONE,
             process: ProcessRef::NONE,
             older: VersionIndex::NONE,

@@ -204,7 +204,7 @@ impl State {
     }
 
     /// A number that tells one set of contributors to a process row from another: the
-    /// version, its ancestors and leaders, and what names users.
+    /// version, its ancestors and leaders, its container, and what names users.
     pub fn row_stamp(&self, index: VersionIndex, number: u64) -> u64 {
         let Some(version) = self.version(index) else {
             return 0;
@@ -234,6 +234,7 @@ impl State {
         }
         mix(self.session_leader(version, number).map_or(0, |v| v.serial));
         mix(self.group_leader(version, number).map_or(0, |v| v.serial));
+        mix(self.container_stamp(version, number));
         mix(self.names_generation);
         stamp
     }

@@ -382,6 +382,7 @@ fn everything_is_bounded_and_what_goes_beyond_is_counted() {
         image_bytes_max: 1_000,
         entries_max: 8,
         lookups_max: 4,
+        ..Limits::default()
     };
     let mut machine = Machine::new(limits);
     let mut records = Synthetic::new(Options {

@@ -3,7 +3,7 @@
 //! A version never changes once an event refers to it; whatever the process does next makes a
 //! new one that points back to it.
 
-use super::container::Cgroup;
+use super::container::{Cgroup, ContainerFacts, ContainerId};
 use super::facts::KeptImage;
 use saker_ebpf::record::Process;
 use std::sync::Arc;
@@ -186,6 +186,8 @@ pub struct ProcessVersion {
     pub(super) has_container: bool,
     /// Whether a capture told of an exec by the thread itself.
     pub(super) has_executed: bool,
+    /// It is no process's: an event told of that container.
+    pub(super) told: Option<Arc<ContainerFacts>>,
     pub(super) parent: ProcessRef,
     pub(super) process: ProcessRef,
     pub(super) older: VersionIndex,
@@ -231,8 +233,13 @@ impl ProcessVersion {
         }
     }
 
-    /// The whole id of its container; `None` outside of containers.
-    pub fn container(&self) -> Option<&[u8]> {
+    /// Whether it is no process's: all it shows is the container that an event told of.
+    pub fn is_told(&self) -> bool {
+        self.told.is_some()
+    }
+
+    /// Its container; `None` outside of containers.
+    pub fn container(&self) -> Option<ContainerId<'_>> {
         if self.is_captured() && !self.has_container {
             return None;
         }

@@ -128,6 +128,15 @@ pub(crate) fn groups(paths: &[Vec<u8>]) -> Vec<Range<usize>> {
 }
 
 impl Automaton {
+    /// Of a regular expression in POSIX syntax, for texts in which it is found anywhere. The
+    /// error says what is wrong with it.
+    pub fn finding(pattern: &str) -> Result<Automaton, String> {
+        // By itself it may be wrong where in brackets it is not.
+        let mut automata = Automata::default();
+        automata.regex(pattern)?;
+        automata.regex(&format!("(.|\n)*({pattern})(.|\n)*"))
+    }
+
     /// Whether the whole text is accepted.
     pub fn accepts(&self, text: &[u8]) -> bool {
         let tables = &*self.0;
@@ -593,6 +602,28 @@ mod tests {
             for text in no {
                 assert!(!holds(&automaton, text.as_bytes()), "{pattern} {text:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_regular_expression_can_be_looked_for_anywhere() {
+        for (pattern, yes, no) in [
+            ("/data", &["/data", "/mnt/database"][..], &["/dat"][..]),
+            ("^/proc*", &["/proc/1", "/pro"], &["/x/proc"]),
+            ("a|b$", &["xay", "yb"], &["by"]),
+            ("b", &["a\nb\nc"], &["a\nc"]),
+            ("", &["", "x"], &[]),
+        ] {
+            let automaton = Automaton::finding(pattern).expect("it is one");
+            for text in yes {
+                assert!(holds(&automaton, text.as_bytes()), "{pattern} {text:?}");
+            }
+            for text in no {
+                assert!(!holds(&automaton, text.as_bytes()), "{pattern} {text:?}");
+            }
+        }
+        for wrong in ["*", "a)(b", "("] {
+            assert!(Automaton::finding(wrong).is_err(), "{wrong}");
         }
     }
 

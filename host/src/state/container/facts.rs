@@ -1,0 +1,225 @@
+//! A container as its engine tells of it, whichever engine that is and however it was asked.
+
+/// What runs a container, in Falco's numbering and with Falco's names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the engines' names")]
+pub enum Engine {
+    Docker,
+    Lxc,
+    LibvirtLxc,
+    Mesos,
+    Rkt,
+    Cri,
+    Containerd,
+    CriO,
+    Bpm,
+    Podman,
+    Host,
+    /// One that has no name in Falco.
+    #[default]
+    Other,
+}
+
+impl Engine {
+    /// The engine of that number in Falco's records.
+    pub fn from_number(number: i64) -> Engine {
+        match number {
+            0 => Engine::Docker,
+            1 => Engine::Lxc,
+            2 => Engine::LibvirtLxc,
+            3 => Engine::Mesos,
+            4 => Engine::Rkt,
+            6 => Engine::Cri,
+            7 => Engine::Containerd,
+            8 => Engine::CriO,
+            9 => Engine::Bpm,
+            11 => Engine::Podman,
+            0xfffe => Engine::Host,
+            _ => Engine::Other,
+        }
+    }
+
+    /// `container.type`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Engine::Docker => "docker",
+            Engine::Lxc => "lxc",
+            Engine::LibvirtLxc => "libvirt-lxc",
+            Engine::Mesos => "mesos",
+            Engine::Rkt => "rkt",
+            Engine::Cri => "cri",
+            Engine::Containerd => "containerd",
+            Engine::CriO => "cri-o",
+            Engine::Bpm => "bpm",
+            Engine::Podman => "podman",
+            Engine::Host => "host",
+            Engine::Other => "",
+        }
+    }
+}
+
+/// What an engine tells of a container. What it does not tell is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContainerFacts {
+    /// The id as `container.id` shows it, by which processes find the container: the first
+    /// 12 characters of a long one.
+    pub id: Box<str>,
+    /// The whole id.
+    pub full_id: Box<str>,
+    /// What runs it.
+    pub engine: Engine,
+    /// Its name.
+    pub name: Box<str>,
+    /// The image as it was asked for.
+    pub image: Box<str>,
+    /// The image's id, hexadecimal.
+    pub image_id: Box<str>,
+    /// The image's name without tag.
+    pub image_repository: Box<str>,
+    /// The image's tag.
+    pub image_tag: Box<str>,
+    /// The image's digest, with the algorithm in front.
+    pub image_digest: Box<str>,
+    /// Its IPv4 address.
+    pub ip: Box<str>,
+    /// What the network's plugins said, as JSON.
+    pub cni_json: Box<str>,
+    /// It is privileged.
+    pub is_privileged: bool,
+    /// It shares the host's pid namespace.
+    pub has_host_pid: bool,
+    /// It shares the host's network.
+    pub has_host_network: bool,
+    /// It shares the host's IPC namespace.
+    pub has_host_ipc: bool,
+    /// Mounts, in the engine's order.
+    pub mounts: Box<[Mount]>,
+    /// Labels.
+    pub labels: Labels,
+    /// Whole id of the sandbox of its pod.
+    pub pod_sandbox_id: Box<str>,
+    /// Labels of the pod.
+    pub pod_labels: Labels,
+}
+
+/// A mount of a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mount {
+    /// What is mounted: a path of the host, or the name of a volume.
+    pub source: Box<str>,
+    /// Where, in the container.
+    pub destination: Box<str>,
+    /// The engine's word for how.
+    pub mode: Box<str>,
+    /// It can be written.
+    pub is_writable: bool,
+    /// How mounts below it spread.
+    pub propagation: Box<str>,
+}
+
+impl Mount {
+    /// Appends `source:destination:mode:writable:propagation`.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let writable = if self.is_writable { "true" } else { "false" };
+        let parts = [
+            &*self.source,
+            &*self.destination,
+            &*self.mode,
+            writable,
+            &*self.propagation,
+        ];
+        for (index, part) in parts.into_iter().enumerate() {
+            if index > 0 {
+                out.push(b':');
+            }
+            out.extend_from_slice(part.as_bytes());
+        }
+    }
+}
+
+/// Labels, in the order of their names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels(Box<[(Box<str>, Box<str>)]>);
+
+/// Bytes that a label takes beside its texts, in round numbers.
+const LABEL_BYTES: usize = 64;
+/// What a runtime keeps for itself among the labels begins so.
+const INTERNAL: [&str; 2] = ["annotation.", "io.kubernetes."];
+
+impl Labels {
+    /// The label of that name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.binary_search_by(|(own, _)| (**own).cmp(name));
+        Some(&*self.0.get(found.ok()?)?.1)
+    }
+
+    /// Appends `name:value, name:value`, without what the runtime keeps for itself.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        for (name, value) in &self.0 {
+            if INTERNAL.iter().any(|prefix| name.starts_with(prefix)) {
+                continue;
+            }
+            if out.len() > start {
+                out.extend_from_slice(b", ");
+            }
+            out.extend_from_slice(name.as_bytes());
+            if !value.is_empty() {
+                out.push(b':');
+                out.extend_from_slice(value.as_bytes());
+            }
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.0
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + LABEL_BYTES)
+            .sum()
+    }
+}
+
+impl FromIterator<(Box<str>, Box<str>)> for Labels {
+    /// Of several with one name the last counts.
+    fn from_iter<I: IntoIterator<Item = (Box<str>, Box<str>)>>(labels: I) -> Labels {
+        let by_name: std::collections::BTreeMap<_, _> = labels.into_iter().collect();
+        Labels(by_name.into_iter().collect())
+    }
+}
+
+impl ContainerFacts {
+    /// What is known of a container that has no engine to ask: its id and what made it.
+    pub fn bare(id: &str, engine: Engine) -> ContainerFacts {
+        ContainerFacts {
+            id: id.into(),
+            engine,
+            ..ContainerFacts::default()
+        }
+    }
+
+    /// Bytes it takes.
+    pub fn bytes(&self) -> usize {
+        let texts = [
+            &self.id,
+            &self.full_id,
+            &self.name,
+            &self.image,
+            &self.image_id,
+            &self.image_repository,
+            &self.image_tag,
+            &self.image_digest,
+            &self.ip,
+            &self.cni_json,
+            &self.pod_sandbox_id,
+        ];
+        let mounts = self.mounts.iter().map(|mount| {
+            let texts = mount.source.len() + mount.destination.len();
+            texts + mount.mode.len() + mount.propagation.len() + size_of::<Mount>()
+        });
+        size_of::<ContainerFacts>()
+            + texts.iter().map(|text| text.len()).sum::<usize>()
+            + mounts.sum::<usize>()
+            + self.labels.bytes()
+            + self.pod_labels.bytes()
+    }
+}

@@ -1,0 +1,471 @@
+//! What is known of containers, as of each event in flight.
+//!
+//! Facts come late: a container's first processes run before its engine has answered. So facts
+//! hold from an event's number on, and what held before stays readable until no event in flight
+//! is older.
+
+use super::facts::{ContainerFacts, Engine};
+use super::{ContainerId, captured};
+use crate::event::Captured;
+use crate::state::version::{ProcessVersion, VersionIndex};
+use crate::state::{Map, Retired, State};
+use saker_rules_schema::event::EventType;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// Bytes that an entry takes beside its facts, in round numbers.
+const ENTRY_BYTES: usize = 256;
+
+/// What Falco calls the host where it has to name a container.
+const HOST: &str = "host";
+
+/// The container that a process is in, as far as it is known.
+#[derive(Clone, Copy, Debug)]
+pub enum Container<'a> {
+    /// One of which only the id is known.
+    Id(ContainerId<'a>),
+    /// One whose facts are known, or the host.
+    Known(&'a ContainerFacts),
+}
+
+/// Facts, or that there are none any more, from an event on.
+#[derive(Debug)]
+struct Held {
+    from: u64,
+    /// Tells it from all others there ever were.
+    serial: u64,
+    facts: Option<Arc<ContainerFacts>>,
+}
+
+impl Held {
+    fn bytes(&self) -> usize {
+        ENTRY_BYTES + self.facts.as_ref().map_or(0, |facts| facts.bytes())
+    }
+}
+
+/// Containers by the id that `container.id` shows.
+#[derive(Debug)]
+pub(in crate::state) struct Containers {
+    containers_max: usize,
+    bytes_max: usize,
+    /// Oldest first, at least one each.
+    by_id: Map<Arc<[u8]>, Vec<Held>>,
+    /// The same containers by the serial of what is held last: who was told of longest ago.
+    in_order: BTreeMap<u64, Arc<[u8]>>,
+    /// Of whom something can be freed once no event up to that number is in flight.
+    retired: VecDeque<(u64, Arc<[u8]>)>,
+    bytes: usize,
+    serial: u64,
+    /// What processes outside of containers show.
+    host: ContainerFacts,
+    /// Forgotten to make room.
+    pub(in crate::state) evicted: u64,
+    /// Not kept: without id, or larger than all that may be kept.
+    pub(in crate::state) refused: u64,
+}
+
+impl Containers {
+    pub(in crate::state) fn new(containers_max: usize, bytes_max: usize) -> Containers {
+        Containers {
+            containers_max,
+            bytes_max,
+            by_id: Map::default(),
+            in_order: BTreeMap::new(),
+            retired: VecDeque::new(),
+            bytes: 0,
+            serial: 0,
+            host: ContainerFacts {
+                full_id: HOST.into(),
+                name: HOST.into(),
+                ..ContainerFacts::bare(HOST, Engine::Host)
+            },
+            evicted: 0,
+            refused: 0,
+        }
+    }
+
+    /// What is held of a container as of an event.
+    fn held(&self, id: &[u8], number: u64) -> Option<&Held> {
+        if self.by_id.is_empty() {
+            return None;
+        }
+        let all = self.by_id.get(id)?;
+        let after = all.partition_point(|held| held.from <= number);
+        all.get(after.checked_sub(1)?)
+    }
+
+    /// Facts of a container as of an event.
+    pub(in crate::state) fn get(&self, id: &[u8], number: u64) -> Option<&ContainerFacts> {
+        self.held(id, number)?.facts.as_deref()
+    }
+
+    /// A number that tells what is known of a container as of an event from what was known
+    /// before; 0 where nothing is.
+    pub(in crate::state) fn serial(&self, id: &[u8], number: u64) -> u64 {
+        self.held(id, number).map_or(0, |held| held.serial)
+    }
+
+    /// How many containers and bytes there are.
+    #[cfg(test)]
+    pub(in crate::state) fn sizes(&self) -> [usize; 2] {
+        [self.by_id.len(), self.bytes]
+    }
+
+    /// From that event on this holds. Whether anything has changed.
+    pub(in crate::state) fn put(&mut self, facts: Arc<ContainerFacts>, from: u64) -> bool {
+        let bytes = facts.bytes() + ENTRY_BYTES;
+        if facts.id.is_empty() || bytes > self.bytes_max || self.containers_max == 0 {
+            self.refused += 1;
+            return false;
+        }
+        let id: Arc<[u8]> = facts.id.as_bytes().into();
+        if !self.by_id.contains_key(&id) && self.by_id.len() >= self.containers_max {
+            self.evict();
+        }
+        while self.bytes + bytes > self.bytes_max && self.evict() {}
+        self.hold(id, from, Some(facts));
+        true
+    }
+
+    /// From that event on the container is no more. Whether it was known.
+    pub(in crate::state) fn remove(&mut self, id: &[u8], from: u64) -> bool {
+        let Some((id, held)) = self.by_id.get_key_value(id) else {
+            return false;
+        };
+        if held.last().is_none_or(|last| last.facts.is_none()) {
+            return false;
+        }
+        let id = id.clone();
+        self.hold(id, from, None);
+        true
+    }
+
+    /// Frees what only events with numbers below `before` could see.
+    pub(in crate::state) fn release(&mut self, before: u64) {
+        while let Some((last, _)) = self.retired.front()
+            && *last < before
+            && let Some((_, id)) = self.retired.pop_front()
+        {
+            self.trim(&id, before);
+        }
+    }
+
+    fn trim(&mut self, id: &[u8], before: u64) {
+        let Some(all) = self.by_id.get_mut(id) else {
+            return;
+        };
+        let seen_last = all.partition_point(|held| held.from <= before);
+        for held in all.drain(..seen_last.saturating_sub(1)) {
+            self.bytes -= held.bytes();
+        }
+        if let [last] = &all[..]
+            && last.facts.is_none()
+            && last.from <= before
+        {
+            self.bytes -= last.bytes();
+            self.in_order.remove(&last.serial);
+            self.by_id.remove(id);
+        }
+    }
+
+    fn hold(&mut self, id: Arc<[u8]>, from: u64, facts: Option<Arc<ContainerFacts>>) {
+        self.serial += 1;
+        let held = Held {
+            from,
+            serial: self.serial,
+            facts,
+        };
+        self.bytes += held.bytes();
+        self.in_order.insert(held.serial, id.clone());
+        let all = self.by_id.entry(id.clone()).or_default();
+        let mut leaves_something = held.facts.is_none();
+        if let Some(last) = all.last() {
+            self.in_order.remove(&last.serial);
+            if last.from >= from {
+                // Nobody has seen it.
+                self.bytes -= last.bytes();
+                all.pop();
+            } else {
+                leaves_something = true;
+            }
+        }
+        all.push(held);
+        if leaves_something {
+            self.retired.push_back((from.saturating_sub(1), id));
+        }
+    }
+
+    /// Forgets the container that was told of longest ago, also for events in flight: so the
+    /// bound holds however many there are.
+    fn evict(&mut self) -> bool {
+        let Some((_, id)) = self.in_order.pop_first() else {
+            return false;
+        };
+        let forgotten = self.by_id.remove(&id).unwrap_or_default();
+        self.bytes -= forgotten.iter().map(Held::bytes).sum::<usize>();
+        self.evicted += 1;
+        true
+    }
+}
+
+impl State {
+    /// The container that a process is in, as of an event; `None` where it is not known whether
+    /// it is in one.
+    pub fn container<'a>(
+        &'a self,
+        version: &'a ProcessVersion,
+        number: u64,
+    ) -> Option<Container<'a>> {
+        if let Some(told) = &version.told {
+            return Some(Container::Known(told));
+        }
+        let Some(id) = version.container() else {
+            let is_outside = version.knows_cgroup();
+            return is_outside.then_some(Container::Known(&self.containers.host));
+        };
+        let facts = self.containers.get(id.short(), number);
+        Some(match facts.or(version.cgroup.bare()) {
+            Some(facts) => Container::Known(facts),
+            None => Container::Id(id),
+        })
+    }
+
+    /// What is known of the pod sandbox of a container as of an event: in Falco the host where
+    /// it has none.
+    pub fn pod_sandbox(&self, facts: &ContainerFacts, number: u64) -> Option<&ContainerFacts> {
+        if facts.pod_sandbox_id.is_empty() {
+            return Some(&self.containers.host);
+        }
+        self.containers.get(sandbox_id(facts), number)
+    }
+
+    /// A number that tells what a process shows of its container as of an event from what it
+    /// showed before.
+    pub(in crate::state) fn container_stamp(&self, version: &ProcessVersion, number: u64) -> u64 {
+        let Some(id) = version.container() else {
+            return 0;
+        };
+        let own = self.containers.serial(id.short(), number);
+        let facts = self.containers.get(id.short(), number);
+        let pod = facts.map_or(0, |facts| self.containers.serial(sandbox_id(facts), number));
+        // One serial is never another's.
+        own.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ pod
+    }
+
+    /// Takes in what an engine says of a container: it holds for the events to come.
+    pub fn set_container(&mut self, facts: ContainerFacts) {
+        self.put_container(Arc::new(facts), self.number.saturating_add(1));
+    }
+
+    /// Takes in that a container is gone.
+    pub fn remove_container(&mut self, id: &[u8]) {
+        self.drop_container(id, self.number.saturating_add(1));
+    }
+
+    fn put_container(&mut self, facts: Arc<ContainerFacts>, from: u64) {
+        if self.containers.put(facts, from) {
+            self.generation += 1;
+        }
+        self.count_containers();
+    }
+
+    fn count_containers(&mut self) {
+        self.counters.containers_evicted = self.containers.evicted;
+        self.counters.containers_refused = self.containers.refused;
+    }
+
+    fn drop_container(&mut self, id: &[u8], from: u64) {
+        if self.containers.remove(id, from) {
+            self.generation += 1;
+        }
+    }
+
+    /// Applies a captured event that tells of a container. What the answer refers to shows that
+    /// container, as if the event were of a process in it.
+    pub(in crate::state) fn apply_container(
+        &mut self,
+        event: &Captured<'_>,
+        wanted: bool,
+    ) -> VersionIndex {
+        let (json, is_removed) = match (event.kind, event.text(1)) {
+            (EventType::Container, _) => (event.bytes(0), false),
+            (EventType::Asyncevent, Some(b"container")) => (event.bytes(2), false),
+            (EventType::Asyncevent, Some(b"container_removed")) => (event.bytes(2), true),
+            (_, _) => return VersionIndex::NONE,
+        };
+        let Some(facts) = captured::read(json.unwrap_or_default()) else {
+            self.counters.containers_unreadable += 1;
+            return VersionIndex::NONE;
+        };
+        let facts = Arc::new(facts);
+        if is_removed {
+            self.drop_container(facts.id.as_bytes(), event.number);
+        } else {
+            self.put_container(facts.clone(), event.number);
+        }
+        if wanted {
+            self.show_container(facts)
+        } else {
+            VersionIndex::NONE
+        }
+    }
+
+    fn show_container(&mut self, facts: Arc<ContainerFacts>) -> VersionIndex {
+        let mut version = self.blank(0, 0, self.number);
+        self.serial += 1;
+        version.serial = self.serial;
+        version.told = Some(facts);
+        match self.versions.insert(version) {
+            Some(place) => {
+                let index = VersionIndex(place);
+                self.retired
+                    .push_back((self.number, Retired::Version(index)));
+                index
+            }
+            None => {
+                self.containers.refused += 1;
+                self.count_containers();
+                VersionIndex::NONE
+            }
+        }
+    }
+}
+
+/// The id by which the sandbox of the container's pod is found.
+fn sandbox_id(facts: &ContainerFacts) -> &[u8] {
+    let id = ContainerId {
+        whole: facts.pod_sandbox_id.as_bytes(),
+        engine: None,
+    };
+    id.short()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(id: &str, name: &str) -> Arc<ContainerFacts> {
+        Arc::new(ContainerFacts {
+            id: id.into(),
+            name: name.into(),
+            ..ContainerFacts::default()
+        })
+    }
+
+    fn name(table: &Containers, id: &str, number: u64) -> Option<String> {
+        let facts = table.get(id.as_bytes(), number)?;
+        Some(facts.name.to_string())
+    }
+
+    #[test]
+    fn an_event_sees_what_was_known_when_it_happened() {
+        let mut table = Containers::new(8, 1 << 20);
+        assert!(table.put(facts("a", "first"), 10));
+        assert!(table.put(facts("a", "second"), 20));
+        assert!(table.remove(b"a", 30));
+        let seen = |number| name(&table, "a", number);
+        assert_eq!(seen(9), None);
+        assert_eq!(seen(10).as_deref(), Some("first"));
+        assert_eq!(seen(19).as_deref(), Some("first"));
+        assert_eq!(seen(20).as_deref(), Some("second"));
+        assert_eq!(seen(29).as_deref(), Some("second"));
+        assert_eq!(seen(30), None);
+        assert_eq!(name(&table, "b", 20), None);
+        let serials = [9, 10, 20, 30].map(|number| table.serial(b"a", number));
+        assert!(serials.is_sorted() && serials.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+
+    #[test]
+    fn what_no_event_in_flight_can_see_is_freed_and_nothing_else_is() {
+        let mut table = Containers::new(8, 1 << 20);
+        table.put(facts("a", "first"), 10);
+        let [_, one] = table.sizes();
+        table.put(facts("a", "second"), 20);
+        table.release(19);
+        assert_eq!(name(&table, "a", 19).as_deref(), Some("first"));
+        table.release(20);
+        assert_eq!(name(&table, "a", 19), None);
+        assert_eq!(name(&table, "a", 20).as_deref(), Some("second"));
+        assert_eq!(table.sizes(), [1, one + 1]);
+        table.remove(b"a", 30);
+        table.release(29);
+        assert_eq!(name(&table, "a", 29).as_deref(), Some("second"));
+        table.release(30);
+        assert_eq!(table.sizes(), [0, 0]);
+        assert!(table.in_order.is_empty() && table.retired.is_empty());
+        assert!(!table.remove(b"a", 31));
+    }
+
+    #[test]
+    fn what_comes_twice_with_one_event_is_held_once() {
+        let mut table = Containers::new(8, 1 << 20);
+        table.put(facts("a", "first"), 10);
+        let sizes = table.sizes();
+        table.put(facts("a", "other"), 10);
+        assert_eq!(table.sizes(), sizes);
+        assert_eq!(name(&table, "a", 10).as_deref(), Some("other"));
+        table.remove(b"a", 10);
+        table.release(10);
+        assert_eq!(table.sizes(), [0, 0]);
+    }
+
+    #[test]
+    fn neither_containers_nor_versions_grow_without_bound() {
+        let bytes = facts("c0000", "name").bytes() + ENTRY_BYTES;
+        let mut table = Containers::new(4, bytes * 6);
+        for number in 0..100u64 {
+            table.put(facts(&format!("c{number:04}"), "name"), number);
+            let [containers, kept] = table.sizes();
+            assert!(containers <= 4 && kept <= bytes * 6);
+        }
+        assert_eq!(table.evicted, 96);
+        assert_eq!(name(&table, "c0099", 99).as_deref(), Some("name"));
+        // Nothing is released, and one container is told of again and again.
+        for number in 100..200u64 {
+            table.put(facts("c0099", "name"), number);
+            let [containers, kept] = table.sizes();
+            assert!(containers <= 4 && kept <= bytes * 6, "{kept}");
+            assert_eq!(name(&table, "c0099", number).as_deref(), Some("name"));
+        }
+        table.release(u64::MAX);
+        assert_eq!(table.sizes(), [1, bytes]);
+        assert!(table.retired.is_empty());
+    }
+
+    #[test]
+    fn what_has_no_id_or_can_never_fit_is_refused() {
+        let mut table = Containers::new(4, 2048);
+        assert!(!table.put(facts("", "nameless"), 1));
+        assert!(!table.put(facts("a", &"x".repeat(2048)), 1));
+        assert_eq!(table.refused, 2);
+        assert_eq!(table.sizes(), [0, 0]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn bytes_are_accounted_for_whatever_happens(
+            acts in proptest::collection::vec((0u8..4, 0u8..6, 0usize..400), 0..200),
+        ) {
+            let mut table = Containers::new(3, 4096);
+            for (number, (act, id, length)) in acts.into_iter().enumerate() {
+                let number = number as u64;
+                let id = format!("c{id}");
+                match act {
+                    0 | 1 => {
+                        table.put(facts(&id, &"n".repeat(length)), number);
+                    }
+                    2 => {
+                        table.remove(id.as_bytes(), number);
+                    }
+                    _ => table.release(number.saturating_sub(length as u64 % 8)),
+                }
+                let held = table.by_id.values().flatten().map(Held::bytes).sum::<usize>();
+                proptest::prop_assert_eq!(table.bytes, held);
+                proptest::prop_assert!(table.by_id.len() <= 3);
+                proptest::prop_assert!(table.by_id.len() == table.in_order.len());
+            }
+            table.release(u64::MAX);
+            proptest::prop_assert!(table.by_id.values().all(|all| all.len() == 1));
+        }
+    }
+}
