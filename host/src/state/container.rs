@@ -3,7 +3,7 @@
 //! Engines name groups after containers, each in its own way; the last component that is so
 //! named decides, so that an inner group (systemd in a container, a container in a pod) does
 //! not hide or replace it. What the container is called and where its image comes from is the
-//! engine's to tell.
+//! engine's to tell ([`facts`]), which it does late ([`table`]).
 
 mod captured;
 mod facts;
