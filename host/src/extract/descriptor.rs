@@ -8,7 +8,7 @@ use crate::event::path::{directory, file_name, resolve};
 use crate::state::descriptor::{FdInfo, FdKind, NAME_BYTES_MAX, Role};
 use saker_ebpf::record::{FILE_LOWER_LAYER, FILE_UPPER_LAYER, Tag};
 use saker_rules_schema::event::EventType;
-use saker_rules_schema::field::Field;
+use saker_rules_schema::field::{Arg, Field};
 use std::io::Write;
 
 /// What the event's descriptor stands for: as the state has it, else as the record tells.
@@ -54,6 +54,33 @@ fn is_failed_open(view: &View<'_>) -> bool {
 /// make one.
 fn makes_descriptor(view: &View<'_>) -> bool {
     view.descriptor == view.event.result()
+}
+
+/// `fd.types`: the kinds of all descriptors of the process, each once, or with a number that of
+/// one descriptor: a standard one, or one that the event names.
+pub(super) fn types<'s>(view: &View<'_>, which: &Arg) -> Option<Value<'s>> {
+    let event = view.event.captured()?;
+    event.kind.fd_param()?;
+    view.state.version(view.seen.version)?;
+    let name = |kind: FdKind| Value::Text(kind.name().unwrap_or("<NA>").as_bytes());
+    let number = match which {
+        Arg::Index(number) => i64::from(*number),
+        _ => {
+            let kinds: Vec<_> = view
+                .state
+                .note(event.number)?
+                .kinds
+                .iter()
+                .map(name)
+                .collect();
+            return (!kinds.is_empty()).then_some(Value::List(kinds));
+        }
+    };
+    let info = match usize::try_from(number).ok()? {
+        standard @ 0..3 => view.state.descriptor(view.seen.standard[standard]),
+        _ => view.descriptor_at(number),
+    };
+    Some(Value::List(vec![name(info?.kind)]))
 }
 
 pub(super) fn value<'s>(

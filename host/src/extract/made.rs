@@ -6,6 +6,7 @@ use crate::state::State;
 use crate::state::version::ProcessVersion;
 use saker_rules_compiler::made;
 use saker_rules_compiler::oracle::Value as Made;
+use saker_rules_schema::row::double_key;
 use saker_rules_schema::term::Term;
 use std::borrow::Cow;
 
@@ -39,6 +40,7 @@ fn kept(value: &Value<'_>) -> Made<'static> {
         Value::Bool(flag) => Made::Bool(*flag),
         Value::Int(number) | Value::Unshown(number) => Made::Number((*number).into()),
         Value::Uint(number) | Value::Based(number, _) => Made::Number((*number).into()),
+        Value::Double(number) => Made::Number(double_key(*number).into()),
         Value::List(values) => Made::List(values.iter().map(kept).collect()),
     }
 }

@@ -80,14 +80,14 @@ pub(super) fn raw<'s>(
     which: Which,
     scratch: &'s mut Scratch,
 ) -> Option<Value<'s>> {
-    let kind = view.event.kind()?;
+    let event = match view.event {
+        Event::Recorded(event) => event,
+        Event::Captured(event) => return captured::raw(view, event, which),
+    };
+    let kind = event.kind?;
     if !view.event.succeeded() && !view.event.is_open() {
         return None;
     }
-    let event = match view.event {
-        Event::Recorded(event) => event,
-        Event::Captured(event) => return captured::raw(view, event, which, scratch),
-    };
     let tag = match place(kind, which) {
         Place::None => return None,
         Place::First | Place::FirstBySecond => Tag::Path0,
@@ -105,14 +105,14 @@ pub(super) fn resolved<'s>(
     which: Which,
     scratch: &'s mut Scratch,
 ) -> Option<Value<'s>> {
-    let kind = view.event.kind()?;
-    if !view.event.succeeded() && !view.event.is_open() {
-        return None;
-    }
     let event = match view.event {
         Event::Recorded(event) => event,
         Event::Captured(event) => return captured::resolved(view, event, which, scratch),
     };
+    let kind = event.kind?;
+    if !view.event.succeeded() && !view.event.is_open() {
+        return None;
+    }
     let (path, directory) = match place(kind, which) {
         Place::None => return None,
         Place::First => (Tag::Path0, Tag::Dir0),

@@ -373,6 +373,8 @@ pub(super) fn value<'s>(
         | Field::FdlistCports
         | Field::FdlistSports
         | Field::ProcFdopencount
+        | Field::ProcFdusage
+        | Field::FdTypes
         | Field::FdConnected
         | Field::FdDev
         | Field::FdDevMajor

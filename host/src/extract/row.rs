@@ -15,7 +15,7 @@ use saker_rules_schema::field::{Binding, Type};
 use saker_rules_schema::manifest::{Manifest, Slot};
 use saker_rules_schema::row::{
     self, LIST_LEN_MAX, PROCESS_ROW, PROCESS_ROWS_MAX, ROW_BYTES_MAX, ROW_HEADER_BYTES,
-    ROW_TRUNCATED, STRING_BYTES_MAX, Shape,
+    ROW_TRUNCATED, STRING_BYTES_MAX, Shape, double_key,
 };
 use saker_rules_schema::term::Term;
 use std::cell::RefCell;
@@ -179,9 +179,12 @@ impl RowPlan {
 fn is_text(value: &Value<'_>) -> Option<bool> {
     match value {
         Value::Text(_) | Value::Given(_) | Value::Bytes(_) | Value::Ip(_) => Some(true),
-        Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Based(..) | Value::Unshown(_) => {
-            Some(false)
-        }
+        Value::Bool(_)
+        | Value::Int(_)
+        | Value::Uint(_)
+        | Value::Based(..)
+        | Value::Double(_)
+        | Value::Unshown(_) => Some(false),
         Value::List(_) => None,
     }
 }
@@ -234,6 +237,7 @@ impl<'o> Writer<'o> {
                 | Value::Int(_)
                 | Value::Uint(_)
                 | Value::Based(..)
+                | Value::Double(_)
                 | Value::Unshown(_)
                 | Value::Given(_)
                 | Value::Bytes(_)
@@ -275,6 +279,7 @@ impl<'o> Writer<'o> {
             Value::Bool(flag) => u64::from(*flag),
             Value::Int(number) => *number as u64,
             Value::Uint(number) | Value::Based(number, _) => *number,
+            Value::Double(number) => double_key(*number),
             Value::Unshown(number) => *number as u64,
             Value::List(_) => 0,
         })

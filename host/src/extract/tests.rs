@@ -65,6 +65,7 @@ fn show(value: Option<Value<'_>>) -> String {
         Some(Value::Bool(flag)) => flag.to_string(),
         Some(Value::Int(number) | Value::Unshown(number)) => number.to_string(),
         Some(Value::Uint(number) | Value::Based(number, _)) => number.to_string(),
+        Some(value @ Value::Double(_)) => crate::alert::to_json(Some(&value)).to_string(),
         Some(Value::Ip(ip)) => {
             let mut text = Vec::new();
             crate::state::descriptor::write_address(ip, &mut text);

@@ -116,6 +116,7 @@ impl State {
             note.memory = kept.memory;
             seen.version = version;
             seen.vtid = kept.vtid;
+            note.kinds = self.captured_kinds(slot);
             note.descriptors = self.captured_fd_count(slot);
             note.others = self.named_descriptors(slot, event);
             seen.fd = saw.fd;

@@ -51,6 +51,28 @@ pub enum FdKind {
 }
 
 impl FdKind {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [FdKind; 18] = [
+        FdKind::Unknown,
+        FdKind::File,
+        FdKind::Directory,
+        FdKind::Ipv4,
+        FdKind::Ipv6,
+        FdKind::Unix,
+        FdKind::Netlink,
+        FdKind::Pipe,
+        FdKind::Event,
+        FdKind::Signal,
+        FdKind::Epoll,
+        FdKind::Inotify,
+        FdKind::Timer,
+        FdKind::Bpf,
+        FdKind::Userfault,
+        FdKind::IoUring,
+        FdKind::Memfd,
+        FdKind::Pidfd,
+    ];
+
     /// Falco's `fd.type`; `None` where it has none.
     pub fn name(self) -> Option<&'static str> {
         match self {

@@ -2,7 +2,7 @@
 //! names stood for.
 
 use super::Memory;
-use super::descriptor::FdIndex;
+use super::descriptor::{FdIndex, FdKind};
 
 /// What one event saw beside [`super::Seen`].
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,8 @@ pub struct Note {
     pub memory: Memory,
     /// Open descriptors of the process.
     pub descriptors: u32,
+    /// The kinds of those, in Falco's order.
+    pub kinds: Kinds,
     /// The event gave the descriptor a name, or another one.
     pub fd_name_changed: bool,
     /// Descriptors the event names beside the one it is about.
@@ -29,5 +31,55 @@ impl Note {
     pub fn other(&self, fd: i64) -> FdIndex {
         let found = self.others.iter().find(|(number, _)| *number == fd);
         found.map_or(FdIndex::NONE, |(_, index)| *index)
+    }
+}
+
+/// Kinds of descriptors, each at most once, in the order in which they were met.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kinds {
+    /// Five bits for each, the first lowest: its number and 1; 0 behind the last.
+    order: u128,
+    /// Bits by kind.
+    met: u32,
+}
+
+impl Kinds {
+    /// Takes a kind in.
+    pub(super) fn meet(&mut self, kind: FdKind) {
+        let bit = 1 << kind as u32;
+        if self.met & bit == 0 {
+            self.order |= (kind as u128 + 1) << (5 * self.met.count_ones());
+            self.met |= bit;
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> u32 {
+        self.met.count_ones()
+    }
+
+    /// The kinds in order.
+    pub fn iter(self) -> impl Iterator<Item = FdKind> {
+        (0..self.len()).filter_map(move |place| {
+            let number = (self.order >> (5 * place) & 31) as usize;
+            FdKind::ALL.get(number.checked_sub(1)?).copied()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_given_in_the_order_they_were_met_each_once() {
+        let mut kinds = Kinds::default();
+        for kind in [FdKind::Pidfd, FdKind::Unknown, FdKind::Pidfd, FdKind::File] {
+            kinds.meet(kind);
+        }
+        let all: Vec<_> = kinds.iter().collect();
+        assert_eq!(all, [FdKind::Pidfd, FdKind::Unknown, FdKind::File]);
+        FdKind::ALL.iter().for_each(|kind| kinds.meet(*kind));
+        assert_eq!(kinds.iter().count(), FdKind::ALL.len());
     }
 }

@@ -5,8 +5,12 @@
 //! names are used again, so that opening a file allocates nothing in the long run. A fork
 //! shares its creator's table until one of the two changes it.
 
+mod order;
+
 use super::descriptor::{FdIndex, FdInfo};
+use super::note::Kinds;
 use super::slab::Slab;
+use order::Order;
 
 /// Bit of a table's entry: the descriptor is closed on exec.
 const CLOEXEC: u32 = 1 << 31;
@@ -22,6 +26,10 @@ struct FdTable {
     cloexec: u32,
     low: Vec<u32>,
     high: hashbrown::HashMap<u32, u32, foldhash::fast::RandomState>,
+    /// Falco's order, for tables of captures.
+    order: Option<Box<Order>>,
+    /// What [`Descriptors::kinds`] found, until something changes.
+    kinds: Option<Kinds>,
 }
 
 impl FdTable {
@@ -36,7 +44,7 @@ impl FdTable {
 
     /// Puts an entry (or [`EMPTY`]) in, and gives the one that was there.
     fn replace(&mut self, fd: u32, entry: u32) -> u32 {
-        let old = self.get(fd);
+        let (old, number) = (self.get(fd), fd);
         if (fd as usize) < LOW {
             let fd = fd as usize;
             if self.low.len() <= fd {
@@ -50,6 +58,15 @@ impl FdTable {
             self.high.remove(&fd);
         } else {
             self.high.insert(fd, entry);
+        }
+        self.kinds = None;
+        if let Some(order) = &mut self.order {
+            match (old, entry) {
+                (EMPTY, EMPTY) => {}
+                (EMPTY, _) => order.insert(number),
+                (_, EMPTY) => order.remove(number),
+                (_, _) => {}
+            }
         }
         for (entry, sign) in [(old, -1), (entry, 1)] {
             if entry != EMPTY {
@@ -89,6 +106,8 @@ pub(super) struct Descriptors {
     tables: Slab<FdTable>,
     infos_max: usize,
     per_table_max: u32,
+    /// Whether new tables have Falco's order.
+    pub(super) keeps_order: bool,
     /// Entries no table holds any more; the caller retires them.
     pub(super) dropped: Vec<FdIndex>,
     /// Descriptors not kept because of a bound.
@@ -103,6 +122,7 @@ impl Descriptors {
             tables: Slab::new(tables_max),
             infos_max: infos_max.min(CLOEXEC as usize - 1),
             per_table_max,
+            keeps_order: false,
             dropped: Vec::new(),
             refused: 0,
         }
@@ -146,6 +166,30 @@ impl Descriptors {
             Some(table.get(fd))
         });
         entry.is_some_and(|entry| entry != EMPTY && entry & CLOEXEC != 0)
+    }
+
+    /// The kinds of a table's descriptors.
+    pub(super) fn kinds(&mut self, table: TableIndex) -> Kinds {
+        let Some(table) = self.tables.get_mut(table.0) else {
+            return Kinds::default();
+        };
+        if let Some(kinds) = table.kinds {
+            return kinds;
+        }
+        let mut kinds = Kinds::default();
+        let mut meet = |entry: u32| {
+            if entry != EMPTY
+                && let Some(info) = self.infos.get((entry & !CLOEXEC) as usize)
+            {
+                kinds.meet(info.kind);
+            }
+        };
+        match &table.order {
+            Some(order) => order.iter().for_each(|fd| meet(table.get(fd))),
+            None => table.entries().for_each(|(_, entry)| meet(entry)),
+        }
+        table.kinds = Some(kinds);
+        kinds
     }
 
     #[inline]
@@ -208,20 +252,13 @@ impl Descriptors {
             None => {
                 let fresh = FdTable {
                     refs: 1,
+                    order: self.keeps_order.then(Box::default),
                     ..FdTable::default()
                 };
                 *table = TableIndex(self.tables.insert(fresh)?);
             }
             Some(refs) if refs > 1 => {
-                let mut copy = self.tables.get(table.0)?.clone();
-                copy.refs = 1;
-                if self.tables.is_full() {
-                    return None;
-                }
-                for (_, entry) in copy.entries() {
-                    self.infos[(entry & !CLOEXEC) as usize].refs += 1;
-                }
-                let fresh = TableIndex(self.tables.insert(copy)?);
+                let fresh = self.copy_table(*table)?;
                 self.tables.get_mut(table.0)?.refs -= 1;
                 *table = fresh;
             }
@@ -237,6 +274,19 @@ impl Descriptors {
             .into_iter()
             .flat_map(|table| table.entries())
             .map(|(fd, entry)| (fd, FdIndex(entry & !CLOEXEC)))
+    }
+
+    /// Another table with the same descriptors.
+    fn copy_table(&mut self, table: TableIndex) -> Option<TableIndex> {
+        if self.tables.is_full() {
+            return None;
+        }
+        let mut copy = self.tables.get(table.0)?.clone();
+        copy.refs = 1;
+        for (_, entry) in copy.entries() {
+            self.infos[(entry & !CLOEXEC) as usize].refs += 1;
+        }
+        Some(TableIndex(self.tables.insert(copy)?))
     }
 
     /// Lets descriptor `fd` of that table be `index`. Whether it was kept: an entry refused
@@ -326,6 +376,21 @@ impl Descriptors {
 
     /// The table for a process that starts with the same descriptors.
     pub(super) fn share(&mut self, table: TableIndex) -> TableIndex {
+        let order = self
+            .tables
+            .get(table.0)
+            .and_then(|table| table.order.as_ref());
+        if let Some(order) = order.map(|order| order.copied()) {
+            // Of the same descriptors, each has them in another order.
+            let Some(copy) = self.copy_table(table) else {
+                return TableIndex::NONE;
+            };
+            if let Some(copy) = self.tables.get_mut(copy.0) {
+                copy.order = Some(Box::new(order));
+                copy.kinds = None;
+            }
+            return copy;
+        }
         match self.tables.get_mut(table.0) {
             Some(shared) => {
                 shared.refs += 1;

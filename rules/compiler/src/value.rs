@@ -6,6 +6,7 @@ use crate::ir::Network;
 use saker_rules_schema::event::UNUSED;
 use saker_rules_schema::field::Type;
 use saker_rules_schema::row::STRING_BYTES_MAX;
+use saker_rules_schema::row::double_key;
 use saker_rules_schema::syscall;
 use saker_rules_schema::term::Term;
 use saker_rules_schema::wire::wire;
@@ -22,7 +23,9 @@ pub(crate) fn is_known_event(name: &str) -> bool {
 /// The least and the greatest value of a number type.
 pub(crate) fn limits(kind: Type) -> (i128, i128) {
     match kind {
-        Type::Int | Type::Double => (i64::MIN.into(), i64::MAX.into()),
+        Type::Int => (i64::MIN.into(), i64::MAX.into()),
+        // In keys.
+        Type::Double => (0, u64::MAX.into()),
         Type::Uint | Type::AbsTime | Type::RelTime => (0, u64::MAX.into()),
         Type::Port => (0, u16::MAX.into()),
         Type::Bool => (0, 1),
@@ -55,7 +58,10 @@ pub(crate) fn number(field: &Term, value: &Value) -> Result<i128, Box<Diagnostic
         Some(_) => None,
         None => text.parse().ok(),
     };
-    let (min, max) = limits(kind);
+    let (min, max) = match kind {
+        Type::Double => limits(Type::Int),
+        _ => limits(kind),
+    };
     let whole = parsed.filter(|number| (min..=max).contains(number));
     let what = match kind {
         Type::Int => "a whole number of 64 bits",
@@ -64,11 +70,14 @@ pub(crate) fn number(field: &Term, value: &Value) -> Result<i128, Box<Diagnostic
         Type::AbsTime | Type::RelTime => "a time in nanoseconds",
         // Falco reads no fractions, not even for fields that have them.
         Type::Double => {
-            return whole.ok_or_else(|| {
-                let message =
-                    format!("`{text}` is no whole number, and `{field}` is compared with no other");
-                Box::new(Diagnostic::new(Code::Value, value.span, message))
-            });
+            return whole
+                .map(|whole| double_key(whole as f64).into())
+                .ok_or_else(|| {
+                    let message = format!(
+                        "`{text}` is no whole number, and `{field}` is compared with no other"
+                    );
+                    Box::new(Diagnostic::new(Code::Value, value.span, message))
+                });
         }
         Type::Bool | Type::Text | Type::Bytes | Type::IpAddr | Type::IpNet => "a number",
     };

@@ -192,6 +192,7 @@ macro_rules! for_each_field {
             FdNum "fd.num" Int Event None "Number of the descriptor the event is about.";
             FdUid "fd.uid" Text Event None "Thread id and number of the descriptor, written one behind the other.";
             FdType "fd.type" Text Event None "Kind of the descriptor, for example `file`, `ipv4` or `unix`.";
+            FdTypes "fd.types" Text Event Index "Kinds of the descriptors that the process has; with a number, of that descriptor." List NoRhs;
             FdTypechar "fd.typechar" Text Event None "Kind of the descriptor as one character.";
             FdName "fd.name" Text Event None "Path of the file, resolved by the kernel where it was opened, or the connection as `client->server`.";
             FdDirectory "fd.directory" Text Event None "Directory of a file's path.";
@@ -311,6 +312,7 @@ macro_rules! for_each_field {
             ProcStdoutName "proc.stdout.name" Text Event None "Name of descriptor 1.";
             ProcStderrName "proc.stderr.name" Text Event None "Name of descriptor 2.";
             ProcFdopencount "proc.fdopencount" Uint Event None "Number of descriptors that the process has.";
+            ProcFdusage "proc.fdusage" Double Event None "Part of the allowed descriptors that are in use.";
 
             ThreadCapPermitted "thread.cap_permitted" Text Process None "Permitted capabilities, names separated by blanks.";
             ThreadCapInheritable "thread.cap_inheritable" Text Process None "Inheritable capabilities.";

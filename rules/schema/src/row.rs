@@ -17,7 +17,8 @@
 //!          ..  slots             8 bytes each
 //!          ..  tail              strings and lists
 //!
-//! slot     number       i64 or u64; bool as 0 or 1; times in ns
+//! slot     number       i64 or u64; bool as 0 or 1; times in ns; one with a fraction as its
+//!                       double_key
 //!          string       literal id u32 | tail u32
 //!          list         count u32 | tail u32: count string slots, or numbers, at tail
 //! tail     string       len u32 | bytes | padding to 4; `tail` counts from the row's start
@@ -88,5 +89,44 @@ impl Shape {
     /// Offset of the tail in the row.
     pub fn tail(self) -> u32 {
         self.slot(self.slots)
+    }
+}
+
+/// What stands for a number with a fraction where numbers are compared: keys are in the order of
+/// the numbers, and equal where those are. What is no number is above all others.
+pub const fn double_key(number: f64) -> u64 {
+    if number.is_nan() {
+        return u64::MAX;
+    }
+    // Both zeros are one.
+    let bits = (number + 0.0).to_bits();
+    match bits >> 63 {
+        0 => bits | 1 << 63,
+        _ => !bits,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::double_key;
+
+    #[test]
+    fn keys_are_in_the_order_of_numbers() {
+        let numbers = [
+            f64::NEG_INFINITY,
+            -2.5,
+            -1.0,
+            -f64::MIN_POSITIVE,
+            0.0,
+            f64::MIN_POSITIVE,
+            0.03,
+            1.0,
+            2.5,
+            f64::INFINITY,
+        ];
+        assert!(numbers.is_sorted_by(|a, b| double_key(*a) < double_key(*b)));
+        assert_eq!(double_key(-0.0), double_key(0.0));
+        assert_eq!(double_key(f64::NAN), u64::MAX);
+        assert!(double_key(f64::INFINITY) < u64::MAX);
     }
 }

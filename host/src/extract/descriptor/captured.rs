@@ -6,10 +6,11 @@
 use crate::event::Captured;
 use crate::event::captured::address::Tuple;
 use crate::event::path::{directory, file_name, join};
-use crate::extract::{Scratch, Value, View, path};
+use crate::extract::path::captured::{UNREADABLE, base_of_open};
+use crate::extract::{Scratch, Value, View};
 use crate::state::descriptor::{End, FdInfo, FdKind, Role};
 use saker_ebpf::record::{FILE_LOWER_LAYER, FILE_UPPER_LAYER};
-use saker_rules_schema::event::EventType;
+use saker_rules_schema::event::{Base, EventType};
 use saker_rules_schema::field::Field;
 use std::io::Write;
 
@@ -24,7 +25,7 @@ pub(super) fn value<'s>(
     scratch: &'s mut Scratch,
 ) -> Option<Value<'s>> {
     let number = view.descriptor?;
-    view.state.version(view.seen.version)?;
+    let version = view.state.version(view.seen.version)?;
     if field == Field::FdNum {
         return Some(Value::Int(number));
     }
@@ -44,9 +45,12 @@ pub(super) fn value<'s>(
     let has_role = info.role != Role::None;
     let is_connection = is_pair && has_role;
     let (source, destination) = (info.local(), info.remote());
+    // Of containers' IPv6 addresses Falco knows nothing.
+    let is_foreign = info.kind == FdKind::Ipv6 && version.cgroup.container().is_some();
+    let is_local = |ip: &[u8; 16]| !is_foreign && view.state.has_address(info.kind, ip);
     let own = |is_own: bool| {
         is_connection.then(|| {
-            let is_source = view.state.has_address(info.kind, &info.socket.local);
+            let is_source = is_local(&info.socket.local);
             if is_source == is_own {
                 source
             } else {
@@ -94,14 +98,14 @@ pub(super) fn value<'s>(
         Field::FdSockfamily if info.kind.is_ip() => fixed("ip"),
         Field::FdSockfamily if info.kind == FdKind::Unix => fixed("unix"),
         Field::FdIsServer => Some(Value::Bool(
-            is_bound || is_pair && view.state.has_address(info.kind, &info.socket.remote),
+            is_bound || is_pair && is_local(&info.socket.remote),
         )),
         Field::FdConnected => Some(Value::Bool(info.connected)),
         Field::FdNameChanged => {
             let note = view.state.note(event.number)?;
             Some(Value::Bool(note.fd_name_changed))
         }
-        Field::FdDev => Some(Value::Int(info.device.into())),
+        Field::FdDev => Some(Value::Based(info.device.into(), Base::Hexadecimal)),
         Field::FdDevMajor => Some(Value::Int((info.device >> 8 & 0xfff).into())),
         Field::FdDevMinor => {
             let minor = info.device & 0xff | info.device >> 12 & 0xf_ff00;
@@ -170,6 +174,11 @@ fn of_nothing<'s>(
             .letter(),
         ),
         Field::FdName | Field::FdNameraw | Field::FdDirectory => {
+            let is_openat = matches!(event.kind, EventType::Openat | EventType::Openat2);
+            let path = is_openat.then(|| event.text(2).unwrap_or(UNREADABLE));
+            if path == Some(UNREADABLE) {
+                return None;
+            }
             let text = scratch.text();
             write_tried(view, event, field == Field::FdNameraw, text);
             if field == Field::FdNameraw {
@@ -189,22 +198,22 @@ fn of_nothing<'s>(
 fn write_tried(view: &View<'_>, event: &Captured<'_>, is_raw: bool, out: &mut Vec<u8>) {
     match event.kind {
         EventType::Open | EventType::Creat => {
-            let raw = event.text(1).unwrap_or(b"<NA>");
-            if raw.first() == Some(&b'/') || raw.is_empty() || raw == b"<NA>" {
+            let raw = event.text(1).unwrap_or(UNREADABLE);
+            if raw.first() == Some(&b'/') || raw.is_empty() || raw == UNREADABLE {
                 out.extend_from_slice(raw);
             } else {
-                join(path::captured::base_of_open(view, event), raw, out);
+                join(base_of_open(view, event), raw, out);
             }
         }
         EventType::Openat | EventType::Openat2 => {
-            let raw = event.text(2).unwrap_or(b"<NA>");
+            let raw = event.text(2).unwrap_or(UNREADABLE);
             if is_raw {
                 out.extend_from_slice(raw);
             } else {
-                join(path::captured::base_of_open(view, event), raw, out);
+                join(base_of_open(view, event), raw, out);
             }
         }
-        EventType::OpenByHandleAt => out.extend_from_slice(event.text(3).unwrap_or(b"<NA>")),
+        EventType::OpenByHandleAt => out.extend_from_slice(event.text(3).unwrap_or(UNREADABLE)),
         EventType::Accept | EventType::Accept4 => match event.bytes(1).and_then(Tuple::parse) {
             Some(tuple) => tuple.write(out),
             None => out.extend_from_slice(b"NULL"),

@@ -16,6 +16,7 @@ use super::{Saw, flags};
 use crate::event::{Captured, encode};
 use crate::state::State;
 use crate::state::descriptor::{FdIndex, FdInfo, FdKind, NAME_BYTES_MAX};
+use crate::state::note::Kinds;
 use crate::state::table::TableIndex;
 use saker_rules_schema::event::{EventType, ParamType};
 
@@ -59,9 +60,17 @@ impl State {
         self.descriptors.standard(self.table_of(slot))
     }
 
-    /// How many descriptors that thread has.
+    /// How many descriptors that thread's process has: its first thread, whoever has a table.
     pub(super) fn captured_fd_count(&self, slot: u32) -> u32 {
-        self.descriptors.count(self.table_of(slot))
+        let first = self.first_place(slot);
+        let process = first.and_then(|first| self.processes.get(first));
+        process.map_or(0, |process| self.descriptors.count(process.table))
+    }
+
+    /// The kinds of descriptors that thread has.
+    pub(super) fn captured_kinds(&mut self, slot: u32) -> Kinds {
+        let table = self.table_of(slot);
+        self.descriptors.kinds(table)
     }
 
     /// Closes what an exec by that thread closes.
@@ -105,12 +114,12 @@ impl State {
             EventType::Close if result >= 0 && saw.fd != FdIndex::NONE => {
                 self.closing = u32::try_from(event.tid).ok().zip(event.signed(1));
             }
-            EventType::Dup | EventType::Dup2 | EventType::Dup3 if result >= 0 => {
-                let flags = match event.kind {
-                    EventType::Dup3 => event.unsigned(3).unwrap_or(0),
-                    _ => 0,
-                };
-                self.duplicate_captured(slot, result, flags & encode::F_CLOEXEC != 0, saw);
+            EventType::Dup | EventType::Dup2 if result >= 0 => {
+                self.duplicate_captured(slot, result, false, saw);
+            }
+            EventType::Dup3 if result >= 0 => {
+                let to_close = event.unsigned(3).unwrap_or(0) & encode::F_CLOEXEC != 0;
+                self.duplicate_captured(slot, result, to_close, saw);
             }
             EventType::Fcntl => self.apply_fcntl(slot, event, saw),
             EventType::PidfdGetfd if result >= 0 => self.apply_pidfd_getfd(slot, event, saw),
@@ -327,3 +336,6 @@ fn anonymous(event: &Captured<'_>) -> Option<(FdKind, bool)> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests;

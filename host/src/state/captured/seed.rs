@@ -15,6 +15,7 @@ use std::sync::Arc;
 impl State {
     /// Takes in an entry of a capture that is no event.
     pub fn seed_captured(&mut self, entry: &Entry<'_>) {
+        self.descriptors.keeps_order = true;
         match entry {
             Entry::Event(_) => {}
             Entry::Interface(interface) => {

@@ -8,7 +8,7 @@ use saker_rules_schema::abi;
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::FieldRef;
 use saker_rules_schema::manifest::{Manifest, Slot};
-use saker_rules_schema::row::{self, Shape};
+use saker_rules_schema::row::{self, Shape, double_key};
 use std::collections::HashMap;
 use wasmtime::{Config, Engine, Instance, Linker, Memory, MemoryType, Module, Store, TypedFunc};
 
@@ -316,12 +316,10 @@ pub fn facts(pairs: &[(&str, &str)]) -> Facts {
                     std::net::IpAddr::V6(ip) => ip.octets().to_vec().into(),
                 }),
                 Type::Bool => Value::Bool(text == "true"),
-                Type::Int
-                | Type::Uint
-                | Type::Port
-                | Type::AbsTime
-                | Type::RelTime
-                | Type::Double => Value::Number(text.parse().unwrap()),
+                Type::Int | Type::Uint | Type::Port | Type::AbsTime | Type::RelTime => {
+                    Value::Number(text.parse().unwrap())
+                }
+                Type::Double => Value::Number(double_key(text.parse().unwrap()).into()),
             };
             let value = match field.is_list() {
                 true => Value::List(text.split('|').map(one).collect()),

@@ -22,9 +22,7 @@ macro_rules! for_each_absent_field {
             FdSipName "fd.sip.name" Text None "Host name of the server's address." NoRhs NoTransformer;
             FdLipName "fd.lip.name" Text None "Host name of the local address." NoRhs NoTransformer;
             FdRipName "fd.rip.name" Text None "Host name of the remote address." NoRhs NoTransformer;
-            FdTypes "fd.types" Text Index "Kinds of the descriptors that the process has; with a number, of that descriptor." List NoRhs;
 
-            ProcFdusage "proc.fdusage" Double None "Part of the allowed descriptors that are in use.";
 
             ThreadExectime "thread.exectime" RelTime None "Nanoseconds on a processor since the last switch.";
             ThreadTotexectime "thread.totexectime" RelTime None "Nanoseconds on a processor since the start of recording.";

@@ -255,10 +255,10 @@ impl State {
         if first == second {
             return;
         }
-        let to_close = event.unsigned(6).unwrap_or(0) & libc::SOCK_CLOEXEC as u64 != 0;
-        let index = self.make_captured(slot, first, to_close, |info| info.kind = FdKind::Unix);
+        // Falco does not look for SOCK_CLOEXEC in the type here.
+        let index = self.make_captured(slot, first, false, |info| info.kind = FdKind::Unix);
         if index != FdIndex::NONE {
-            self.put_captured(slot, second, index, to_close);
+            self.put_captured(slot, second, index, false);
         }
         saw.makes(index);
     }

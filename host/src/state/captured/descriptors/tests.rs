@@ -1,0 +1,532 @@
+//! Descriptors over hand-made events of captures: what each stood for, at which event.
+
+use crate::alert::to_json;
+use crate::event::{Captured, Clock, Event, captured};
+use crate::extract::{Scratch, View, value};
+use crate::state::{Limits, State};
+use saker_capture::{Addresses, Descriptor, Entry, Interface, Protocol, Target, Thread};
+use saker_rules_schema::event::EventType;
+use saker_rules_schema::field::FieldRef;
+use serde_json::{Value, json};
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+const TID: i64 = 50;
+const DIRECTORY: u32 = 1024;
+const CLOEXEC: u32 = 4096;
+const AT_FDCWD: i64 = -100;
+
+/// A replay that a test makes up.
+struct Replay {
+    state: State,
+    number: u64,
+}
+
+/// A parameter's bytes.
+trait Param {
+    fn raw(&self) -> Vec<u8>;
+}
+
+macro_rules! number {
+    ($($kind:ty)*) => {
+        $(impl Param for $kind {
+            fn raw(&self) -> Vec<u8> {
+                self.to_le_bytes().to_vec()
+            }
+        })*
+    };
+}
+number!(i64 u64 u32 u16 u8);
+
+impl Param for &str {
+    fn raw(&self) -> Vec<u8> {
+        [self.as_bytes(), b"\0"].concat()
+    }
+}
+
+impl Param for Vec<u8> {
+    fn raw(&self) -> Vec<u8> {
+        self.clone()
+    }
+}
+
+macro_rules! params {
+    ($($value:expr),* $(,)?) => { [$($value.raw()),*] };
+}
+
+impl Replay {
+    fn new(limits: Limits) -> Replay {
+        let mut state = State::new(limits, Clock::default());
+        for tid in [TID, TID + 1] {
+            state.seed_captured(&Entry::Thread(Box::new(Thread {
+                tid,
+                pid: TID,
+                ptid: 1,
+                comm: b"sh",
+                exe: b"/bin/sh",
+                cwd: b"/tmp/d",
+                fdlimit: 8,
+                // The second is a thread of the first's process, with its descriptors.
+                flags: if tid == TID { 0 } else { 1 | 1 << 13 },
+                ..Thread::default()
+            })));
+        }
+        Replay { state, number: 0 }
+    }
+
+    fn seed(&mut self, fd: i64, target: Target<'_>) {
+        let descriptor = Descriptor {
+            fd,
+            inode: 7,
+            target,
+        };
+        let tid = TID;
+        self.state
+            .seed_captured(&Entry::Descriptor { tid, descriptor });
+    }
+
+    /// Applies an event, and gives the values that these fields have at it.
+    fn at<const N: usize>(
+        &mut self,
+        tid: i64,
+        kind: EventType,
+        params: &[Vec<u8>],
+        fields: [&str; N],
+    ) -> [Value; N] {
+        self.number += 1;
+        let mut bytes = Vec::new();
+        let param = |index: usize| &params[index][..];
+        captured::write(kind, 0, self.number, tid, params.len(), param, &mut bytes);
+        let event = Captured::parse(&bytes, self.number).expect("it was just written");
+        let event = Event::Captured(event);
+        let seen = self.state.apply(&event);
+        let view = View::new(&event, &self.state, seen);
+        let mut scratch = Scratch::new();
+        let values = fields.map(|name| {
+            let field = FieldRef::parse(name).expect("the field exists");
+            to_json(value(&field, &view, &mut scratch).as_ref())
+        });
+        self.state.release(self.number);
+        values
+    }
+
+    fn open(&mut self, fd: i64, name: &str, flags: u32) -> [Value; 4] {
+        let params = params![fd, name, flags, 0u32, 0xFE00u32, 99u64];
+        let fields = ["fd.num", "fd.name", "fd.type", "fd.name_changed"];
+        self.at(TID, EventType::Open, &params, fields)
+    }
+
+    fn fstat<const N: usize>(&mut self, fd: i64, fields: [&str; N]) -> [Value; N] {
+        self.at(TID, EventType::Fstat, &params![0i64, fd], fields)
+    }
+}
+
+/// A tuple of IPv4, by the last byte of each address.
+fn tuple(source: u8, from: u16, destination: u8, to: u16) -> Vec<u8> {
+    let mut bytes = vec![2, 10, 0, 0, source];
+    bytes.extend(from.to_le_bytes());
+    bytes.extend([10, 0, 0, destination]);
+    bytes.extend(to.to_le_bytes());
+    bytes
+}
+
+fn address(last: u8, port: u16) -> Vec<u8> {
+    let mut bytes = vec![2, 10, 0, 0, last];
+    bytes.extend(port.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn an_opened_file_is_named_by_its_directory_until_the_event_after_its_close() {
+    let mut replay = Replay::new(Limits::default());
+    let opened = replay.open(3, "../e//f", 1);
+    assert_eq!(
+        opened,
+        [json!(3), json!("/tmp/e/f"), json!("file"), json!(true)]
+    );
+    let opened = replay.open(4, "/tmp/e", DIRECTORY);
+    assert_eq!(opened[1..3], [json!("/tmp/e"), json!("directory")]);
+    let params = params![5i64, 4i64, "g", 1u32, 0u32, 0xFE00u32, 100u64];
+    let fields = ["fd.name", "fd.nameraw", "fd.ino", "fd.dev", "evt.abspath"];
+    let values = replay.at(TID, EventType::Openat, &params, fields);
+    assert_eq!(
+        values,
+        [
+            json!("/tmp/e/g"),
+            json!("g"),
+            json!(100),
+            json!("FE00"),
+            json!("/tmp/e/g")
+        ]
+    );
+    let params = params![-2i64, AT_FDCWD, "g", 1u32, 0u32, 0u32, 0u64];
+    let fields = ["fd.num", "fd.name", "fd.typechar", "fd.type"];
+    let values = replay.at(TID, EventType::Openat, &params, fields);
+    assert_eq!(
+        values,
+        [json!(-1), json!("/tmp/d/g"), json!("f"), Value::Null]
+    );
+    // Threads of a process have the same.
+    let fields = ["fd.name", "proc.fdopencount"];
+    let params = params![0i64, 3i64];
+    let values = replay.at(TID + 1, EventType::Close, &params, fields);
+    assert_eq!(values, [json!("/tmp/e/f"), json!(3)]);
+    let fields = [
+        "fd.num",
+        "fd.name",
+        "fd.typechar",
+        "proc.fdopencount",
+        "proc.fdusage",
+    ];
+    let values = replay.fstat(3, fields);
+    assert_eq!(
+        values,
+        [json!(3), json!(""), json!("o"), json!(2), json!(25.0)]
+    );
+    let failed = replay.at(TID, EventType::Close, &params![-9i64, 4i64], ["fd.name"]);
+    assert_eq!(failed, [json!("/tmp/e")]);
+    assert_eq!(replay.fstat(4, ["fd.name"]), [json!("/tmp/e")]);
+}
+
+#[test]
+fn duplicates_stand_for_the_same_and_exec_closes_what_is_marked() {
+    let mut replay = Replay::new(Limits::default());
+    replay.open(3, "/a", 1 | CLOEXEC);
+    let fields = ["fd.num", "fd.name", "fd.name_changed"];
+    let values = replay.at(TID, EventType::Dup, &params![4i64, 3i64], fields);
+    assert_eq!(values, [json!(4), json!("/a"), json!(false)]);
+    let values = replay.at(
+        TID,
+        EventType::Dup3,
+        &params![5i64, 3i64, 5i64, CLOEXEC],
+        fields,
+    );
+    assert_eq!(values[0], json!(5));
+    // What nobody knows has no duplicate.
+    let values = replay.at(TID, EventType::Dup2, &params![9i64, 77i64, 9i64], fields);
+    assert_eq!(values, [json!(77), json!(""), Value::Null]);
+    let duplicate = params![6i64, 3i64, 26u8, 0u64];
+    assert_eq!(
+        replay.at(TID, EventType::Fcntl, &duplicate, ["fd.num"]),
+        [json!(6)]
+    );
+    let other = params![0i64, 3i64, 2u8, 0u64];
+    assert_eq!(
+        replay.at(TID, EventType::Fcntl, &other, ["fd.num"]),
+        [json!(3)]
+    );
+    let mark = params![0i64, 4i64, 3u8, 1u64];
+    replay.at(TID, EventType::Fcntl, &mark, []);
+    let duplicate = params![7i64, 3i64, 1u8, 0u64];
+    replay.at(TID, EventType::Fcntl, &duplicate, []);
+    assert_eq!(replay.fstat(7, ["proc.fdopencount"]), [json!(5)]);
+    let slot = replay.state.live_process(TID as u32).expect("it lives");
+    replay.state.captured_close_on_exec(slot);
+    assert_eq!(
+        replay.fstat(7, ["fd.name", "proc.fdopencount"]),
+        [json!("/a"), json!(1)]
+    );
+}
+
+#[test]
+fn a_call_that_made_no_memfd_counts_as_falco_counts_it() {
+    let mut replay = Replay::new(Limits::default());
+    let params = params![-22i64, "payload", 0u32];
+    let fields = ["fd.num", "fd.name", "fd.type", "proc.fdopencount"];
+    let values = replay.at(TID, EventType::MemfdCreate, &params, fields);
+    assert_eq!(
+        values,
+        [json!(-22), json!("payload"), json!("memfd"), json!(1)]
+    );
+}
+
+#[test]
+fn a_socket_is_named_by_what_it_is_bound_and_connected_to() {
+    let mut replay = Replay::new(Limits::default());
+    replay.state.seed_captured(&Entry::Interface(Interface {
+        name: b"eth0",
+        addresses: Addresses::V4([
+            Ipv4Addr::new(10, 0, 0, 1),
+            Ipv4Addr::new(255, 0, 0, 0),
+            Ipv4Addr::new(10, 255, 255, 255),
+        ]),
+        link_speed: 0,
+    }));
+    let socket = params![3i64, 2u32, 1u32, 6u32, 0u32];
+    let fields = ["fd.name", "fd.type", "fd.l4proto", "fd.connected"];
+    let values = replay.at(TID, EventType::Socket, &socket, fields);
+    assert_eq!(
+        values,
+        [json!(""), json!("ipv4"), json!("<NA>"), json!(false)]
+    );
+    // One that was refused changes nothing.
+    let refused = params![-111i64, Vec::<u8>::new(), 3i64, address(2, 80)];
+    assert_eq!(replay.at(TID, EventType::Connect, &refused, fields), values);
+    let begun = params![-115i64, tuple(1, 1000, 2, 80), 3i64, address(2, 80)];
+    let fields = [
+        "fd.name",
+        "fd.cip",
+        "fd.sport",
+        "fd.lip",
+        "fd.rip",
+        "fd.is_server",
+        "fd.l4proto",
+        "fd.cproto",
+    ];
+    let values = replay.at(TID, EventType::Connect, &begun, fields);
+    let expected = [
+        json!("10.0.0.1:1000->10.0.0.2:80"),
+        json!("10.0.0.1"),
+        json!(80),
+        json!("10.0.0.1"),
+        json!("10.0.0.2"),
+        json!(false),
+        json!("tcp"),
+        json!("1000"),
+    ];
+    assert_eq!(values, expected);
+
+    replay.at(
+        TID,
+        EventType::Socket,
+        &params![4i64, 2u32, 1u32, 6u32, 0u32],
+        [],
+    );
+    let bind = params![0i64, address(1, 22), 4i64];
+    let fields = [
+        "fd.name",
+        "fd.sip",
+        "fd.sport",
+        "fd.cip",
+        "fd.is_server",
+        "fd.name_changed",
+    ];
+    let values = replay.at(TID, EventType::Bind, &bind, fields);
+    let expected = [
+        json!("10.0.0.1:22"),
+        json!("10.0.0.1"),
+        json!(22),
+        Value::Null,
+        json!(true),
+        json!(true),
+    ];
+    assert_eq!(values, expected);
+    let accept = params![5i64, tuple(9, 5000, 1, 22), 0u8, 0u32, 0u32, CLOEXEC];
+    let fields = ["fd.num", "fd.name", "fd.cport", "fd.lport", "fd.is_server"];
+    let values = replay.at(TID, EventType::Accept4, &accept, fields);
+    let expected = [
+        json!(5),
+        json!("10.0.0.9:5000->10.0.0.1:22"),
+        json!(5000),
+        json!(22),
+        json!(true),
+    ];
+    assert_eq!(values, expected);
+    let failed = params![-11i64, Vec::<u8>::new(), 0u8, 0u32, 0u32, 0u32];
+    let values = replay.at(
+        TID,
+        EventType::Accept4,
+        &failed,
+        ["fd.num", "fd.name", "fd.typechar"],
+    );
+    assert_eq!(values, [json!(-1), json!("NULL"), json!("4")]);
+    let list = [2u16.raw(), 3i64.raw(), 0u16.raw(), 77i64.raw(), 0u16.raw()].concat();
+    let fields = [
+        "fdlist.nums",
+        "fdlist.names",
+        "fdlist.cips",
+        "fdlist.sports",
+    ];
+    let values = replay.at(TID, EventType::Poll, &params![1i64, list, 0i64], fields);
+    let expected = [
+        json!("3,77"),
+        json!("10.0.0.1:1000->10.0.0.2:80,<NA>"),
+        json!("10.0.0.1"),
+        json!("80"),
+    ];
+    assert_eq!(values, expected);
+}
+
+#[test]
+fn datagrams_name_a_socket_and_whose_it_is_is_guessed() {
+    let mut replay = Replay::new(Limits::default());
+    // Sending through what nobody knows.
+    let send = params![4i64, Vec::<u8>::new(), 3i64, 4u32, tuple(1, 1000, 2, 53)];
+    let fields = ["fd.name", "fd.l4proto", "fd.cport", "fd.connected"];
+    let values = replay.at(TID, EventType::Sendto, &send, fields);
+    assert_eq!(
+        values,
+        [
+            json!("10.0.0.1:1000->10.0.0.2:53"),
+            json!("udp"),
+            json!(1000),
+            json!(true)
+        ]
+    );
+    // The answer has the same ends.
+    let receive = params![4i64, Vec::<u8>::new(), tuple(2, 53, 1, 1000), 3i64, 4u32];
+    let fields = ["fd.name", "fd.name_changed"];
+    let values = replay.at(TID, EventType::Recvfrom, &receive, fields);
+    assert_eq!(values, [json!("10.0.0.1:1000->10.0.0.2:53"), json!(false)]);
+    // What is read first is a request.
+    replay.at(
+        TID,
+        EventType::Socket,
+        &params![4i64, 2u32, 2u32, 17u32, 0u32],
+        [],
+    );
+    let receive = params![4i64, Vec::<u8>::new(), tuple(9, 4000, 1, 514), 4i64, 4u32];
+    let fields = ["fd.name", "fd.cport", "fd.sport"];
+    let values = replay.at(TID, EventType::Recvfrom, &receive, fields);
+    assert_eq!(
+        values,
+        [
+            json!("10.0.0.9:4000->10.0.0.1:514"),
+            json!(4000),
+            json!(514)
+        ]
+    );
+}
+
+#[test]
+fn who_owns_the_port_that_a_listed_connection_comes_from_accepted_it() {
+    let mut replay = Replay::new(Limits::default());
+    let at = |last, port| SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, last), port);
+    let protocol = Protocol::TCP;
+    replay.seed(
+        0,
+        Target::File {
+            open_flags: CLOEXEC,
+            name: b"/dev/null",
+            device: 6,
+        },
+    );
+    replay.seed(
+        3,
+        Target::Ipv4 {
+            source: at(1, 22),
+            destination: at(9, 5000),
+            protocol,
+        },
+    );
+    replay.seed(
+        4,
+        Target::Ipv4 {
+            source: at(1, 6000),
+            destination: at(9, 22),
+            protocol,
+        },
+    );
+    replay.seed(
+        5,
+        Target::Ipv4Server {
+            address: at(0, 22),
+            protocol,
+        },
+    );
+    replay.seed(
+        6,
+        Target::Unix {
+            source: 1,
+            destination: 2,
+            name: b"/run/a",
+        },
+    );
+    let fields = ["fd.name", "fd.type", "fd.types", "fd.types[0]"];
+    let expected = [
+        json!("10.0.0.9:5000->10.0.0.1:22"),
+        json!("ipv4"),
+        json!(["unix", "ipv4", "file"]),
+        json!(["file"]),
+    ];
+    assert_eq!(replay.fstat(3, fields), expected);
+    assert_eq!(
+        replay.fstat(4, ["fd.name"]),
+        [json!("10.0.0.1:6000->10.0.0.9:22")]
+    );
+    assert_eq!(
+        replay.fstat(5, ["fd.name", "fd.ino"]),
+        [
+            json!("10.0.0.1:22".replace("10.0.0.1", "10.0.0.0")),
+            json!(7)
+        ]
+    );
+    assert_eq!(
+        replay.fstat(6, ["fd.name", "fd.sockfamily"]),
+        [json!("/run/a"), json!("unix")]
+    );
+    let values = replay.fstat(
+        6,
+        ["proc.stdin.name", "proc.stdin.type", "proc.stdout.type"],
+    );
+    assert_eq!(values, [json!("/dev/null"), json!("file"), Value::Null]);
+}
+
+#[test]
+fn what_an_event_saw_stays_when_the_socket_goes_on() {
+    let mut replay = Replay::new(Limits::default());
+    replay.at(
+        TID,
+        EventType::Socket,
+        &params![3i64, 2u32, 1u32, 6u32, 0u32],
+        [],
+    );
+    let slot = replay.state.live_process(TID as u32).expect("it lives");
+    let before = replay.state.captured_fd(slot, 3);
+    let connect = params![0i64, tuple(1, 1000, 2, 80), 3i64, address(2, 80)];
+    replay.at(TID, EventType::Connect, &connect, []);
+    let after = replay.state.captured_fd(slot, 3);
+    assert_ne!(before, after);
+    let name = |index| replay.state.descriptor(index).map(|info| info.name.clone());
+    assert_eq!(name(before), Some(Vec::new()));
+    assert_eq!(name(after), Some(b"10.0.0.1:1000->10.0.0.2:80".to_vec()));
+}
+
+#[test]
+fn no_bytes_of_a_capture_break_the_state_or_pass_its_bounds() {
+    let limits = Limits {
+        descriptors_max: 64,
+        descriptors_per_process_max: 16,
+        ..Limits::default()
+    };
+    let mut replay = Replay::new(limits);
+    let mut seed = 1u64;
+    let mut random = || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed
+    };
+    let fields = [
+        "fd.name",
+        "fd.num",
+        "fd.types",
+        "fdlist.names",
+        "evt.abspath",
+        "fs.path.name",
+    ];
+    for _ in 0..4_000 {
+        let kind = EventType::ALL[random() as usize % EventType::COUNT];
+        let params: Vec<Vec<u8>> = kind
+            .params()
+            .iter()
+            .map(|param| {
+                let mut bytes = match random() % 4 {
+                    0 => (random() % 24).to_le_bytes().to_vec(),
+                    1 => tuple(1, random() as u16, 2, random() as u16),
+                    2 => "../a/./b".raw(),
+                    _ => random().to_le_bytes()[..random() as usize % 9].to_vec(),
+                };
+                if let Some(width) = param.width
+                    && !random().is_multiple_of(16)
+                {
+                    bytes.resize(width.into(), 0);
+                }
+                bytes
+            })
+            .collect();
+        let tid = TID + (random() % 3) as i64;
+        replay.at(tid, kind, &params, fields);
+    }
+    assert!(replay.state.sizes()[3] <= 64);
+    assert!(replay.state.counters.descriptors_refused > 0);
+}
