@@ -11,7 +11,7 @@ pub mod params;
 pub mod path;
 pub mod recorded;
 
-pub use captured::Captured;
+pub use captured::{Captured, Purpose};
 use params::Fact;
 pub use recorded::{Recorded, calls_of, decode};
 use saker_rules_schema::event::EventType;
@@ -69,12 +69,24 @@ impl<'a> From<Recorded<'a>> for Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// Its type; `None` for a record that only changes the state.
+    /// Its type; `None` for what only changes the state.
     #[inline]
     pub fn kind(&self) -> Option<EventType> {
         match self {
             Event::Recorded(event) => event.kind,
-            Event::Captured(event) => Some(event.kind),
+            Event::Captured(event) => match event.purpose {
+                Purpose::Judged => Some(event.kind),
+                Purpose::Hidden | Purpose::Beginning => None,
+            },
+        }
+    }
+
+    /// Whether it has a number of its own; what has a type does.
+    #[inline]
+    pub fn is_numbered(&self) -> bool {
+        match self {
+            Event::Recorded(event) => event.kind.is_some(),
+            Event::Captured(_) => true,
         }
     }
 

@@ -220,6 +220,16 @@ impl Pipeline {
         &mut self.state
     }
 
+    /// Forgets all that is known of the machine: another recording begins. What is in flight is
+    /// judged first; numbers go on.
+    pub fn restart(&mut self) -> Result<(), PipelineError> {
+        self.drain()?;
+        self.state.restart();
+        self.state
+            .keep_all_descriptors(self.epoch.needs_all_descriptors());
+        Ok(())
+    }
+
     /// The running epoch.
     pub fn epoch(&self) -> &Rc<Epoch> {
         &self.epoch
@@ -297,6 +307,7 @@ impl Pipeline {
             };
             let Some(kind) = event.kind() else {
                 self.state.absorb(&event);
+                self.number += u64::from(event.is_numbered());
                 continue;
             };
             self.number += 1;

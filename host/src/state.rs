@@ -355,6 +355,19 @@ impl State {
         }
     }
 
+    /// Forgets everything but its bounds, the clock, the host's name and what it counted. No event
+    /// in flight may refer to it any more.
+    pub fn restart(&mut self) {
+        let counters = self.counters;
+        let hostname = std::mem::take(&mut self.hostname);
+        *self = State {
+            hostname,
+            counters,
+            ..State::new(self.limits.clone(), self.clock)
+        };
+        self.descriptors.refused = counters.descriptors_refused;
+    }
+
     /// Takes in an event. Events come in the order of their numbers; what the answer refers
     /// to is readable until that number is released.
     pub fn apply(&mut self, event: &Event<'_>) -> Seen {

@@ -12,7 +12,7 @@ use saker::extract::{Scratch, View, value};
 use saker::source::capture::Capture;
 use saker::source::merge::Batch;
 use saker::state::{Limits, State};
-use saker_capture::{CaptureError, Reader};
+use saker_capture::{CaptureError, Entry, Reader};
 use saker_rules_schema::field::FieldRef;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -111,7 +111,9 @@ fn each_event(path: &std::path::Path, mut see: impl FnMut(&State, &Event<'_>, sa
             let event = Captured::parse(bytes, number).expect("the source wrote it");
             let event = Event::Captured(event);
             let seen = state.apply(&event);
-            see(state, &event, seen);
+            if event.kind().is_some() {
+                see(state, &event, seen);
+            }
             state.release(number + 1);
         }
         batch.clear();
@@ -119,6 +121,9 @@ fn each_event(path: &std::path::Path, mut see: impl FnMut(&State, &Event<'_>, sa
     loop {
         let more = capture.read::<CaptureError>(&mut batch, 256, 1 << 20, |batch, entry| {
             apply(&mut state, batch);
+            if let Entry::Section(_) = entry {
+                state.restart();
+            }
             state.seed_captured(entry);
             Ok(())
         });

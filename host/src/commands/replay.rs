@@ -241,6 +241,9 @@ impl Replay {
         };
         progress.end();
         self.skipped += capture.skipped();
+        if let Some(first) = capture.unconverted() {
+            tracing::warn!("`{name}`, {first}; such events are left out");
+        }
         self.unknown_blocks += capture.reader().counts().blocks_unknown;
         match result {
             Ok(()) => Ok(()),
@@ -309,6 +312,9 @@ fn seed(pipeline: &mut Pipeline, batch: &mut Batch, entry: &Entry<'_>) -> Result
     if !batch.is_empty() {
         pipeline.push(&Rc::new(std::mem::take(batch)))?;
     }
+    if let Entry::Section(_) = entry {
+        pipeline.restart()?;
+    }
     pipeline.state().seed_captured(entry);
     Ok(())
 }
@@ -338,6 +344,13 @@ impl Pace {
 /// The closing line: what was seen, and everything that was lost, under its cause.
 fn summary(counters: &Counters, skipped: &Skipped, unknown_blocks: u64, printing: bool) {
     let mut line = count(counters.events, "event");
+    let beside = list_of(&[
+        (skipped.merged, "beginnings of calls"),
+        (skipped.hidden, "events for the state alone"),
+    ]);
+    if !beside.is_empty() {
+        line.push_str(&format!(" (beside {beside})"));
+    }
     let what = if printing { "printed" } else { "alert" };
     match printing {
         true => line.push_str(&format!(", {} {what}", counters.alerts)),
@@ -345,10 +358,12 @@ fn summary(counters: &Counters, skipped: &Skipped, unknown_blocks: u64, printing
     }
     let lost = list_of(&[
         (skipped.unknown, "events of unknown types"),
+        (skipped.unconverted, "events of unknown versions"),
         (
-            skipped.unconverted,
-            "events of old types that nothing is known of",
+            skipped.mismatched,
+            "events that lack what their call was given",
         ),
+        (skipped.forgotten, "beginnings of calls that were forgotten"),
         (unknown_blocks, "unknown blocks"),
         (counters.malformed, "malformed events"),
         (counters.rows_unjudged, "events unjudged"),

@@ -4,8 +4,9 @@
 //! ```text
 //! 0   u16  code of the event type     8   u64  time, ns since the epoch
 //! 2   u16  cpu                        16  i64  thread id
-//! 4   u32  number of parameters       24  u32  end of each parameter, counted from behind
-//!                                              these ends; then the parameters' bytes
+//! 4   u16  number of parameters       24  u32  end of each parameter, then of each of the
+//! 6   u8   the same of its beginning           beginning's, counted from behind these ends;
+//! 7   u8   purpose                             then the bytes of all of them
 //! ```
 
 pub mod address;
@@ -16,11 +17,41 @@ use saker_rules_schema::field::Type;
 
 const HEADER_BYTES: usize = 24;
 
+/// What an event of a capture is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Purpose {
+    /// Rules judge it.
+    Judged = 0,
+    /// It changes what is known, and is not judged; it has a number nonetheless.
+    Hidden = 1,
+    /// The same, and it only says that such a call begins and what it is given: its parameters
+    /// are not those of [`Captured::kind`].
+    Beginning = 2,
+}
+
+/// An event of a capture, without its parameters.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    /// Its type.
+    pub kind: EventType,
+    /// What it is there for.
+    pub purpose: Purpose,
+    /// The processor it happened on.
+    pub cpu: u16,
+    /// Wall time, ns since the epoch.
+    pub time: u64,
+    /// The thread; negative for none.
+    pub tid: i64,
+}
+
 /// An event of a capture.
 #[derive(Clone, Copy, Debug)]
 pub struct Captured<'a> {
     /// Its type.
     pub kind: EventType,
+    /// What it is there for.
+    pub purpose: Purpose,
     /// `evt.num`.
     pub number: u64,
     /// Wall time, ns since the epoch.
@@ -29,32 +60,38 @@ pub struct Captured<'a> {
     pub cpu: u16,
     /// The thread; negative for none.
     pub tid: i64,
+    /// How many parameters it has; the others are its beginning's.
+    count: usize,
     ends: &'a [[u8; 4]],
     bytes: &'a [u8],
 }
 
-/// Appends an event with `count` parameters to `out`, as [`Captured::parse`] reads it.
+/// Appends an event to `out`, as [`Captured::parse`] reads it. It has `count` parameters, which
+/// stand in `params` before those of its beginning, if it has one.
 pub fn write<'p>(
-    kind: EventType,
-    cpu: u16,
-    time: u64,
-    tid: i64,
+    head: &Head,
     count: usize,
-    param: impl Fn(usize) -> &'p [u8],
+    params: impl Iterator<Item = &'p [u8]> + Clone,
     out: &mut Vec<u8>,
 ) {
-    out.extend_from_slice(&kind.code().to_le_bytes());
-    out.extend_from_slice(&cpu.to_le_bytes());
-    out.extend_from_slice(&(count as u32).to_le_bytes());
-    out.extend_from_slice(&time.to_le_bytes());
-    out.extend_from_slice(&tid.to_le_bytes());
-    let mut end = 0u32;
-    for index in 0..count {
-        end = end.saturating_add(param(index).len() as u32);
+    let first = out.len();
+    out.extend_from_slice(&head.kind.code().to_le_bytes());
+    out.extend_from_slice(&head.cpu.to_le_bytes());
+    out.extend_from_slice(&(count as u16).to_le_bytes());
+    out.extend_from_slice(&[0, head.purpose as u8]);
+    out.extend_from_slice(&head.time.to_le_bytes());
+    out.extend_from_slice(&head.tid.to_le_bytes());
+    let (mut end, mut all) = (0u32, 0usize);
+    for param in params.clone() {
+        end = end.saturating_add(param.len() as u32);
         out.extend_from_slice(&end.to_le_bytes());
+        all += 1;
     }
-    for index in 0..count {
-        out.extend_from_slice(param(index));
+    if let Some(more) = out.get_mut(first + 6) {
+        *more = all.saturating_sub(count) as u8;
+    }
+    for param in params {
+        out.extend_from_slice(param);
     }
 }
 
@@ -64,17 +101,25 @@ impl<'a> Captured<'a> {
     pub fn parse(bytes: &'a [u8], number: u64) -> Option<Captured<'a>> {
         let (header, rest) = bytes.split_at_checked(HEADER_BYTES)?;
         let code = u16::from_le_bytes([header[0], header[1]]);
-        let count = u32::from_le_bytes(header[4..8].try_into().ok()?) as usize;
+        let count = usize::from(u16::from_le_bytes([header[4], header[5]]));
+        let all = count + usize::from(header[6]);
         let (ends, _) = rest.as_chunks::<4>();
-        let ends = ends.get(..count)?;
+        let ends = ends.get(..all)?;
         Some(Captured {
             kind: EventType::from_code(code)?,
+            purpose: match header[7] {
+                0 => Purpose::Judged,
+                1 => Purpose::Hidden,
+                2 => Purpose::Beginning,
+                _ => return None,
+            },
             number,
             time: u64::from_le_bytes(header[8..16].try_into().ok()?),
             cpu: u16::from_le_bytes([header[2], header[3]]),
             tid: i64::from_le_bytes(header[16..24].try_into().ok()?),
+            count,
             ends,
-            bytes: &rest[count * 4..],
+            bytes: &rest[all * 4..],
         })
     }
 
@@ -82,6 +127,28 @@ impl<'a> Captured<'a> {
     /// be read is empty.
     #[inline]
     pub fn bytes(&self, index: usize) -> Option<&'a [u8]> {
+        if index < self.count {
+            self.piece(index)
+        } else {
+            None
+        }
+    }
+
+    /// What the call was given, where the capture is an old one that says so apart from what
+    /// came of it and Falco makes use of it (`open`, `creat`, `openat`, `openat2`, `connect`,
+    /// `execve` and `execveat`): a parameter of that event, as it was recorded.
+    pub fn beginning(&self, index: usize) -> Option<&'a [u8]> {
+        self.piece(self.count.checked_add(index)?)
+    }
+
+    /// How many parameters [`Captured::beginning`] has; 0 where there is none. An `execve` may
+    /// have that of an `execveat` (three instead of one), which returns as an `execve` does.
+    pub fn beginning_len(&self) -> usize {
+        self.ends.len() - self.count
+    }
+
+    #[inline]
+    fn piece(&self, index: usize) -> Option<&'a [u8]> {
         let end = u32::from_le_bytes(*self.ends.get(index)?) as usize;
         let start = match index.checked_sub(1) {
             Some(before) => u32::from_le_bytes(*self.ends.get(before)?) as usize,
@@ -92,12 +159,12 @@ impl<'a> Captured<'a> {
 
     /// How many parameters it has.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.count
     }
 
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.count == 0
     }
 
     /// A parameter of 1, 2, 4 or 8 bytes as an unsigned number.
@@ -235,16 +302,17 @@ mod tests {
     #[test]
     fn an_event_is_read_as_it_was_written_and_nothing_else_is() {
         let params: [&[u8]; 3] = [&7i64.to_le_bytes(), b"", b"/tmp\0"];
+        let head = Head {
+            kind: EventType::Chdir,
+            purpose: Purpose::Judged,
+            cpu: 3,
+            time: 99,
+            tid: -5,
+        };
         let mut bytes = Vec::new();
-        write(
-            EventType::Chdir,
-            3,
-            99,
-            -5,
-            params.len(),
-            |index| params[index],
-            &mut bytes,
-        );
+        let given: [&[u8]; 2] = [b"a", b"bc"];
+        let all = params.into_iter().chain(given);
+        write(&head, params.len(), all, &mut bytes);
         let event = Captured::parse(&bytes, 12).expect("it was just written");
         assert_eq!(
             (event.kind, event.cpu, event.time),
@@ -254,15 +322,24 @@ mod tests {
         assert_eq!((event.signed(0), event.result()), (Some(7), Some(7)));
         assert_eq!((event.bytes(1), event.text(1)), (Some(&b""[..]), None));
         assert_eq!(event.text(2), Some(&b"/tmp"[..]));
-        assert_eq!(event.bytes(3), None);
+        assert_eq!((event.bytes(3), event.beginning_len()), (None, 2));
+        assert_eq!(event.beginning(0), Some(&b"a"[..]));
+        assert_eq!(event.beginning(1), Some(&b"bc"[..]));
+        assert_eq!(event.beginning(2), None);
         for len in 0..bytes.len() {
             if let Some(event) = Captured::parse(&bytes[..len], 1) {
-                for index in 0..4 {
-                    let _ = (event.bytes(index), event.param(index));
+                for index in 0..6 {
+                    let _ = (
+                        event.bytes(index),
+                        event.param(index),
+                        event.beginning(index),
+                    );
                 }
             }
         }
-        bytes[4..8].fill(0xff);
+        bytes[7] = 3;
+        assert!(Captured::parse(&bytes, 1).is_none());
+        bytes[4..7].fill(0xff);
         assert!(Captured::parse(&bytes, 1).is_none());
     }
 }

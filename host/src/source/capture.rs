@@ -1,22 +1,45 @@
 //! Captures as a source: entries for the state, events for a batch.
 //!
-//! The format is `saker-capture`'s; here its events become those of Falco's current table.
+//! The format is `saker-capture`'s; here its events become those of Falco's current table, each
+//! of which has a number of its own. Those that are there for the state alone have one, too:
+//! - what the recorder has marked so;
+//! - the beginnings of some calls in old captures, of which Falco makes use before it leaves them
+//!   out; their end brings along what they say;
+//! - users, groups and containers told before anything else, which Falco takes in while it opens
+//!   the capture.
+
+mod beginnings;
+mod convert;
 
 use super::merge::Batch;
-use crate::event::captured;
+use crate::event::captured::{self, Head, Purpose};
+use beginnings::{Beginnings, Limits};
+use convert::{Converted, Converter, Outcome};
 use saker_capture::{CaptureError, Entry, Event, Reader};
 use saker_rules_schema::event::EventType;
 use std::io::Read;
 
-/// What a capture had that gives no event, since it was opened.
+/// The flag of an event that the recorder kept for the state alone.
+const FOR_STATE: u32 = 1;
+/// The beginning of an `execveat`, which may return as an `execve` does.
+const EXECVEAT_BEGINS: u16 = EventType::Execveat.code() - 1;
+
+/// What a capture had that is not judged, or not judged as it was, since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Skipped {
-    /// Events of codes that Falco's table does not have.
+    /// Events of codes that Falco's table does not have, or in which nothing is any longer.
     pub unknown: u64,
-    /// Events of old versions of the table that nothing leads on from.
+    /// Events of which no version is known that has so many parameters.
     pub unconverted: u64,
-    /// Events that the recorder kept for the state alone.
+    /// Events that are there for the state alone.
     pub hidden: u64,
+    /// Beginnings of calls, which are part of the call's end.
+    pub merged: u64,
+    /// Ends of calls that lack what their beginning says: the one that was kept of their thread
+    /// is another call's.
+    pub mismatched: u64,
+    /// Beginnings of calls that were forgotten for want of room before their end came.
+    pub forgotten: u64,
 }
 
 impl std::ops::AddAssign for Skipped {
@@ -24,13 +47,40 @@ impl std::ops::AddAssign for Skipped {
         self.unknown += more.unknown;
         self.unconverted += more.unconverted;
         self.hidden += more.hidden;
+        self.merged += more.merged;
+        self.mismatched += more.mismatched;
+        self.forgotten += more.forgotten;
     }
+}
+
+/// An event that could not be made a current one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("byte {offset}: no event of type {code} is known that has {params} parameters")]
+pub struct Unconverted {
+    /// Where its block begins, in bytes after decompression.
+    pub offset: u64,
+    /// Falco's code of it.
+    pub code: u16,
+    /// How many parameters it has.
+    pub params: usize,
 }
 
 /// A capture being read.
 pub struct Capture<R> {
     reader: Reader<R>,
+    converter: Converter,
+    intake: Intake,
+}
+
+/// What becomes of current events.
+struct Intake {
+    /// What the state makes use of, until the thread's next call returns.
+    beginnings: Beginnings,
+    /// Whether nothing was met yet that Falco shows.
+    opening: bool,
     skipped: Skipped,
+    /// The first event that could not be converted.
+    unconverted: Option<Unconverted>,
 }
 
 impl<R: Read> Capture<R> {
@@ -38,13 +88,28 @@ impl<R: Read> Capture<R> {
     pub fn new(reader: Reader<R>) -> Capture<R> {
         Capture {
             reader,
-            skipped: Skipped::default(),
+            converter: Converter::new(),
+            intake: Intake {
+                beginnings: Beginnings::new(Limits::default()),
+                opening: true,
+                skipped: Skipped::default(),
+                unconverted: None,
+            },
         }
     }
 
-    /// What gave no event so far.
+    /// What was not judged so far.
     pub fn skipped(&self) -> Skipped {
-        self.skipped
+        Skipped {
+            mismatched: self.converter.mismatched(),
+            forgotten: self.converter.forgotten() + self.intake.beginnings.forgotten(),
+            ..self.intake.skipped
+        }
+    }
+
+    /// The first of the events that [`Skipped::unconverted`] counts.
+    pub fn unconverted(&self) -> Option<Unconverted> {
+        self.intake.unconverted
     }
 
     /// The reader, for its counts.
@@ -63,23 +128,138 @@ impl<R: Read> Capture<R> {
         mut entry: impl FnMut(&mut Batch, &Entry<'_>) -> Result<(), E>,
     ) -> Result<bool, E> {
         while batch.len() < events_max && batch.bytes() < bytes_max {
+            let offset = self.reader.offset();
             match self.reader.next()? {
                 None => return Ok(false),
-                Some(Entry::Event(event)) => take(&event, batch, &mut self.skipped),
-                Some(other) => entry(batch, &other)?,
+                Some(Entry::Event(event)) => {
+                    take(&mut self.converter, &mut self.intake, &event, offset, batch);
+                }
+                Some(other) => {
+                    if let Entry::Section(_) = other {
+                        self.converter.restart();
+                        self.intake.beginnings.clear();
+                        self.intake.opening = true;
+                    }
+                    entry(batch, &other)?;
+                }
             }
         }
         Ok(true)
     }
 }
 
-fn take(event: &Event<'_>, batch: &mut Batch, skipped: &mut Skipped) {
-    match EventType::from_code(event.code) {
-        Some(kind) => batch.push_captured(event.time, |out| {
-            let param = |index| event.params.get(index).unwrap_or_default();
-            let count = event.params.len();
-            captured::write(kind, event.cpu, event.time, event.tid, count, param, out);
-        }),
-        None => skipped.unknown += 1,
+#[inline]
+fn take(
+    converter: &mut Converter,
+    intake: &mut Intake,
+    event: &Event<'_>,
+    offset: u64,
+    batch: &mut Batch,
+) {
+    if let Some(kind) = converter.current(event.code, event.params.len()) {
+        let params = event.params;
+        let params = (0..params.len()).map(move |index| params.get(index).unwrap_or_default());
+        intake.put(event, kind, params, batch);
+        return;
+    }
+    let outcome = converter.convert(event, |converted| {
+        intake.put_converted(event, &converted, batch);
+    });
+    match outcome {
+        Outcome::Written => return,
+        Outcome::Merged => intake.skipped.merged += 1,
+        Outcome::Unknown => intake.skipped.unknown += 1,
+        Outcome::Unconverted => {
+            intake.skipped.unconverted += 1;
+            intake.unconverted.get_or_insert(Unconverted {
+                offset,
+                code: event.code,
+                params: event.params.len(),
+            });
+        }
+    }
+    intake.opening = false;
+}
+
+impl Intake {
+    fn put_converted(&mut self, event: &Event<'_>, converted: &Converted<'_>, batch: &mut Batch) {
+        let params = converted.params.iter().copied();
+        let Some(code) = converted.beginning else {
+            self.put(event, converted.kind, params, batch);
+            return;
+        };
+        self.opening = false;
+        self.skipped.hidden += 1;
+        // Falco keeps no program that it was not told.
+        if converted.kind != EventType::Execve || converted.params.iter().any(|it| !it.is_empty()) {
+            self.beginnings.keep(event.tid, code, converted.params);
+        }
+        let head = head(event, converted.kind, Purpose::Beginning);
+        batch.push_captured(event.time, |out| {
+            captured::write(&head, params.len(), params, out);
+        });
+    }
+
+    #[inline]
+    fn put<'p>(
+        &mut self,
+        event: &Event<'_>,
+        kind: EventType,
+        params: impl ExactSizeIterator<Item = &'p [u8]> + Clone,
+        batch: &mut Batch,
+    ) {
+        self.opening &= is_taken_in_while_opening(kind);
+        let purpose = if self.opening || event.flags & FOR_STATE != 0 {
+            self.skipped.hidden += 1;
+            Purpose::Hidden
+        } else {
+            Purpose::Judged
+        };
+        let head = head(event, kind, purpose);
+        let count = params.len();
+        let kept = match kind.is_exit() {
+            true => self.beginnings.get(event.tid),
+            false => None,
+        };
+        let Some(kept) = kept else {
+            batch.push_captured(event.time, |out| captured::write(&head, count, params, out));
+            return;
+        };
+        batch.push_captured(event.time, |out| {
+            let is_its = kept.code + 1 == kind.code()
+                || kept.code == EXECVEAT_BEGINS && kind == EventType::Execve;
+            let given = if is_its { kept.len() } else { 0 };
+            let given = (0..given).map(|index| kept.param(index).unwrap_or_default());
+            let own = params.map(|param| -> &[u8] { param });
+            captured::write(&head, count, own.chain(given), out);
+        });
+        // Whatever the call was that returned, the thread is in no other.
+        self.beginnings.forget(event.tid);
     }
 }
+
+fn head(event: &Event<'_>, kind: EventType, purpose: Purpose) -> Head {
+    Head {
+        kind,
+        purpose,
+        cpu: event.cpu,
+        time: event.time,
+        tid: event.tid,
+    }
+}
+
+/// Whether Falco takes such an event in before it begins to show any.
+fn is_taken_in_while_opening(kind: EventType) -> bool {
+    matches!(
+        kind,
+        EventType::Useradded
+            | EventType::Userdeleted
+            | EventType::Groupadded
+            | EventType::Groupdeleted
+            | EventType::Asyncevent
+            | EventType::Container
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,7 @@ use super::descriptor::FdIndex;
 use super::note::Note;
 use super::version::VersionIndex;
 use super::{Seen, State};
-use crate::event::Captured;
+use crate::event::{Captured, Purpose};
 use saker_rules_schema::event::{EventType, SKIPS_RESET};
 
 impl State {
@@ -42,6 +42,11 @@ impl State {
         }
         let mut saw = Saw::NOTHING;
         let slot = self.captured_thread(event);
+        match event.purpose {
+            Purpose::Judged | Purpose::Hidden => {}
+            // Its end brings along what it says.
+            Purpose::Beginning => return Seen::NONE,
+        }
         match slot {
             Some(slot) => {
                 self.apply_descriptors(slot, event, &mut saw);

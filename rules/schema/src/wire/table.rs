@@ -108,8 +108,8 @@ wires! {
     53 => Recvmsg;
     54 => ("recvmmsg", Some(Recvmmsg), Call IoRead, [OLD_VERSION], []);
     55 => Recvmmsg;
-    56 => ("accept", Some(Accept), Call Net, [CREATES_FD, MODIFIES_STATE, OLD_VERSION], [("flags", I32, Hexadecimal)]);
-    57 => ("accept", Some(Accept), Call Net, [CREATES_FD, MODIFIES_STATE, OLD_VERSION], [("fd", FD), ("tuple", TUPLE), ("queuepct", U8)]);
+    56 => ("accept", Some(Accept4), Call Net, [CREATES_FD, MODIFIES_STATE, OLD_VERSION], [("flags", I32, Hexadecimal)]);
+    57 => ("accept", Some(Accept4), Call Net, [CREATES_FD, MODIFIES_STATE, OLD_VERSION], [("fd", FD), ("tuple", TUPLE), ("queuepct", U8)]);
     58 => ("creat", Some(Creat), Call File, [CREATES_FD, MODIFIES_STATE], [("name", PATH), ("mode", U32, Octal)]);
     59 => Creat;
     60 => ("pipe", Some(Pipe), Call Ipc, [CREATES_FD, MODIFIES_STATE, OLD_VERSION], []);
@@ -300,8 +300,8 @@ wires! {
     245 => unused;
     246 => ("accept", Some(Accept), Call Net, [CREATES_FD, MODIFIES_STATE, OLD_VERSION], []);
     247 => Accept;
-    248 => ("accept", Some(Accept), Call Net, [CREATES_FD, MODIFIES_STATE, OLD_VERSION], [("flags", I32, Hexadecimal)]);
-    249 => ("accept", Some(Accept), Call Net, [CREATES_FD, MODIFIES_STATE, OLD_VERSION], [("fd", FD), ("tuple", TUPLE), ("queuepct", U8), ("queuelen", U32), ("queuemax", U32)]);
+    248 => ("accept", Some(Accept4), Call Net, [CREATES_FD, MODIFIES_STATE, OLD_VERSION], [("flags", I32, Hexadecimal)]);
+    249 => ("accept", Some(Accept4), Call Net, [CREATES_FD, MODIFIES_STATE, OLD_VERSION], [("fd", FD), ("tuple", TUPLE), ("queuepct", U8), ("queuelen", U32), ("queuemax", U32)]);
     250 => ("semop", Some(Semop), Call Process, [OLD_VERSION], [("semid", I32)]);
     251 => Semop;
     252 => ("semctl", Some(Semctl), Call Process, [OLD_VERSION], [("semid", I32), ("semnum", I32), ("cmd", FLAGS16, Hexadecimal, SEMCTL_COMMANDS), ("val", I32)]);
