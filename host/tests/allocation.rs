@@ -3,8 +3,11 @@
 use saker::event::{Clock, Event, decode};
 use saker::extract::row::Plan;
 use saker::literal::Literals;
+use saker::source::capture::Capture;
+use saker::source::merge::Batch;
 use saker::source::synthetic::{Options, Synthetic};
 use saker::state::{Limits, State};
+use saker_capture::{CaptureError, Compression, ParamBuffer, Reader, Writer};
 use saker_ebpf::record::{Kind, Record};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::FieldRef;
@@ -140,4 +143,62 @@ fn ordinary_events_allocate_nothing_once_buffers_have_grown() {
         allocations < ordinary / 20,
         "{allocations} in {ordinary} events"
     );
+}
+
+/// A capture of a time when what a call was given was an event of its own.
+fn old_capture(rounds: u32) -> Vec<u8> {
+    let (zero, three, size) = (0i64.to_le_bytes(), 3i64.to_le_bytes(), 9u32.to_le_bytes());
+    let path: &[u8] = b"/etc/passwd\0";
+    let calls: [(u16, &[&[u8]]); 6] = [
+        (306, &[&zero, path, &size, &size]),
+        (307, &[&three, &zero, path, &size, &size]),
+        (6, &[&three, &size]),
+        (7, &[&zero, b"data"]),
+        (4, &[&three]),
+        (5, &[&zero]),
+    ];
+    let mut writer = Writer::new(Vec::new(), Compression::Plain).expect("memory takes it");
+    let mut buffer = ParamBuffer::new();
+    for (round, (code, params)) in (0..rounds).flat_map(|round| calls.map(|call| (round, call))) {
+        buffer.clear();
+        params.iter().for_each(|param| assert!(buffer.push(param)));
+        let event = saker_capture::Event {
+            cpu: 0,
+            flags: 0,
+            time: round.into(),
+            tid: i64::from(round % 1000),
+            code,
+            params: buffer.params(),
+        };
+        writer.event(&event).expect("it is one");
+    }
+    writer.finish().expect("memory takes it")
+}
+
+#[test]
+fn events_of_old_captures_become_current_ones_without_an_allocation() {
+    const ROUNDS: u32 = 50_000;
+    let bytes = old_capture(ROUNDS);
+    let mut capture = Capture::new(Reader::new(&bytes[..]).expect("it is a capture"));
+    let mut batch = Batch::new();
+    let (mut events, mut allocations, mut ns) = (0, 0, 0);
+    loop {
+        batch.clear();
+        let before = (ALLOCATIONS.get(), Instant::now());
+        let more = capture.read::<CaptureError>(&mut batch, 1000, 1 << 20, |_, _| Ok(()));
+        // The first thousand of rounds make the threads' places.
+        if events > 10_000 {
+            allocations += ALLOCATIONS.get() - before.0;
+            ns += before.1.elapsed().as_nanos() as u64;
+        }
+        events += batch.len() as u64;
+        if !more.expect("it is whole") {
+            break;
+        }
+    }
+    let per_event = ns / (events - 10_000);
+    println!("{per_event} ns an event, {allocations} allocations in {events} events");
+    // Beginnings of reads and closes are merged, those of opens are not.
+    assert_eq!(events, u64::from(ROUNDS) * 4);
+    assert_eq!(allocations, 0);
 }

@@ -2,6 +2,7 @@
 
 mod command_line;
 mod crate_edges;
+mod legacy;
 mod live;
 mod needs;
 mod operation;

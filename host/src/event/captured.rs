@@ -66,9 +66,29 @@ pub struct Captured<'a> {
     bytes: &'a [u8],
 }
 
-/// Appends an event to `out`, as [`Captured::parse`] reads it. It has `count` parameters, which
-/// stand in `params` before those of its beginning, if it has one.
+/// Appends an event that is judged to `out`, as [`Captured::parse`] reads it.
 pub fn write<'p>(
+    kind: EventType,
+    cpu: u16,
+    time: u64,
+    tid: i64,
+    count: usize,
+    param: impl Fn(usize) -> &'p [u8] + Copy,
+    out: &mut Vec<u8>,
+) {
+    let head = Head {
+        kind,
+        purpose: Purpose::Judged,
+        cpu,
+        time,
+        tid,
+    };
+    write_whole(&head, count, (0..count).map(param), out);
+}
+
+/// The same of any event. It has `count` parameters, which stand in `params` before those of its
+/// beginning, if it has one.
+pub fn write_whole<'p>(
     head: &Head,
     count: usize,
     params: impl Iterator<Item = &'p [u8]> + Clone,
@@ -147,6 +167,23 @@ impl<'a> Captured<'a> {
         self.ends.len() - self.count
     }
 
+    /// The same where it is a string, up to its NUL; `None` where it could not be read.
+    pub fn beginning_text(&self, index: usize) -> Option<&'a [u8]> {
+        let text = text(self.beginning(index)?)?;
+        // As Falco put it where it could not be read.
+        (text != b"<NA>").then_some(text)
+    }
+
+    /// The same where it is a number of 1, 2, 4 or 8 bytes.
+    pub fn beginning_unsigned(&self, index: usize) -> Option<u64> {
+        unsigned(self.beginning(index)?)
+    }
+
+    /// The same of a signed one.
+    pub fn beginning_signed(&self, index: usize) -> Option<i64> {
+        signed(self.beginning(index)?)
+    }
+
     #[inline]
     fn piece(&self, index: usize) -> Option<&'a [u8]> {
         let end = u32::from_le_bytes(*self.ends.get(index)?) as usize;
@@ -170,36 +207,19 @@ impl<'a> Captured<'a> {
     /// A parameter of 1, 2, 4 or 8 bytes as an unsigned number.
     #[inline]
     pub fn unsigned(&self, index: usize) -> Option<u64> {
-        let bytes = self.bytes(index)?;
-        Some(match *bytes {
-            [a] => a.into(),
-            [a, b] => u16::from_le_bytes([a, b]).into(),
-            [a, b, c, d] => u32::from_le_bytes([a, b, c, d]).into(),
-            _ => u64::from_le_bytes(bytes.try_into().ok()?),
-        })
+        unsigned(self.bytes(index)?)
     }
 
     /// The same as a signed one.
     #[inline]
     pub fn signed(&self, index: usize) -> Option<i64> {
-        let bytes = self.bytes(index)?;
-        Some(match *bytes {
-            [a] => i64::from(a as i8),
-            [a, b] => i16::from_le_bytes([a, b]).into(),
-            [a, b, c, d] => i32::from_le_bytes([a, b, c, d]).into(),
-            _ => i64::from_le_bytes(bytes.try_into().ok()?),
-        })
+        signed(self.bytes(index)?)
     }
 
     /// A parameter that is a string, up to its NUL; `None` where it could not be read.
     #[inline]
     pub fn text(&self, index: usize) -> Option<&'a [u8]> {
-        let bytes = self.bytes(index)?;
-        if bytes.is_empty() {
-            return None;
-        }
-        let end = memchr::memchr(0, bytes).unwrap_or(bytes.len());
-        Some(&bytes[..end])
+        text(self.bytes(index)?)
     }
 
     /// What the call returned.
@@ -295,6 +315,35 @@ impl<'a> Captured<'a> {
     }
 }
 
+#[inline]
+fn unsigned(bytes: &[u8]) -> Option<u64> {
+    Some(match *bytes {
+        [a] => a.into(),
+        [a, b] => u16::from_le_bytes([a, b]).into(),
+        [a, b, c, d] => u32::from_le_bytes([a, b, c, d]).into(),
+        _ => u64::from_le_bytes(bytes.try_into().ok()?),
+    })
+}
+
+#[inline]
+fn signed(bytes: &[u8]) -> Option<i64> {
+    Some(match *bytes {
+        [a] => i64::from(a as i8),
+        [a, b] => i16::from_le_bytes([a, b]).into(),
+        [a, b, c, d] => i32::from_le_bytes([a, b, c, d]).into(),
+        _ => i64::from_le_bytes(bytes.try_into().ok()?),
+    })
+}
+
+#[inline]
+fn text(bytes: &[u8]) -> Option<&[u8]> {
+    if bytes.is_empty() {
+        return None;
+    }
+    let end = memchr::memchr(0, bytes).unwrap_or(bytes.len());
+    Some(&bytes[..end])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -312,7 +361,7 @@ mod tests {
         let mut bytes = Vec::new();
         let given: [&[u8]; 2] = [b"a", b"bc"];
         let all = params.into_iter().chain(given);
-        write(&head, params.len(), all, &mut bytes);
+        write_whole(&head, params.len(), all, &mut bytes);
         let event = Captured::parse(&bytes, 12).expect("it was just written");
         assert_eq!(
             (event.kind, event.cpu, event.time),

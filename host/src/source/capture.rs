@@ -196,7 +196,7 @@ impl Intake {
         }
         let head = head(event, converted.kind, Purpose::Beginning);
         batch.push_captured(event.time, |out| {
-            captured::write(&head, params.len(), params, out);
+            captured::write_whole(&head, params.len(), params, out);
         });
     }
 
@@ -222,7 +222,9 @@ impl Intake {
             false => None,
         };
         let Some(kept) = kept else {
-            batch.push_captured(event.time, |out| captured::write(&head, count, params, out));
+            batch.push_captured(event.time, |out| {
+                captured::write_whole(&head, count, params, out)
+            });
             return;
         };
         batch.push_captured(event.time, |out| {
@@ -231,7 +233,7 @@ impl Intake {
             let given = if is_its { kept.len() } else { 0 };
             let given = (0..given).map(|index| kept.param(index).unwrap_or_default());
             let own = params.map(|param| -> &[u8] { param });
-            captured::write(&head, count, own.chain(given), out);
+            captured::write_whole(&head, count, own.chain(given), out);
         });
         // Whatever the call was that returned, the thread is in no other.
         self.beginnings.forget(event.tid);

@@ -32,10 +32,6 @@ pub fn root() -> &'static User {
 pub struct Users {
     users: HashMap<u32, User, foldhash::fast::RandomState>,
     groups: HashMap<u32, Box<[u8]>, foldhash::fast::RandomState>,
-    /// Containers of which a capture says that they have a user 0.
-    with_root: HashSet<Box<[u8]>, foldhash::fast::RandomState>,
-    /// The same of group 0.
-    with_root_group: HashSet<Box<[u8]>, foldhash::fast::RandomState>,
 }
 
 impl Users {
@@ -97,58 +93,14 @@ impl Users {
         self.groups.iter().map(|(gid, name)| (*gid, &**name))
     }
 
-    /// Takes in a user that a capture tells of, of a container or, without one, of the host.
-    /// Of a container's users Falco keeps in a replay that there is a user 0 alone.
-    pub(super) fn add_user(
-        &mut self,
-        container: &[u8],
-        uid: u32,
-        name: &[u8],
-        home: &[u8],
-        shell: &[u8],
-    ) {
-        if container.is_empty() {
-            self.set_user(uid, name, home, shell);
-        } else if uid == 0 && self.with_root.len() < ENTRIES_MAX {
-            self.with_root.insert(container.into());
-        }
-    }
-
-    /// Takes in a group in the same way.
-    pub(super) fn add_group(&mut self, container: &[u8], gid: u32, name: &[u8]) {
-        if container.is_empty() {
-            self.set_group(gid, name);
-        } else if gid == 0 && self.with_root_group.len() < ENTRIES_MAX {
-            self.with_root_group.insert(container.into());
-        }
-    }
-
     /// Forgets a user.
-    pub(super) fn remove_user(&mut self, container: &[u8], uid: u32) {
-        if container.is_empty() {
-            self.users.remove(&uid);
-        } else if uid == 0 {
-            self.with_root.remove(container);
-        }
+    pub(super) fn remove_user(&mut self, uid: u32) {
+        self.users.remove(&uid);
     }
 
     /// Forgets a group.
-    pub(super) fn remove_group(&mut self, container: &[u8], gid: u32) {
-        if container.is_empty() {
-            self.groups.remove(&gid);
-        } else if gid == 0 {
-            self.with_root_group.remove(container);
-        }
-    }
-
-    /// Whether a capture has told of the container's user 0.
-    pub fn has_root(&self, container: &[u8]) -> bool {
-        self.with_root.contains(container)
-    }
-
-    /// Whether a capture has told of the container's group 0.
-    pub fn has_root_group(&self, container: &[u8]) -> bool {
-        self.with_root_group.contains(container)
+    pub(super) fn remove_group(&mut self, gid: u32) {
+        self.groups.remove(&gid);
     }
 
     /// The user of that number.

@@ -123,6 +123,23 @@ impl Place<'_, '_> {
         }
     }
 
+    /// The name of a user. Those of containers have none here, whatever the capture tells.
+    fn user(&self, uid: u32) -> Option<&[u8]> {
+        let user = self.view.state.users().user(uid)?;
+        (!self.is_in_container()).then_some(&*user.name)
+    }
+
+    /// The name of a group, in the same way.
+    fn group(&self, gid: u32) -> Option<&[u8]> {
+        let group = self.view.state.users().group(gid)?;
+        (!self.is_in_container()).then_some(group)
+    }
+
+    fn is_in_container(&self) -> bool {
+        let version = self.view.state.version(self.view.seen.version);
+        version.is_some_and(|version| version.container().is_some())
+    }
+
     fn number(&self, param: &Param, number: Number, out: &mut Vec<u8>) {
         let Number { signed, unsigned } = number;
         match param.kind {
@@ -140,16 +157,14 @@ impl Place<'_, '_> {
             }),
             ParamType::Uid => {
                 let id = unsigned as u32;
-                let user = self.view.state.users().user(id).map(|user| &*user.name);
-                let name = none_id(id).or(user).unwrap_or(ABSENT);
+                let name = none_id(id).or(self.user(id)).unwrap_or(ABSENT);
                 self.named((id as i32).into(), out, |out| {
                     printable::push_text(name, out);
                 });
             }
             ParamType::Gid => {
                 let id = unsigned as u32;
-                let group = self.view.state.users().group(id);
-                let name = none_id(id).or(group).unwrap_or(ABSENT);
+                let name = none_id(id).or(self.group(id)).unwrap_or(ABSENT);
                 self.named((id as i32).into(), out, |out| {
                     printable::push_text(name, out);
                 });

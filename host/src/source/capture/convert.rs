@@ -177,7 +177,8 @@ impl Converter {
 
     fn convert_end(&mut self, event: &Event<'_>, write: impl FnOnce(Converted<'_>)) -> Outcome {
         let enter = self.beginnings.get(event.tid);
-        let Some(mut work) = Work::new(event, enter) else {
+        let mut params: Slots<'_> = [&[]; PARAMS_MAX];
+        let Some(mut work) = Work::new(event, enter, &mut params) else {
             return Outcome::Unconverted;
         };
         let Some(Left::Event(kind)) = work.follow(&self.plans, &[]) else {
@@ -204,7 +205,8 @@ impl Converter {
         write: impl FnOnce(Converted<'_>),
     ) -> Outcome {
         describe(&self.plans, event, &mut self.json);
-        let Some(mut work) = Work::new(event, None) else {
+        let mut params: Slots<'_> = [&[]; PARAMS_MAX];
+        let Some(mut work) = Work::new(event, None, &mut params) else {
             return Outcome::Unconverted;
         };
         let Some(left) = work.follow(&self.plans, &self.json) else {
@@ -286,11 +288,15 @@ fn current(plans: &[Plan], code: u16, params: usize) -> Option<EventType> {
     }
 }
 
+/// Room for an event's parameters.
+type Slots<'a> = [&'a [u8]; PARAMS_MAX];
+
 /// An event on its way to what it is now.
-struct Work<'a> {
+struct Work<'w, 'a> {
     code: u16,
     count: usize,
-    params: [&'a [u8]; PARAMS_MAX],
+    /// Elsewhere, as moving them would take longer than all else.
+    params: &'w mut Slots<'a>,
     enter: Option<Beginning<'a>>,
     used_enter: bool,
     mismatched: bool,
@@ -308,13 +314,16 @@ enum Left {
     },
 }
 
-impl<'a> Work<'a> {
+impl<'w, 'a> Work<'w, 'a> {
     /// `None` for an event of more parameters than any has.
-    fn new(event: &Event<'a>, enter: Option<Beginning<'a>>) -> Option<Work<'a>> {
-        let mut params: [&[u8]; PARAMS_MAX] = [&[]; PARAMS_MAX];
+    fn new(
+        event: &Event<'a>,
+        enter: Option<Beginning<'a>>,
+        params: &'w mut Slots<'a>,
+    ) -> Option<Work<'w, 'a>> {
         let count = event.params.len();
-        for (place, param) in params.get_mut(..count)?.iter_mut().zip(event.params.iter()) {
-            *place = param;
+        for (index, place) in params.get_mut(..count)?.iter_mut().enumerate() {
+            *place = event.params.get(index).unwrap_or_default();
         }
         Some(Work {
             code: event.code,
@@ -349,7 +358,7 @@ impl<'a> Work<'a> {
                 Action::StoreAndPass => return Some(left(true, true)),
                 Action::Append(parts) => self.append(self.code, parts, None)?,
                 Action::Become(code, parts) => {
-                    let old = (self.params, self.count);
+                    let old = (*self.params, self.count);
                     self.count = 0;
                     self.append(code, parts, Some(&old))?;
                     self.code = code;
@@ -370,7 +379,7 @@ impl<'a> Work<'a> {
         &mut self,
         code: u16,
         parts: &[Part],
-        old: Option<&([&'a [u8]; PARAMS_MAX], usize)>,
+        old: Option<&(Slots<'a>, usize)>,
     ) -> Option<()> {
         let types = wire(code)?.params;
         for part in parts {

@@ -5,6 +5,7 @@ use super::flags;
 use super::lifecycle::{memory_at, set_capabilities, set_gid, set_uid, with_faults};
 use super::threads::NO_ID;
 use crate::event::Captured;
+use crate::event::path::{Base, join};
 use crate::state::State;
 use crate::state::facts::{Image, KeptImage};
 use saker_ebpf::record::{FILE_LOWER_LAYER, FILE_MEMFD, FILE_UPPER_LAYER, File};
@@ -14,6 +15,9 @@ const EXE_WRITABLE: u64 = 1;
 const EXE_UPPER_LAYER: u64 = 2;
 const EXE_FROM_MEMFD: u64 = 4;
 const EXE_LOWER_LAYER: u64 = 8;
+
+/// Falco's bit of the flags of an `execveat`.
+const AT_EMPTY_PATH: u64 = 1;
 
 /// The kernel's way to say that a file has no name any more.
 const DELETED: &[u8] = b" (deleted)";
@@ -37,6 +41,11 @@ impl State {
             return;
         };
         let mut image = image_of(event, &old);
+        if event.text(27).is_none()
+            && let Some(path) = self.path_as_given(slot, event)
+        {
+            image.exe_path = path.into();
+        }
         if start_time != 0 {
             image.started_after_change_ns = start_time.wrapping_sub(image.file.ctime);
         }
@@ -89,6 +98,31 @@ impl State {
             }
         }
         self.link_captured(slot);
+    }
+
+    /// The path of the program by what the call was given, of which an old capture tells: those do
+    /// not say what the kernel found.
+    fn path_as_given(&self, slot: u32, event: &Captured<'_>) -> Option<Vec<u8>> {
+        let is_at = event.beginning_len() > 1;
+        let (base, path) = if is_at {
+            let directory = self.captured_directory(slot, event.beginning_signed(0));
+            (directory, event.beginning_text(1))
+        } else {
+            event.beginning(0)?;
+            (self.captured_cwd(slot), event.beginning_text(0))
+        };
+        let flags = event.beginning_unsigned(2).unwrap_or(0);
+        let mut out = Vec::new();
+        match (path, base) {
+            // The directory's descriptor is the program's.
+            (_, Base::Path(program)) if is_at && flags & AT_EMPTY_PATH != 0 => {
+                out.extend_from_slice(program);
+            }
+            (Some(path), _) if path.starts_with(b"/") => join(Base::Path(b""), path, &mut out),
+            (Some(path), Base::Path(_)) => join(base, path, &mut out),
+            (_, _) => out.extend_from_slice(b"<NA>"),
+        }
+        Some(out)
     }
 
     /// Exec ends all other threads of the process.

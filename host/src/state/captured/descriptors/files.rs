@@ -14,10 +14,14 @@ use saker_rules_schema::event::EventType;
 const CREAT_UPPER_LAYER: u64 = 1;
 const CREAT_LOWER_LAYER: u64 = 2;
 
+/// The flags of an open that the kernel adds: all from this one on.
+const FLAGS_OF_KERNEL: u64 = !(encode::F_CREATED - 1);
+
 /// What an open says of what it opened.
 struct Opened<'a> {
-    /// The directory the path is relative to; `None` for the current one.
-    directory: Option<usize>,
+    /// The descriptor, if the event tells it, of the directory that the path is relative to; `None`
+    /// for the current one.
+    directory: Option<Option<i64>>,
     raw: &'a [u8],
     flags: u64,
     device: u32,
@@ -45,9 +49,27 @@ impl<'a> Opened<'a> {
             },
         };
         let inode = event.unsigned(device + 1);
+        let mut directory = directory.map(|index| event.signed(index));
+        let mut raw = event.text(path).unwrap_or(b"<NA>");
+        let mut flags = flags;
+        // What an old capture says of the call's beginning holds: behind the kernel's back another
+        // thread may have changed it since.
+        let (given_path, given_flags) = match event.kind {
+            EventType::Openat | EventType::Openat2 => (1, Some(2)),
+            EventType::Open => (0, Some(1)),
+            _ => (0, None),
+        };
+        if let Some(path) = event.beginning_text(given_path) {
+            raw = path;
+            directory = directory.map(|_| event.beginning_signed(0));
+            if let Some(given) = given_flags {
+                let given = event.beginning_unsigned(given).unwrap_or(0);
+                flags = flags & FLAGS_OF_KERNEL | given & !FLAGS_OF_KERNEL;
+            }
+        }
         Some(Opened {
             directory,
-            raw: event.text(path).unwrap_or(b"<NA>"),
+            raw,
             flags,
             device: match inode {
                 Some(_) => event.unsigned(device).unwrap_or(0) as u32,
@@ -74,7 +96,7 @@ impl State {
         let base = match opened.directory {
             _ if opened.is_whole => Base::Path(b""),
             Some(_) if opened.raw.first() == Some(&b'/') => Base::Path(b"."),
-            Some(param) => self.captured_directory(slot, event.signed(param)),
+            Some(fd) => self.captured_directory(slot, fd),
             None => self.captured_cwd(slot),
         };
         join(base, opened.raw, &mut name);
@@ -101,7 +123,11 @@ impl State {
     }
 
     /// Where a path relative to that descriptor starts.
-    fn captured_directory(&self, slot: u32, fd: Option<i64>) -> Base<'_> {
+    pub(in crate::state::captured) fn captured_directory(
+        &self,
+        slot: u32,
+        fd: Option<i64>,
+    ) -> Base<'_> {
         match fd {
             None => Base::Path(b""),
             Some(fd) if fd == i64::from(libc::AT_FDCWD) => self.captured_cwd(slot),
@@ -113,7 +139,7 @@ impl State {
     }
 
     /// The current directory of that thread: its process's.
-    fn captured_cwd(&self, slot: u32) -> Base<'_> {
+    pub(in crate::state::captured) fn captured_cwd(&self, slot: u32) -> Base<'_> {
         let first = self.first_place(slot);
         let process = first.and_then(|first| self.processes.get(first));
         match process.and_then(|process| self.version(process.latest)) {

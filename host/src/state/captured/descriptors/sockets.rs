@@ -299,13 +299,27 @@ impl State {
             return;
         }
         let tuple = event.bytes(1).and_then(Tuple::parse);
+        // In an old capture: what the call was given before another thread could change it.
+        let given = event.beginning(1).and_then(Address::parse);
+        let now = event.bytes(3).and_then(Address::parse);
         self.edit(slot, fd, saw, |info| {
             info.connected = true;
             let Some(tuple) = tuple else {
+                if let Some(Address::V4((ip, port))) = given {
+                    info.socket.remote = ip;
+                    info.socket.remote_port = port;
+                }
                 return;
             };
             match (ends(tuple), tuple) {
                 (Some((kind, source, destination)), _) => {
+                    let destination = match (given, now) {
+                        (
+                            Some(Address::V4(given) | Address::V6(given)),
+                            Some(Address::V4(now) | Address::V6(now)),
+                        ) if now == destination => given,
+                        _ => destination,
+                    };
                     let changed = info.update_ends(kind, source, destination, true);
                     if changed && info.role == Role::Server && info.socket.protocol == UDP {
                         info.swap_ends();
