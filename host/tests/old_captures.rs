@@ -31,7 +31,8 @@ fn capture(events: &[(u16, &[&[u8]])]) -> Vec<u8> {
         cwd: b"/home",
         ..Thread::default()
     };
-    writer.write(&Entry::Thread(thread)).expect("before events");
+    let thread = Entry::Thread(thread.into());
+    writer.write(&thread).expect("before events");
     let mut buffer = ParamBuffer::new();
     for (code, params) in events {
         buffer.clear();

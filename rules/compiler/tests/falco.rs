@@ -623,10 +623,14 @@ fn every_code_of_falcos_event_table_is_known_as_it_is() {
             let symbols = format!("\"symbols\":{{{}}}", symbols.join(","));
             assert!(line.contains(&symbols), "{code}: {symbols}");
         }
-        // What a current code leads to is itself; any other leads to an event of its name.
+        // What a current code leads to is itself; any other leads to an event of its name, but
+        // that an `accept4` was called `accept` once.
         let is_old = flags.contains("OLD_VERSION") || flags.contains("UNUSED");
         let event = EventType::from_code(code);
         match ours.event {
+            Some(EventType::Accept4) if [56, 57, 248, 249].contains(&code) => {
+                assert_eq!(ours.name, "accept");
+            }
             Some(event) => assert_eq!(event.name(), ours.name),
             None => assert!(is_old, "{code} leads nowhere"),
         }
