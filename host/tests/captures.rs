@@ -2,8 +2,8 @@
 //! where they lie; skipped, visibly, without them.
 //!
 //! `SAKER_CAPTURES=files,procs` looks at those alone, `SAKER_FIELDS=proc.,fd.name` at fields
-//! that begin so; every difference that is not in the table of deliberate ones is shown with
-//! its first events.
+//! that begin so, `SAKER_SAMPLES=20` shows more events of each; every difference that is not in
+//! the table of deliberate ones is shown with its first events.
 
 use flate2::read::MultiGzDecoder;
 use saker::alert::to_json;

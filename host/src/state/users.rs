@@ -1,7 +1,7 @@
 //! Names of users and groups. Parsing only; who reads the files, and when, is `enrich`'s
 //! business.
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 /// No more users and no more groups are kept.
 const ENTRIES_MAX: usize = 100_000;

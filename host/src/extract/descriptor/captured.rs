@@ -8,11 +8,14 @@ use crate::event::captured::address::Tuple;
 use crate::event::path::{directory, file_name, join};
 use crate::extract::path::captured::{UNREADABLE, base_of_open};
 use crate::extract::{Scratch, Value, View};
+use crate::state::container::Container;
 use crate::state::descriptor::{End, FdInfo, FdKind, Role};
+use crate::state::version::ProcessVersion;
 use saker_ebpf::record::{FILE_LOWER_LAYER, FILE_UPPER_LAYER};
 use saker_rules_schema::event::{Base, EventType};
 use saker_rules_schema::field::Field;
 use std::io::Write;
+use std::net::Ipv4Addr;
 
 fn fixed<'s>(text: &'static str) -> Option<Value<'s>> {
     Some(Value::Text(text.as_bytes()))
@@ -45,9 +48,7 @@ pub(super) fn value<'s>(
     let has_role = info.role != Role::None;
     let is_connection = is_pair && has_role;
     let (source, destination) = (info.local(), info.remote());
-    // Of containers' IPv6 addresses Falco knows nothing.
-    let is_foreign = info.kind == FdKind::Ipv6 && version.cgroup.container().is_some();
-    let is_local = |ip: &[u8; 16]| !is_foreign && view.state.has_address(info.kind, ip);
+    let is_local = |ip: &[u8; 16]| is_local(view, version, info.kind, ip);
     let own = |is_own: bool| {
         is_connection.then(|| {
             let is_source = is_local(&info.socket.local);
@@ -116,6 +117,20 @@ pub(super) fn value<'s>(
         Field::FdIsLowerLayer => Some(Value::Bool(info.file_flags & FILE_LOWER_LAYER != 0)),
         _ => None,
     }
+}
+
+/// Whether an address is the machine's own, or the container's of the process. Of containers'
+/// IPv6 addresses Falco knows nothing.
+fn is_local(view: &View<'_>, version: &ProcessVersion, kind: FdKind, ip: &[u8; 16]) -> bool {
+    if kind == FdKind::Ipv6 {
+        return version.container().is_none() && view.state.has_address(kind, ip);
+    }
+    let container = view.state.container(version, view.event.number());
+    let own = match container {
+        Some(Container::Known(facts)) => facts.ip.parse().ok().map(|ip: Ipv4Addr| ip.octets()),
+        Some(Container::Id(_)) | None => None,
+    };
+    own.is_some_and(|own| own == ip[..4]) || view.state.has_address(kind, ip)
 }
 
 /// Falco's `fd.l4proto`, which of a connection nobody knows before its role.
