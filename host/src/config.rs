@@ -70,6 +70,8 @@ pub struct Config {
     pub window_slots: u32,
     /// CPU time a ruleset may take for one window.
     pub budget_cpu: Duration,
+    /// Threads that judge windows.
+    pub judge_threads: usize,
     /// Where native code of rulesets is kept; `None`: nowhere.
     pub cache_directory: Option<PathBuf>,
 }
@@ -100,6 +102,7 @@ impl Default for Config {
             window_flush_after: Duration::from_millis(5),
             window_slots: 8,
             budget_cpu: Duration::from_millis(50),
+            judge_threads: 1,
             cache_directory: Some(PathBuf::from("/var/cache/saker")),
         }
     }
@@ -394,6 +397,17 @@ pub const SETTINGS: &[Setting] = &[
         apply: |config, value| {
             let budget = number(value, 1, 10_000).map(|ms| Duration::from_millis(ms.into()));
             set(&mut config.budget_cpu, budget)
+        },
+    },
+    Setting {
+        key: "sandbox.threads",
+        wanted: "a number from 1 to 64 (default 1)",
+        description: "Threads that judge windows.",
+        apply: |config, value| {
+            set(
+                &mut config.judge_threads,
+                number(value, 1, 64).map(|n| n as usize),
+            )
         },
     },
     Setting {

@@ -126,19 +126,27 @@ fn the_alerts_over_falcos_captures_are_falcos() {
 }
 
 #[test]
-fn windows_of_any_size_give_the_same_bytes() {
+fn windows_of_any_size_and_any_number_of_threads_give_the_same_bytes() {
     let Some(folder) = falco() else { return };
     let rules = [folder.join("rules/falco_rules.yaml")];
     for name in ["privs", "docker"] {
         let capture = capture(&folder, name);
-        let outputs = ["1", "7", "4096"].map(|rows| {
+        let ways = [
+            ("1", "1"),
+            ("7", "4"),
+            ("4096", "1"),
+            ("4096", "4"),
+            ("1", "4"),
+        ];
+        let outputs = ways.map(|(rows, threads)| {
             let rows = format!("window.rows_max={rows}");
-            replay(&capture, &rules, &[&rows]).stdout
+            let threads = format!("sandbox.threads={threads}");
+            replay(&capture, &rules, &[&rows, &threads]).stdout
         });
         assert!(!outputs[0].is_empty(), "{name} gives no alert");
         assert!(
             outputs.iter().all(|output| *output == outputs[0]),
-            "{name}: the window's size shows"
+            "{name}: the window's size or the number of threads shows"
         );
     }
 }

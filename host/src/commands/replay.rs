@@ -126,6 +126,7 @@ impl Replay {
         let window = Window::create(config.window_slots).context("cannot make the window")?;
         let limits = Limits {
             budget: Budget::Fuel(FUEL),
+            threads: config.judge_threads,
             ..Limits::default()
         };
         let cache = config.cache_directory.as_deref().and_then(super::cache_at);

@@ -127,6 +127,7 @@ impl Watch {
                 cpu: config.budget_cpu,
                 wall: config.budget_cpu * 40,
             },
+            threads: config.judge_threads,
             ..Limits::default()
         };
         let cache = config.cache_directory.as_deref().and_then(super::cache_at);

@@ -7,6 +7,7 @@
 //! does not compile.
 
 mod absent;
+pub use absent::REASONS;
 
 use alloc::format;
 use alloc::string::String;

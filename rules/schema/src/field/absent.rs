@@ -5,6 +5,27 @@
 //! [`for_each_field!`](crate::for_each_field), and extraction does not compile until it has
 //! its arm there.
 
+/// Why fields have no value: how their names begin, and the reason. Fields that no row speaks of
+/// are merely not done yet.
+pub const REASONS: &[(&str, &str)] = &[
+    (
+        "evt.plugin",
+        "their events come from plugins, and Saker runs none",
+    ),
+    (
+        "fd.cip.name fd.sip.name fd.lip.name fd.rip.name",
+        "a name server would learn what is being watched, and could answer as it likes",
+    ),
+    (
+        "thread.",
+        "every switch of the scheduler would have to be recorded",
+    ),
+    (
+        "container. proc.is_container",
+        "Falco's container plugin gives none any more",
+    ),
+];
+
 /// The table of all fields without values. Calls `$callback { $before rows }`; a row is
 /// `Variant "falco.name" Type ArgKind "description" Flag*;`.
 #[macro_export]
