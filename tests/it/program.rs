@@ -153,8 +153,18 @@ impl Saker {
 
     /// The same, with its alerts going elsewhere.
     pub(crate) fn watch_to(stdout: Stdio, scope: &Scope, args: &[&str]) -> Saker {
+        Saker::start(&["run", "--json"], stdout, scope, args)
+    }
+
+    /// Starts to record what happens in the scope, and waits until it watches.
+    pub(crate) fn record(scope: &Scope, capture: &str) -> Saker {
+        Saker::start(&["record", "-w", capture], Stdio::piped(), scope, &[])
+    }
+
+    fn start(command: &[&str], stdout: Stdio, scope: &Scope, args: &[&str]) -> Saker {
         let mut child = Command::new(saker())
-            .args(["run", "--json", "-o"])
+            .args(command)
+            .arg("-o")
             .arg(format!("scope.cgroup={}", scope.path().display()))
             // A test leaves nothing on the machine.
             .args(["-o", "cache.dir="])

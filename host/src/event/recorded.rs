@@ -47,6 +47,14 @@ fn event_type(record: &Record<'_>) -> Option<EventType> {
             if is_exec && header.ret >= 0 {
                 return None;
             }
+            // So is the birth of a thread, where the call returns 0 in the child.
+            let is_birth = matches!(
+                event,
+                Some(EventType::Clone | EventType::Clone3 | EventType::Fork | EventType::Vfork)
+            );
+            if is_birth && header.ret == 0 {
+                return None;
+            }
             event
         }
     }
@@ -531,6 +539,19 @@ mod tests {
         assert_eq!(parse(Kind::Syscall, 0), None);
         assert_eq!(parse(Kind::Syscall, -2), Some(EventType::Execve));
         assert_eq!(parse(Kind::Exec, 0), Some(EventType::Execve));
+    }
+
+    #[test]
+    fn a_birth_is_told_once_on_each_side() {
+        let parse = |kind, ret| {
+            let bytes = Builder::new(&header(kind, libc::SYS_clone, ret, [0; 6])).finish();
+            let record = Record::parse(&bytes).expect("the builder's record parses");
+            decode(&record, &Clock::default(), 0).kind
+        };
+        assert_eq!(parse(Kind::Fork, 0), Some(EventType::Clone));
+        assert_eq!(parse(Kind::Syscall, 0), None);
+        assert_eq!(parse(Kind::Syscall, 77), Some(EventType::Clone));
+        assert_eq!(parse(Kind::Syscall, -11), Some(EventType::Clone));
     }
 
     #[test]
