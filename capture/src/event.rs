@@ -78,6 +78,12 @@ impl<'a> Params<'a> {
         self.data.get(start as usize..end as usize)
     }
 
+    /// Where each of them ends, and the bytes of all.
+    #[inline]
+    pub fn parts(&self) -> (&'a [u32], &'a [u8]) {
+        (self.ends, self.data)
+    }
+
     /// All of them, in order.
     #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {

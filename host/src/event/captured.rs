@@ -86,6 +86,33 @@ pub fn write<'p>(
     write_whole(&head, count, (0..count).map(param), out);
 }
 
+/// The same of an event whose parameters' bytes stand one behind the other already, in `bytes`,
+/// each up to its end.
+pub fn write_parts(head: &Head, ends: &[u32], bytes: &[u8], out: &mut Vec<u8>) {
+    out.reserve(HEADER_BYTES + ends.len() * 4 + bytes.len());
+    out.extend_from_slice(&head.bytes(ends.len()));
+    let at = out.len();
+    out.resize(at + ends.len() * 4, 0);
+    let (places, _) = out[at..].as_chunks_mut::<4>();
+    for (place, end) in places.iter_mut().zip(ends) {
+        *place = end.to_le_bytes();
+    }
+    out.extend_from_slice(bytes);
+}
+
+impl Head {
+    fn bytes(&self, count: usize) -> [u8; HEADER_BYTES] {
+        let mut bytes = [0; HEADER_BYTES];
+        bytes[..2].copy_from_slice(&self.kind.code().to_le_bytes());
+        bytes[2..4].copy_from_slice(&self.cpu.to_le_bytes());
+        bytes[4..6].copy_from_slice(&(count as u16).to_le_bytes());
+        bytes[7] = self.purpose as u8;
+        bytes[8..16].copy_from_slice(&self.time.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.tid.to_le_bytes());
+        bytes
+    }
+}
+
 /// The same of any event. It has `count` parameters, which stand in `params` before those of its
 /// beginning, if it has one.
 pub fn write_whole<'p>(
@@ -95,12 +122,7 @@ pub fn write_whole<'p>(
     out: &mut Vec<u8>,
 ) {
     let first = out.len();
-    out.extend_from_slice(&head.kind.code().to_le_bytes());
-    out.extend_from_slice(&head.cpu.to_le_bytes());
-    out.extend_from_slice(&(count as u16).to_le_bytes());
-    out.extend_from_slice(&[0, head.purpose as u8]);
-    out.extend_from_slice(&head.time.to_le_bytes());
-    out.extend_from_slice(&head.tid.to_le_bytes());
+    out.extend_from_slice(&head.bytes(count));
     let (mut end, mut all) = (0u32, 0usize);
     for param in params.clone() {
         end = end.saturating_add(param.len() as u32);

@@ -157,9 +157,7 @@ fn take(
     batch: &mut Batch,
 ) {
     if let Some(kind) = converter.current(event.code, event.params.len()) {
-        let params = event.params;
-        let params = (0..params.len()).map(move |index| params.get(index).unwrap_or_default());
-        intake.put(event, kind, params, batch);
+        intake.put_current(event, kind, batch);
         return;
     }
     let outcome = converter.convert(event, |converted| {
@@ -200,6 +198,34 @@ impl Intake {
         });
     }
 
+    /// An event as it is.
+    #[inline]
+    fn put_current(&mut self, event: &Event<'_>, kind: EventType, batch: &mut Batch) {
+        let params = event.params;
+        if !self.beginnings.is_empty() {
+            let params = (0..params.len()).map(move |index| params.get(index).unwrap_or_default());
+            self.put(event, kind, params, batch);
+            return;
+        }
+        let head = head(event, kind, self.purpose(event, kind));
+        let (ends, bytes) = params.parts();
+        batch.push_captured(event.time, |out| {
+            captured::write_parts(&head, ends, bytes, out);
+        });
+    }
+
+    /// What the event is there for.
+    #[inline]
+    fn purpose(&mut self, event: &Event<'_>, kind: EventType) -> Purpose {
+        self.opening &= is_taken_in_while_opening(kind);
+        if self.opening || event.flags & FOR_STATE != 0 {
+            self.skipped.hidden += 1;
+            Purpose::Hidden
+        } else {
+            Purpose::Judged
+        }
+    }
+
     #[inline]
     fn put<'p>(
         &mut self,
@@ -208,14 +234,7 @@ impl Intake {
         params: impl ExactSizeIterator<Item = &'p [u8]> + Clone,
         batch: &mut Batch,
     ) {
-        self.opening &= is_taken_in_while_opening(kind);
-        let purpose = if self.opening || event.flags & FOR_STATE != 0 {
-            self.skipped.hidden += 1;
-            Purpose::Hidden
-        } else {
-            Purpose::Judged
-        };
-        let head = head(event, kind, purpose);
+        let head = head(event, kind, self.purpose(event, kind));
         let count = params.len();
         let kept = match kind.is_exit() {
             true => self.beginnings.get(event.tid),

@@ -94,6 +94,12 @@ impl Beginnings {
         self.forgotten
     }
 
+    /// Whether nothing is kept of any thread.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.kept == 0
+    }
+
     /// What the thread's call was given, if it is kept.
     #[inline]
     pub(super) fn get(&self, tid: i64) -> Option<Beginning<'_>> {
