@@ -126,7 +126,7 @@ pub fn main() -> ExitCode {
         Failure::Unable(_) => 4,
     };
     if let Some(error) = failure.error() {
-        complain(&format!("saker: {error:#}\n"));
+        complain(&format!("saker: {}\n", escaped(&format!("{error:#}"))));
     }
     ExitCode::from(code)
 }
@@ -214,9 +214,9 @@ fn make_captures(pipeline: &mut Pipeline, config: &Config) -> Result<(), Failure
 }
 
 /// Says what became of the captures that alerts asked for.
-fn finish_captures(pipeline: &mut Pipeline) {
+fn finish_captures(pipeline: &mut Pipeline) -> Result<(), Failure> {
     let Some(triggered) = pipeline.triggered() else {
-        return;
+        return Ok(());
     };
     triggered.finish();
     let counters = triggered.counters;
@@ -229,6 +229,13 @@ fn finish_captures(pipeline: &mut Pipeline) {
         line.push_str(&format!(" ({lost})"));
     }
     tracing::info!("{line}");
+    match counters.failed {
+        0 => Ok(()),
+        failed => Err(Failure::Failed(anyhow::anyhow!(
+            "{} of an alert could not be written",
+            count(failed, "capture")
+        ))),
+    }
 }
 
 /// A mistake on the command line.

@@ -21,11 +21,22 @@ pub enum Matching {
     First,
 }
 
+/// What is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The running kernel.
+    Kernel,
+    /// Captures.
+    Replay,
+}
+
 /// All settings.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The form of alert lines.
     pub format: Format,
+    /// What is watched, where a setting says so.
+    pub engine: Option<Engine>,
     /// Alerts go to standard output.
     pub stdout: bool,
     /// Rule files beside those of the command line.
@@ -80,6 +91,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             format: Format::default(),
+            engine: None,
             stdout: true,
             rules_files: Vec::new(),
             rules: Vec::new(),
@@ -291,8 +303,15 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "engine.kind",
         wanted: "modern_ebpf (for `saker run`) or replay (for `saker replay`)",
-        description: "Taken for Falco's sake: the command says what is watched.",
-        apply: |_, value| matches!(value, "modern_ebpf" | "replay").then_some(()),
+        description: "What is watched; the command says so as well, and must not say otherwise.",
+        apply: |config, value| {
+            let engine = match value {
+                "modern_ebpf" => Some(Engine::Kernel),
+                "replay" => Some(Engine::Replay),
+                _ => None,
+            };
+            set(&mut config.engine, engine.map(Some))
+        },
     },
     Setting {
         key: "buffered_outputs",

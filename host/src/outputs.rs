@@ -140,11 +140,14 @@ fn write_all(
     // later.
     let mut buffered = vec![0; outputs.len()];
     let mut gone = vec![false; outputs.len()];
-    while !gone.iter().all(|gone| *gone)
+    while (gone.is_empty() || !gone.iter().all(|gone| *gone))
         && let Ok(first) = waiting.recv()
     {
         for alert in std::iter::once(first).chain(waiting.try_iter()) {
             queued_bytes.fetch_sub(alert.bytes(), Ordering::Relaxed);
+            if outputs.is_empty() {
+                add(&counters.written, 1);
+            }
             for (output, buffered) in outputs.iter_mut().zip(&mut buffered) {
                 match output.write(&alert) {
                     Ok(()) => *buffered += 1,

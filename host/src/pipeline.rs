@@ -93,6 +93,8 @@ struct Round {
     rows: usize,
     /// Number of its first event: what versions it needs.
     first: u64,
+    /// Time of its last event.
+    last_time: u64,
     unanswered: usize,
 }
 
@@ -376,6 +378,7 @@ impl Pipeline {
                 return Ok(Err(Full));
             }
         };
+        round.last_time = round.last_time.max(event.time());
         let position = slot.position() + written.row as u32;
         slot.commit(written.bytes);
         let batch = match round.batches.last() {
@@ -408,6 +411,7 @@ impl Pipeline {
             parts: (0..modules).map(|_| Part::default()).collect(),
             rows: 0,
             first: number,
+            last_time: 0,
             unanswered: 0,
         });
         if !matches!(round.parts[module].place, Place::Nowhere) {
@@ -581,6 +585,9 @@ impl Pipeline {
                 return;
             };
             self.render(&round);
+            if let Some(triggered) = &mut self.triggered {
+                triggered.judged(round.last_time);
+            }
             for part in round.parts {
                 let mut rows = part.rows;
                 rows.clear();

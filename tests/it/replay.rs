@@ -371,8 +371,9 @@ fn an_alert_takes_its_capture_with_it() {
     ];
     assert_eq!(out.lines().collect::<Vec<_>>(), expected, "{err}");
     // A file that lies there already is nobody's to overwrite.
-    let (_, err, _) = run(&args);
+    let (_, err, code) = run(&args);
     assert!(err.contains("not whole"), "{err}");
+    assert_eq!(code, Some(1), "{err}");
 }
 
 #[test]
@@ -384,4 +385,59 @@ fn a_paced_replay_takes_as_long_as_what_was_recorded() {
     assert_eq!((out.lines().count(), code), (10, Some(0)), "{err}");
     let took = began.elapsed();
     assert!(took >= std::time::Duration::from_secs(4), "{took:?}");
+}
+
+#[test]
+fn a_capture_is_not_written_over_while_it_is_read() {
+    let folder = folder();
+    let capture = own_capture(&folder);
+    let whole = std::fs::read(&capture).expect("it was just written");
+    let link = folder.path().join("link.scap");
+    std::os::unix::fs::symlink(&capture, &link).expect("a folder of the test");
+    let (capture, link) = (capture.display().to_string(), link.display().to_string());
+    for output in [&capture, &link] {
+        let (_, err, code) = run(&["record", &capture, "-w", output]);
+        assert_eq!(code, Some(1), "{err}");
+        assert!(err.contains("what is being read"), "{err}");
+    }
+    assert_eq!(std::fs::read(&capture).expect("it is there"), whole);
+}
+
+#[test]
+fn each_alert_has_its_own_capture_however_fast_it_is_replayed() {
+    let folder = folder();
+    let capture = own_capture(&folder).display().to_string();
+    let rules = shadow_rule(&folder).replace("rules.yaml", "all.yaml");
+    let text = SHADOW_RULE
+        .replace("fd.name = /etc/shadow", "fd.name exists")
+        .replace("1500", "10");
+    std::fs::write(&rules, text).expect("a folder of the test");
+    let prefix = format!("capture.path_prefix={}/c/x", folder.path().display());
+    let settings = ["capture.enabled=true", &prefix, "capture.before_ms=10"];
+    let mut args = vec!["replay", &capture, "-r", &rules];
+    args.extend(settings.iter().flat_map(|setting| ["-o", setting]));
+    let (_, err, code) = run(&args);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("5 captures"), "{err}");
+    let made = std::fs::read_dir(folder.path().join("c")).expect("it was made");
+    for made in made {
+        let path = made.expect("readable").path().display().to_string();
+        let (out, err, _) = run(&["replay", &path, "--events", "-p", "%evt.type"]);
+        assert_eq!(out, "openat\nclose\n", "{err}");
+    }
+}
+
+#[test]
+fn settings_that_say_otherwise_than_the_command_are_refused() {
+    let folder = folder();
+    let capture = own_capture(&folder).display().to_string();
+    let (_, err, code) = run(&["run", "-o", "engine.kind=replay"]);
+    assert_eq!(code, Some(2), "{err}");
+    let (_, err, code) = run(&["replay", &capture, "-o", "engine.kind=modern_ebpf"]);
+    assert_eq!(code, Some(2), "{err}");
+    let rules = shadow_rule(&folder);
+    let quiet = ["-o", "stdout_output.enabled=false"];
+    let (out, err, code) = run(&[&["replay", &capture, "-r", &rules], &quiet[..]].concat());
+    assert_eq!((out.as_str(), code), ("", Some(0)), "{err}");
+    assert!(err.contains("1 alert"), "{err}");
 }

@@ -7,6 +7,7 @@ use super::{Failure, configured, count, doctor, usage};
 use crate::outputs::recording::{Limits, RecordError, Recording};
 use crate::pipeline::TakeHit;
 use std::cell::{Cell, RefCell};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 #[derive(clap::Args)]
 #[command(after_long_help = super::settings_help())]
 pub(crate) struct Args {
-    /// Take events from these captures instead of the running kernel
+    /// Take events from this capture instead of the running kernel
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Write to this file, compressed if its name ends in .gz
@@ -59,7 +60,17 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         ..Limits::default()
     };
     let modules = printed::module(args.filter.as_deref(), None)?;
-    let shared = Rc::new(Shared::new(Recording::new(args.write, limits)));
+    // What one capture says of a process does not hold for the next one's.
+    if args.files.len() > 1 {
+        return Err(usage(
+            "take one capture at a time: each has processes of its own",
+        ));
+    }
+    let inputs = args.files.iter().filter_map(|path| path.metadata().ok());
+    let inputs = inputs.map(|found| (found.dev(), found.ino())).collect();
+    let recording = Recording::new(args.write, limits, inputs);
+    let recording = recording.map_err(|error| Failure::Failed(error.into()))?;
+    let shared = Rc::new(Shared::new(recording));
     if args.files.is_empty() {
         if let Some(missing) = doctor::first_missing() {
             return Err(Failure::Unable(anyhow::anyhow!(

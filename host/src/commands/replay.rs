@@ -6,7 +6,7 @@ pub(super) mod printed;
 mod progress;
 
 use super::{Failure, configured, count, list_of, rule_files, rules, shown, usage};
-use crate::config::Config;
+use crate::config::{Config, Engine};
 use crate::event::Clock;
 use crate::modules::{Epoch, Module, Selection};
 use crate::outputs::Outputs;
@@ -72,9 +72,14 @@ const FUEL: u64 = 2_000_000_000;
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let mut config = configured(&args.option)?;
     config.format.json |= args.json;
+    if config.engine == Some(Engine::Kernel) {
+        return Err(usage(
+            "the running kernel is watched by `saker run`, not by `saker replay`",
+        ));
+    }
     let modules = match args.events {
         true => printed::module(args.filter.as_deref(), args.format.as_deref())?,
-        false => rules::load(&rule_files(&args.rules, &config), config.matching)?,
+        false => rules::load_for_captures(&rule_files(&args.rules, &config), config.matching)?,
     };
     let files: Vec<PathBuf> = match args.files.is_empty() {
         true => config.capture_file.clone().into_iter().collect(),
@@ -121,7 +126,8 @@ impl Replay {
                     .context("cannot use standard output")?,
             ),
         };
-        let outputs = Outputs::start(vec![output], config.outputs_queue_max)
+        let output = (printing || config.stdout).then_some(output);
+        let outputs = Outputs::start(output.into_iter().collect(), config.outputs_queue_max)
             .context("cannot start the writer of alerts")?;
         let window = Window::create(config.window_slots).context("cannot make the window")?;
         let limits = Limits {
@@ -266,8 +272,9 @@ impl Replay {
     /// Judges what is left, writes the last alerts and says what was seen.
     pub(super) fn end(mut self, printing: bool) -> Result<(), Failure> {
         self.pipeline.drain()?;
-        super::finish_captures(&mut self.pipeline);
+        let captures = super::finish_captures(&mut self.pipeline);
         let counters = self.pipeline.counters();
+        let forgotten = self.pipeline.state().counters;
         drop(self.pipeline);
         let written = self.outputs.counters();
         self.outputs.close();
@@ -276,6 +283,7 @@ impl Replay {
             .context("cannot start the runtime")?;
         runtime.block_on(self.outputs.ended());
         summary(&counters, &self.skipped, self.unknown_blocks, printing);
+        forgot(&forgotten);
         if !printing {
             for (rule, count) in self.alerts.borrow().iter() {
                 tracing::info!("{count:>8}  {}", super::escaped(rule));
@@ -293,7 +301,7 @@ impl Replay {
         }
         match self.broken {
             Some(error) => Err(Failure::Failed(error)),
-            None => Ok(()),
+            None => captures,
         }
     }
 }
@@ -339,6 +347,24 @@ impl Pace {
         let (first, began) = *self.0.get_or_insert_with(|| (time, Instant::now()));
         let due = Duration::from_nanos(time.saturating_sub(first));
         due.checked_sub(began.elapsed())
+    }
+}
+
+/// What the state had no room for, or could not make out.
+fn forgot(counters: &crate::state::Counters) {
+    let processes = counters.processes_evicted + counters.processes_refused;
+    let containers = counters.containers_evicted + counters.containers_refused;
+    let lost = list_of(&[
+        (processes, "processes"),
+        (counters.versions_overwritten, "states of processes"),
+        (counters.descriptors_refused, "descriptors"),
+        (counters.images_cut, "command lines in part"),
+        (counters.interfaces_refused, "addresses of the machine"),
+        (containers, "containers"),
+        (counters.containers_unreadable, "unreadable containers"),
+    ]);
+    if !lost.is_empty() {
+        tracing::warn!("not kept for want of room or sense: {lost}");
     }
 }
 

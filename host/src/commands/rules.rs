@@ -5,7 +5,7 @@ use crate::config::Matching;
 use crate::modules::Module;
 use crate::sandbox::MODULE_BYTES_MAX;
 use anyhow::Context;
-use saker_rules_compiler::{Options, Ruleset, Source, compile, render};
+use saker_rules_compiler::{Code, Options, Ruleset, Source, compile, render};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -148,11 +148,23 @@ pub(crate) fn read_module(path: &Path) -> Result<Module, Failure> {
 
 /// All modules to run: one compiled of all rule files, then the compiled ones.
 pub(crate) fn load(paths: &[PathBuf], matching: Matching) -> Result<Vec<Module>, Failure> {
+    load_for(paths, matching, true)
+}
+
+/// The same, for events of captures.
+pub(crate) fn load_for_captures(
+    paths: &[PathBuf],
+    matching: Matching,
+) -> Result<Vec<Module>, Failure> {
+    load_for(paths, matching, false)
+}
+
+fn load_for(paths: &[PathBuf], matching: Matching, is_live: bool) -> Result<Vec<Module>, Failure> {
     let (modules, files): (Vec<_>, Vec<_>) =
         paths.iter().cloned().partition(|path| is_module(path));
     let mut loaded = Vec::new();
     if !files.is_empty() || modules.is_empty() {
-        let ruleset = compile_or_explain(&read(&files)?, matching)?;
+        let ruleset = compile_for(&read(&files)?, matching, is_live)?;
         let module = Module::compiled("rules", ruleset.wasm)
             .context("the compiler made a module that the sandbox refuses")?;
         loaded.push(module);
@@ -176,7 +188,17 @@ pub(crate) fn compile_or_explain(
     sources: &[Source],
     matching: Matching,
 ) -> Result<Ruleset, Failure> {
-    let compilation = compile(sources, &options(matching));
+    compile_for(sources, matching, true)
+}
+
+/// The same; `is_live` says whether the events will be the running kernel's, of which there are
+/// not all types.
+fn compile_for(sources: &[Source], matching: Matching, is_live: bool) -> Result<Ruleset, Failure> {
+    let mut compilation = compile(sources, &options(matching));
+    if !is_live {
+        let unseen = Code::EventTypeNotSeen;
+        compilation.diagnostics.retain(|found| found.code != unseen);
+    }
     if !compilation.diagnostics.is_empty() {
         complain(&render(&compilation.diagnostics, sources, stderr_color()));
     }

@@ -2,7 +2,7 @@
 //! stop. SIGHUP reads the rules again; what is wrong with them is said, and the old ones stay.
 
 use super::{Failure, configured, count, doctor, list_of, rule_files, rules, shown, usage};
-use crate::config::{Config, Matching};
+use crate::config::{Config, Engine, Matching};
 use crate::enrich::{self, Enrichment};
 use crate::modules::{Epoch, Module, Selection};
 use crate::outputs::{self, Outputs, stdout::Stdout};
@@ -43,6 +43,11 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     config.format.json |= args.json;
     let rules = rule_files(&args.rules, &config);
     let modules = rules::load(&rules, config.matching)?;
+    if config.engine == Some(Engine::Replay) {
+        return Err(usage(
+            "a capture is judged by `saker replay`, not by `saker run`",
+        ));
+    }
     if let Some(missing) = doctor::first_missing() {
         return Err(Failure::Unable(anyhow::anyhow!(
             "{missing} (see `saker doctor`)"
@@ -119,7 +124,10 @@ impl Watch {
 
         let stdout = Stdout::new(config.format.clone(), config.hostname())
             .context("cannot use standard output")?;
-        let outputs = Outputs::start(vec![Box::new(stdout)], config.outputs_queue_max)
+        let stdout = config
+            .stdout
+            .then(|| Box::new(stdout) as Box<dyn outputs::Output>);
+        let outputs = Outputs::start(stdout.into_iter().collect(), config.outputs_queue_max)
             .context("cannot start the writer of alerts")?;
         let window = Window::create(config.window_slots).context("cannot make the window")?;
         let limits = Limits {
@@ -321,7 +329,7 @@ impl Watch {
         self.probe.read(&mut last);
         self.pipeline.push(&Rc::new(last))?;
         self.pipeline.drain()?;
-        super::finish_captures(&mut self.pipeline);
+        let captures = super::finish_captures(&mut self.pipeline);
         let counters = self.pipeline.counters();
         let drops = self.probe.drops().context(NOT_COUNTED)?.total;
         // Takes its end of the queue with it.
@@ -337,7 +345,8 @@ impl Watch {
                 () = tokio::time::sleep(LAST_ALERTS_WITHIN) => {}
             }
         });
-        report(&counters, &drops, &written)
+        report(&counters, &drops, &written)?;
+        captures
     }
 }
 

@@ -4,12 +4,13 @@ use crate::extract::{Scratch, View, Wire};
 use saker_capture::{Compression, Entry, Event, WriteError, Writer};
 use std::collections::VecDeque;
 use std::fs::File;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// When a file ends and the next one begins, and when it is all over.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
-    /// Bytes of a file before compression.
+    /// Bytes of a file before compression, beside what it begins with.
     pub file_bytes: Option<u64>,
     /// Time that a file covers, ns.
     pub file_ns: Option<u64>,
@@ -28,6 +29,12 @@ pub struct Recording {
     path: PathBuf,
     limits: Limits,
     writer: Option<Writer<File>>,
+    /// Files that are being read, by device and inode.
+    inputs: Vec<(u64, u64)>,
+    /// What the file began with, bytes before compression.
+    state_bytes: u64,
+    /// The file has no event yet, and nothing of the state.
+    is_empty: bool,
     /// When the file's first event was.
     began: u64,
     files: VecDeque<PathBuf>,
@@ -51,13 +58,20 @@ pub enum RecordError {
 }
 
 impl Recording {
-    /// Begins to write to `path`; one that ends in `.gz` is compressed. No file is made before
-    /// the first event or the end.
-    pub fn new(path: PathBuf, limits: Limits) -> Recording {
-        Recording {
+    /// Begins to write to `path`, which must be none of `inputs` (device and inode); one that ends in `.gz` is compressed. The file is made at once,
+    /// readable by its owner alone: command lines and environments are in it.
+    pub fn new(
+        path: PathBuf,
+        limits: Limits,
+        inputs: Vec<(u64, u64)>,
+    ) -> Result<Recording, RecordError> {
+        let mut recording = Recording {
             path,
             limits,
             writer: None,
+            inputs,
+            state_bytes: 0,
+            is_empty: true,
             began: 0,
             files: VecDeque::new(),
             begun: 0,
@@ -65,7 +79,9 @@ impl Recording {
             cut: 0,
             wire: Wire::default(),
             scratch: Scratch::new(),
-        }
+        };
+        recording.open_file()?;
+        Ok(recording)
     }
 
     /// Events written so far.
@@ -83,7 +99,7 @@ impl Recording {
         let bytes = self
             .writer
             .as_ref()
-            .map_or(0, |writer| writer.written().bytes);
+            .map_or(0, |writer| writer.written().bytes - self.state_bytes);
         self.limits.events.is_some_and(|most| self.events >= most)
             || self.limits.whole_bytes.is_some_and(|most| bytes >= most)
     }
@@ -98,15 +114,25 @@ impl Recording {
                     .file_ns
                     .is_some_and(|most| time.saturating_sub(self.began) >= most)
         };
-        if self
-            .writer
-            .as_ref()
-            .is_some_and(|writer| is_over(writer.written().bytes))
+        if !self.is_empty
+            && self
+                .writer
+                .as_ref()
+                .is_some_and(|writer| is_over(writer.written().bytes - self.state_bytes))
         {
             self.end_file()?;
         }
         if self.writer.is_none() {
-            self.begin_file(view)?;
+            self.open_file()?;
+        }
+        if self.is_empty {
+            self.write_state(view)?;
+            let written = self
+                .writer
+                .as_ref()
+                .map_or(0, |writer| writer.written().bytes);
+            self.state_bytes = written;
+            self.is_empty = false;
             self.began = time;
         }
         let Some(kind) = view.event.kind() else {
@@ -131,16 +157,25 @@ impl Recording {
         Ok(())
     }
 
-    fn begin_file(&mut self, view: &View<'_>) -> Result<(), RecordError> {
+    /// Writes what is known at the file's first event.
+    fn write_state(&mut self, view: &View<'_>) -> Result<(), RecordError> {
+        let Some(writer) = &mut self.writer else {
+            return Ok(());
+        };
+        let number = view.event.number();
+        let written = view
+            .state()
+            .snapshot(number, |entry: &Entry<'_>| writer.write(entry));
+        written.map_err(|error| RecordError::Write(self.path.clone(), error))
+    }
+
+    fn open_file(&mut self) -> Result<(), RecordError> {
         let path = match (self.limits.file_bytes, self.limits.file_ns) {
             (None, None) => self.path.clone(),
             _ => numbered(&self.path, self.begun),
         };
-        let mut writer = self.make(&path)?;
-        let written = view
-            .state()
-            .snapshot(view.event.number(), |entry: &Entry<'_>| writer.write(entry));
-        written.map_err(|error| RecordError::Write(path.clone(), error))?;
+        let writer = self.make(&path)?;
+        self.is_empty = true;
         self.writer = Some(writer);
         self.begun += 1;
         self.files.push_back(path);
@@ -157,12 +192,25 @@ impl Recording {
     }
 
     fn make(&self, path: &Path) -> Result<Writer<File>, RecordError> {
-        let file = match self.limits.is_new {
+        let mut options = File::options();
+        options.write(true).mode(0o600);
+        match self.limits.is_new {
             // Follows no link that somebody has laid there.
-            true => File::create_new(path),
-            false => File::create(path),
+            true => options.create_new(true),
+            false => options.create(true),
         };
-        let file = file.map_err(|error| RecordError::Create(path.into(), error))?;
+        let open = || {
+            let file = options.open(path)?;
+            let found = file.metadata()?;
+            if self.inputs.contains(&(found.dev(), found.ino())) {
+                return Err(std::io::Error::other("it is what is being read"));
+            }
+            if found.is_file() {
+                file.set_len(0)?;
+            }
+            Ok(file)
+        };
+        let file = open().map_err(|error| RecordError::Create(path.into(), error))?;
         let compression = match path.extension() {
             Some(extension) if extension == "gz" => Compression::Gzip,
             Some(_) | None => Compression::Plain,
@@ -180,12 +228,8 @@ impl Recording {
         Ok(())
     }
 
-    /// Ends the last file; one without events if there was none. Tells how many files there are.
+    /// Ends the last file. Tells how many files there are.
     pub fn finish(mut self) -> Result<usize, RecordError> {
-        if self.begun == 0 {
-            self.writer = Some(self.make(&self.path)?);
-            self.files.push_back(self.path.clone());
-        }
         self.end_file()?;
         Ok(self.files.len())
     }

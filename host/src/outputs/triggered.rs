@@ -43,6 +43,8 @@ pub struct Triggered {
     recent: VecDeque<Batch>,
     bytes: usize,
     running: Option<Running>,
+    /// Events up to this time are judged; alerts of later ones may still come.
+    judged: u64,
     wire: Wire,
     scratch: Scratch,
     /// What was made and lost.
@@ -53,6 +55,8 @@ struct Running {
     recording: Recording,
     /// Events after this time are not written.
     until: u64,
+    /// Everything up to this time is written already.
+    written: u64,
 }
 
 impl Triggered {
@@ -63,6 +67,7 @@ impl Triggered {
             recent: VecDeque::new(),
             bytes: 0,
             running: None,
+            judged: 0,
             wire: Wire::default(),
             scratch: Scratch::new(),
             counters: Counters::default(),
@@ -72,13 +77,21 @@ impl Triggered {
     /// Takes in an event, which is kept, and written if a capture is being made.
     pub fn event(&mut self, view: &View<'_>) {
         let time = view.event.time();
-        self.tick(time);
-        if let Some(running) = &mut self.running {
+        if let Some(running) = &mut self.running
+            && time <= running.until
+        {
+            running.written = running.written.max(time);
             let written = running.recording.event(view);
             self.end_if(written);
         }
         self.keep(view);
-        self.forget(time);
+        self.forget(time.min(self.judged));
+    }
+
+    /// Alerts of events up to that time have all come.
+    pub fn judged(&mut self, time: u64) {
+        self.judged = self.judged.max(time);
+        self.tick(time);
     }
 
     fn keep(&mut self, view: &View<'_>) {
@@ -138,8 +151,11 @@ impl Triggered {
     /// being made goes on for longer.
     pub fn trigger(&mut self, state: &State, time: u64, number: u64, duration: Duration) {
         let until = time.saturating_add(duration.as_nanos() as u64);
+        self.tick(time);
         if let Some(running) = &mut self.running {
             running.until = running.until.max(until);
+            let from = running.written.saturating_add(1);
+            self.write_recent(state, from, number);
             return;
         }
         let mut name = self.settings.path_prefix.as_os_str().to_owned();
@@ -149,16 +165,34 @@ impl Triggered {
             is_new: true,
             ..Limits::default()
         };
-        let recording = Recording::new(PathBuf::from(name), limits);
-        let mut running = Running { recording, until };
-        let first = time.saturating_sub(self.settings.before.as_nanos() as u64);
-        let recent = self.recent.iter().flat_map(Batch::records);
+        self.counters.captures += 1;
+        match Recording::new(PathBuf::from(name), limits, Vec::new()) {
+            Ok(recording) => {
+                self.running = Some(Running {
+                    recording,
+                    until,
+                    written: 0,
+                });
+                let first = time.saturating_sub(self.settings.before.as_nanos() as u64);
+                self.write_recent(state, first, number);
+            }
+            Err(error) => self.note(Err(error)),
+        }
+    }
+
+    /// Writes what is kept from that time on, as far as the capture reaches.
+    fn write_recent(&mut self, state: &State, from: u64, number: u64) {
+        let Some(running) = &mut self.running else {
+            return;
+        };
         let mut written = Ok(());
-        for bytes in recent {
+        for bytes in self.recent.iter().flat_map(Batch::records) {
             let event = Captured::parse(bytes, number);
-            let Some(event) = event.filter(|event| (first..=until).contains(&event.time)) else {
+            let is_in = |event: &Captured<'_>| (from..=running.until).contains(&event.time);
+            let Some(event) = event.filter(is_in) else {
                 continue;
             };
+            running.written = running.written.max(event.time);
             let event = Event::Captured(event);
             written = running
                 .recording
@@ -167,8 +201,6 @@ impl Triggered {
                 break;
             }
         }
-        self.counters.captures += 1;
-        self.running = Some(running);
         self.end_if(written);
     }
 

@@ -24,6 +24,9 @@ impl State {
             hostname: &self.hostname,
             ..self.machine
         }))?;
+        for interface in self.interfaces.iter() {
+            each(&Entry::Interface(interface))?;
+        }
         for (uid, user) in self.users.users() {
             each(&Entry::User(User {
                 uid,

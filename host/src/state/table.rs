@@ -63,6 +63,7 @@ impl FdTable {
         if let Some(order) = &mut self.order {
             match (old, entry) {
                 (EMPTY, EMPTY) => {}
+                (EMPTY, _) if order.is_full() => self.order = None,
                 (EMPTY, _) => order.insert(number),
                 (_, EMPTY) => order.remove(number),
                 (_, _) => {}

@@ -68,9 +68,9 @@ impl Users {
     pub fn set_user(&mut self, uid: u32, name: &[u8], home: &[u8], shell: &[u8]) {
         if self.users.len() < ENTRIES_MAX || self.users.contains_key(&uid) {
             let user = User {
-                name: name.into(),
-                home: home.into(),
-                shell: shell.into(),
+                name: bounded(name).into(),
+                home: bounded(home).into(),
+                shell: bounded(shell).into(),
             };
             self.users.insert(uid, user);
         }
@@ -79,7 +79,7 @@ impl Users {
     /// Takes in a group, in place of one with that number.
     pub fn set_group(&mut self, gid: u32, name: &[u8]) {
         if self.groups.len() < ENTRIES_MAX || self.groups.contains_key(&gid) {
-            self.groups.insert(gid, name.into());
+            self.groups.insert(gid, bounded(name).into());
         }
     }
 
@@ -112,6 +112,11 @@ impl Users {
     pub fn group(&self, gid: u32) -> Option<&[u8]> {
         self.groups.get(&gid).map(|name| &**name)
     }
+}
+
+/// No text is kept longer: names have 32 bytes, and paths of homes few more.
+fn bounded(text: &[u8]) -> &[u8] {
+    &text[..text.len().min(1024)]
 }
 
 fn number(text: &[u8]) -> Option<u32> {

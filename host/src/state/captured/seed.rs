@@ -12,6 +12,11 @@ use saker_capture::{Entry, Thread};
 use saker_ebpf::record::{FILE_LOWER_LAYER, FILE_MEMFD, FILE_UPPER_LAYER, File};
 use std::sync::Arc;
 
+/// No path of the list of threads is longer; libscap writes no longer one than 1 KiB.
+const PATH_BYTES_MAX: usize = 4096;
+/// No list of control groups is longer: as much as libscap writes.
+const LIST_BYTES_MAX: usize = 4096;
+
 impl State {
     /// Takes in an entry of a capture that is no event.
     pub fn seed_captured(&mut self, entry: &Entry<'_>) {
@@ -79,7 +84,7 @@ impl State {
         };
         self.bound(&mut image);
         version.image = KeptImage::new(image, &self.image_bytes);
-        version.cwd = cwd.into();
+        version.cwd = cwd[..cwd.len().min(PATH_BYTES_MAX)].into();
         version.ids = Ids {
             ppid: super::id(thread.ptid),
             pgid: super::id(thread.pgid),
@@ -117,6 +122,7 @@ impl State {
 
     /// The control groups of that list, the same for all that are in the same.
     pub(super) fn captured_cgroup(&mut self, list: &[u8]) -> Arc<Cgroup> {
+        let list = &list[..list.len().min(LIST_BYTES_MAX)];
         if let Some(cgroup) = self.cgroups.get(list) {
             return cgroup.clone();
         }

@@ -10,6 +10,9 @@ const BUCKETS: [u32; 13] = [
     13, 29, 59, 127, 257, 541, 1109, 2357, 5087, 10_273, 20_753, 42_043, 85_229,
 ];
 
+/// The order of more is not kept.
+const ENTRIES_MAX: usize = 1024;
+
 /// Descriptors in order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Order {
@@ -32,6 +35,12 @@ impl Order {
     /// The descriptors, from the front on.
     pub(super) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         self.list.iter().rev().copied()
+    }
+
+    /// Whether it is not worth its price any longer: putting one in takes as many steps as there
+    /// are descriptors, and nobody looks at the order of so many.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.len() >= ENTRIES_MAX
     }
 
     /// Puts in one that is not there.

@@ -26,6 +26,22 @@ impl Interfaces {
         true
     }
 
+    /// All of them, as a capture has them.
+    pub(in crate::state) fn iter(&self) -> impl Iterator<Item = Interface<'static>> + '_ {
+        let any = std::net::Ipv4Addr::UNSPECIFIED;
+        let none = std::net::Ipv6Addr::UNSPECIFIED;
+        let interface = |addresses| Interface {
+            name: b"",
+            addresses,
+            link_speed: 0,
+        };
+        let v4 = self.v4.iter().map(move |(address, mask)| {
+            interface(Addresses::V4([(*address).into(), (*mask).into(), any]))
+        });
+        let v6 = self.v6.iter();
+        v4.chain(v6.map(move |address| interface(Addresses::V6([(*address).into(), none, none]))))
+    }
+
     /// Whether an address is one of the machine's.
     pub(in crate::state) fn has(&self, kind: FdKind, ip: &[u8; 16]) -> bool {
         let network = |ip: &[u8; 16]| {
