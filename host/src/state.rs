@@ -356,13 +356,17 @@ impl State {
     }
 
     /// Forgets everything but its bounds, the clock, the host's name and what it counted. No event
-    /// in flight may refer to it any more.
+    /// in flight may refer to it any more. Serials go on: what was judged of a version is kept by
+    /// them, and must not be taken for what is to be judged of another.
     pub fn restart(&mut self) {
         let counters = self.counters;
         let hostname = std::mem::take(&mut self.hostname);
         *self = State {
             hostname,
             counters,
+            serial: self.serial,
+            generation: self.generation + 1,
+            names_generation: self.names_generation + 1,
             ..State::new(self.limits.clone(), self.clock)
         };
         self.descriptors.refused = counters.descriptors_refused;

@@ -159,10 +159,15 @@ const BEGIN: u64 = 1_795_309_200 * SECOND;
 /// A capture of our own: every second, the shell opens a file and closes it; the third one is
 /// `/etc/shadow`.
 fn own_capture(folder: &tempfile::TempDir) -> PathBuf {
+    own_capture_of(folder, "own.scap", b"sh")
+}
+
+/// The same in a file of that name, by a program of that name.
+fn own_capture_of(folder: &tempfile::TempDir, name: &str, comm: &[u8]) -> PathBuf {
     use saker_capture::{Compression, Entry, Event, ParamBuffer, Thread, Writer};
     const CLOSE: u16 = 5;
     const OPENAT: u16 = 307;
-    let path = folder.path().join("own.scap");
+    let path = folder.path().join(name);
     let file = std::fs::File::create(&path).expect("a folder of the test");
     let mut writer = Writer::new(file, Compression::Plain).expect("a new file");
     let shell = Thread {
@@ -171,7 +176,7 @@ fn own_capture(folder: &tempfile::TempDir) -> PathBuf {
         ptid: 1,
         vtid: 77,
         vpid: 77,
-        comm: b"sh",
+        comm,
         exe: b"/bin/sh",
         exepath: b"/bin/sh",
         cwd: b"/home",
@@ -440,4 +445,24 @@ fn settings_that_say_otherwise_than_the_command_are_refused() {
     let (out, err, code) = run(&[&["replay", &capture, "-r", &rules], &quiet[..]].concat());
     assert_eq!((out.as_str(), code), ("", Some(0)), "{err}");
     assert!(err.contains("1 alert"), "{err}");
+}
+
+#[test]
+fn what_was_judged_of_a_process_says_nothing_of_another_captures() {
+    let folder = folder();
+    let files = [
+        ("1.scap", &b"sh"[..]),
+        ("2.scap", b"other"),
+        ("3.scap", b"sh"),
+    ];
+    let files = files.map(|(name, comm)| own_capture_of(&folder, name, comm));
+    let files = files.map(|path| path.display().to_string());
+    let rules = folder.path().join("name.yaml");
+    let text = SHADOW_RULE.replace("fd.name = /etc/shadow", "proc.name = sh");
+    std::fs::write(&rules, text).expect("a folder of the test");
+    let rules = rules.display().to_string();
+    let (out, err, code) = run(&["replay", &files[0], &files[1], &files[2], "-r", &rules]);
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(out.lines().count(), 10, "{out}");
+    assert!(out.lines().all(|line| line.contains("read by sh")), "{out}");
 }
