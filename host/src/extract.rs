@@ -19,7 +19,8 @@ pub mod time;
 use crate::event::Event;
 use crate::state::Memory;
 use crate::state::descriptor::{FdIndex, FdInfo};
-use crate::state::note::Note;
+use crate::state::note::{Note, Noted};
+use crate::state::version::ProcessVersion;
 use crate::state::{Seen, State};
 use container::container_field;
 pub use param::wire::Wire;
@@ -36,6 +37,10 @@ pub struct View<'a> {
     seen: Seen,
     /// [`Event::descriptor`], which every `fd` field begins with.
     descriptor: Option<i64>,
+    /// What that stood for, as far as the state knows.
+    info: Option<&'a FdInfo>,
+    /// The process.
+    version: Option<&'a ProcessVersion>,
 }
 
 impl<'a> View<'a> {
@@ -47,6 +52,8 @@ impl<'a> View<'a> {
             state,
             seen,
             descriptor: event.descriptor(seen.fd != FdIndex::NONE),
+            info: state.descriptor(seen.fd),
+            version: state.version(seen.version),
         }
     }
 }
@@ -60,7 +67,7 @@ impl<'a> View<'a> {
     /// What a descriptor that the event names stood for, as far as the state knows.
     fn descriptor_at(&self, fd: i64) -> Option<&'a FdInfo> {
         if self.descriptor == Some(fd) {
-            return self.state.descriptor(self.seen.fd);
+            return self.info;
         }
         let other = self.state.note(self.event.number())?.other(fd);
         self.state.descriptor(other)
@@ -104,6 +111,7 @@ pub struct Scratch {
     fd_is_named: bool,
     ranges: Vec<(usize, usize)>,
     patterns: container::Patterns,
+    spelled: param::Spelled,
 }
 
 /// Which event something in a [`Scratch`] belongs to.
@@ -141,6 +149,34 @@ pub fn value<'s>(
             process::value(field, view.state, version, view.event.number(), scratch)
         }
         Binding::Event => event_value(field, view, scratch),
+    }
+}
+
+/// What must be noted of an event for the value of that field.
+pub fn needs(field: Field) -> Noted {
+    Noted {
+        counts: matches!(
+            field,
+            Field::EvtDeltatime
+                | Field::EvtDeltatimeS
+                | Field::EvtDeltatimeNs
+                | Field::FdNameChanged
+                | Field::ProcPpidDuration
+                | Field::ProcNthreads
+                | Field::ProcNchilds
+                | Field::ProcVmsize
+                | Field::ProcVmrss
+                | Field::ProcVmswap
+                | Field::ProcFdopencount
+                | Field::ProcFdusage
+                | Field::ThreadPfmajor
+                | Field::ThreadPfminor
+                | Field::ThreadVmsize
+                | Field::ThreadVmrss
+                | Field::ThreadVmsizeB
+                | Field::ThreadVmrssB
+        ),
+        kinds: field == Field::FdTypes,
     }
 }
 
@@ -226,9 +262,7 @@ fn event_value<'s>(
             };
             let kind = event.kind()?;
             let index = param_index(kind, name)?;
-            scratch.text.clear();
-            param::write(view, index, param::Form::Resolved, scratch)?;
-            Some(Value::Text(&scratch.text))
+            Some(Value::Text(param::text(view, index, scratch)?))
         }
         Field::EvtRawarg => {
             let Arg::Key(name) = &field.arg else {
@@ -250,7 +284,7 @@ fn event_value<'s>(
         Field::EvtIsSyslog => {
             let writes = event.kind()?.flags() & WRITES_FD != 0;
             let is_log = || {
-                let info = view.state.descriptor(view.seen.fd)?;
+                let info = view.info?;
                 memchr::memmem::find(&info.name, b"/dev/log")
             };
             Some(Value::Bool(writes && is_log().is_some()))
@@ -279,8 +313,8 @@ fn event_value<'s>(
         | Field::EvtInfraDockerContainerName
         | Field::EvtInfraDockerContainerImage => infra::value(field.field, event.captured()?),
         Field::EvtRes => {
-            param::write_result(view, scratch.text())?;
-            Some(Value::Text(&scratch.text))
+            let text = param::result(view, scratch)?;
+            Some(Value::Text(text))
         }
         Field::EvtRawres => Some(Value::Int(event.result()?)),
         Field::EvtCountError
@@ -355,11 +389,11 @@ fn event_value<'s>(
         Field::FsPathTargetraw => path::raw(view, path::Which::Target, scratch),
 
         Field::ProcDuration => {
-            let version = view.state.version(view.seen.version)?;
+            let version = view.version?;
             Some(Value::Uint(since(view, version.start_time)?))
         }
         Field::ProcPpidDuration => {
-            let version = view.state.version(view.seen.version)?;
+            let version = view.version?;
             let parent = view.state.parent(version, event.number())?;
             // In a capture a parent may be any thread: its process's start counts.
             let parent = view.state.first_thread(parent, event.number())?;
@@ -371,7 +405,7 @@ fn event_value<'s>(
             }
         }
         Field::ContainerDuration => {
-            let version = view.state.version(view.seen.version)?;
+            let version = view.version?;
             let start = container::start(view.state, version)?;
             Some(Value::Uint(event.time().saturating_sub(start)))
         }
@@ -391,7 +425,7 @@ fn event_value<'s>(
         Field::ProcFdopencount => Some(Value::Uint(open_count(view)?.into())),
         Field::ProcFdusage => {
             let count = f64::from(open_count(view)?);
-            let version = view.state.version(view.seen.version)?;
+            let version = view.version?;
             let first = view.state.process_at(version.pid, event.number());
             // As Falco does, which knows no limit of processes it knows nothing of.
             let limit = first.unwrap_or(version).ids.fd_limit as i64;
@@ -404,14 +438,14 @@ fn event_value<'s>(
         Field::ThreadTid => Some(Value::Int(event.tid())),
         Field::ThreadIsmain => Some(Value::Bool(is_first_thread(view)?)),
         Field::ThreadVtid => {
-            let version = view.state.version(view.seen.version)?;
+            let version = view.version?;
             if version.is_captured() && view.seen.vtid == u32::MAX {
                 return None;
             }
             Some(Value::Int((view.seen.vtid as i32).into()))
         }
         Field::ThreadNametid => {
-            let version = view.state.version(view.seen.version)?;
+            let version = view.version?;
             let text = scratch.text();
             text.extend_from_slice(version.comm.as_bytes());
             // Writing to a vector cannot fail.
@@ -492,7 +526,7 @@ fn event_value<'s>(
         | Field::GroupGid
         | Field::GroupName
         | container_field!() => {
-            let version = view.state.version(view.seen.version)?;
+            let version = view.version?;
             process::value(field, view.state, version, event.number(), scratch)
         }
         absent_field!() => None,
@@ -552,7 +586,7 @@ fn failure(view: &View<'_>, scratch: &mut Scratch) -> Option<[Option<Field>; 2]>
 /// How many descriptors the process has; of those the probe tells of, nobody counts them.
 fn open_count(view: &View<'_>) -> Option<u32> {
     view.event.captured()?;
-    view.state.version(view.seen.version)?;
+    view.version?;
     Some(view.state.note(view.event.number())?.descriptors)
 }
 
@@ -578,7 +612,7 @@ fn buffer_len<'s>(field: &FieldRef, view: &View<'_>) -> Option<Value<'s>> {
     if field.number_by_type(event.kind) == Some(None) {
         return None;
     }
-    let kind = view.state.descriptor(view.seen.fd)?.kind;
+    let kind = view.info?.kind;
     let counts = match field.field {
         Field::EvtBuflenFile | Field::EvtBuflenFileIn | Field::EvtBuflenFileOut => {
             kind == FdKind::File
@@ -609,7 +643,7 @@ fn since_first(view: &View<'_>) -> u64 {
 
 /// Memory of the event's thread.
 fn memory(view: &View<'_>) -> Option<Memory> {
-    let version = view.state.version(view.seen.version)?;
+    let version = view.version?;
     match view.event {
         Event::Recorded(_) => Some(Memory {
             size: version.vm_size.try_into().unwrap_or(u32::MAX),
@@ -623,7 +657,7 @@ fn memory(view: &View<'_>) -> Option<Memory> {
 /// A number that is kept of a captured event's thread.
 fn noted<'s>(view: &View<'_>, number: impl Fn(&Note) -> u64) -> Option<Value<'s>> {
     view.event.captured()?;
-    view.state.version(view.seen.version)?;
+    view.version?;
     Some(Value::Uint(number(view.state.note(view.event.number())?)))
 }
 
@@ -651,7 +685,7 @@ fn is_first_thread(view: &View<'_>) -> Option<bool> {
     match view.event {
         Event::Recorded(event) => Some(event.record.header.tid == event.record.header.tgid),
         Event::Captured(event) => {
-            let version = view.state.version(view.seen.version)?;
+            let version = view.version?;
             Some(i64::from(version.pid) == event.tid)
         }
     }
@@ -676,7 +710,7 @@ fn category(view: &View<'_>) -> Option<&'static str> {
     if !category.is_io() {
         return Some(category.name());
     }
-    let kind = view.state.descriptor(view.seen.fd).map(|info| info.kind);
+    let kind = view.info.map(|info| info.kind);
     Some(match kind {
         Some(FdKind::File | FdKind::Directory) => "file",
         Some(FdKind::Ipv4 | FdKind::Ipv6) => "net",

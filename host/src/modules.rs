@@ -5,10 +5,12 @@
 
 use crate::config::{Append, Config, Matching, RuleChoice};
 use crate::event;
+use crate::extract;
 use crate::extract::row::{Plan, PlanError};
 use crate::literal::Literals;
 use crate::sandbox::{self, Refusal, RulesetImage};
 use crate::state;
+use crate::state::note::Noted;
 use saker_ebpf::recipe::Wanted;
 use saker_rules_compiler::output_parts;
 use saker_rules_schema::abi::{MATCH_ALL, MATCH_FIRST};
@@ -305,21 +307,29 @@ impl Epoch {
         self.wanted().any(|event| event == EventType::Close)
     }
 
+    /// What is to be noted of events for what is asked of them.
+    pub fn noted(&self) -> Noted {
+        let mut all = Noted::NOTHING;
+        for term in self.terms() {
+            term.each_field(&mut |field| all |= extract::needs(field.field));
+        }
+        all
+    }
+
     /// Everything that a condition or an output asks for.
     fn terms(&self) -> impl Iterator<Item = &Term> {
-        self.modules
-            .iter()
-            .map(|module| &module.manifest)
-            .flat_map(|manifest| {
-                let events = manifest.events.iter().flat_map(|layout| &layout.slots);
-                let slots = manifest.process.iter().chain(events);
-                let outputs = manifest.rules.iter().flat_map(|rule| &rule.output);
-                let shown = outputs.filter_map(|part| match part {
-                    OutputPart::Value { term, .. } => Some(term),
-                    OutputPart::Text(_) => None,
-                });
-                slots.map(|slot| &slot.term).chain(shown)
-            })
+        let manifests = self.modules.iter().map(|module| &module.manifest);
+        let slots = manifests.clone().flat_map(|manifest| {
+            let events = manifest.events.iter().flat_map(|layout| &layout.slots);
+            manifest.process.iter().chain(events)
+        });
+        let outputs = manifests.flat_map(|manifest| manifest.rules.iter().map(|rule| &rule.output));
+        let shown = outputs.chain(self.fields.iter().flatten()).flatten();
+        let shown = shown.filter_map(|part| match part {
+            OutputPart::Value { term, .. } => Some(term),
+            OutputPart::Text(_) => None,
+        });
+        slots.map(|slot| &slot.term).chain(shown)
     }
 
     /// What the judge must be told to have the modules ready.

@@ -172,6 +172,7 @@ impl Pipeline {
             alerts,
         } = setup;
         state.keep_all_descriptors(epoch.needs_all_descriptors());
+        state.keep_notes(epoch.noted());
         let epoch = Rc::new(epoch);
         let mut pipeline = Pipeline {
             state,
@@ -227,8 +228,6 @@ impl Pipeline {
     pub fn restart(&mut self) -> Result<(), PipelineError> {
         self.drain()?;
         self.state.restart();
-        self.state
-            .keep_all_descriptors(self.epoch.needs_all_descriptors());
         Ok(())
     }
 
@@ -279,6 +278,7 @@ impl Pipeline {
         self.plans = epoch.plans()?;
         self.state
             .keep_all_descriptors(epoch.needs_all_descriptors());
+        self.state.keep_notes(epoch.noted());
         let last = std::mem::replace(&mut self.epoch, epoch);
         // The judge answers what was sent before it retires an epoch.
         self.send(ToJudge::Retire { epoch: last.id })

@@ -30,7 +30,7 @@ use container::{Cgroup, Containers};
 use descriptor::{FdIndex, FdInfo, Role};
 use facts::{Image, KeptImage};
 pub use lineage::Lineage;
-use note::Note;
+use note::{Note, Noted};
 use roles::Roles;
 use saker_capture::Machine;
 use saker_ebpf::recipe::Wanted;
@@ -288,6 +288,7 @@ pub struct State {
     captured: captured::Threads,
     /// By event number, of events in flight.
     notes: VecDeque<Note>,
+    noted: Noted,
     /// Thread and number of the descriptor that the last event of a capture closed.
     closing: Option<(u32, i64)>,
     /// Of the machine a capture was recorded on.
@@ -337,6 +338,7 @@ impl State {
             retired: VecDeque::new(),
             captured: captured::Threads::new(limits.processes_max),
             notes: VecDeque::new(),
+            noted: Noted::ALL,
             closing: None,
             interfaces: captured::Interfaces::default(),
             unsettled: captured::Unsettled::default(),
@@ -355,7 +357,8 @@ impl State {
         }
     }
 
-    /// Forgets everything but its bounds, the clock, the host's name and what it counted. No event
+    /// Forgets everything but its bounds, the clock, the host's name, what it is to keep and what
+    /// it counted. No event
     /// in flight may refer to it any more. Serials go on: what was judged of a version is kept by
     /// them, and must not be taken for what is to be judged of another.
     pub fn restart(&mut self) {
@@ -367,6 +370,8 @@ impl State {
             serial: self.serial,
             generation: self.generation + 1,
             names_generation: self.names_generation + 1,
+            all_descriptors: self.all_descriptors,
+            noted: self.noted,
             ..State::new(self.limits.clone(), self.clock)
         };
         self.descriptors.refused = counters.descriptors_refused;
@@ -416,6 +421,12 @@ impl State {
     /// most rules have no use for.
     pub fn keep_all_descriptors(&mut self, all: bool) {
         self.all_descriptors = all;
+    }
+
+    /// What is to be noted of events of captures from here on; everything, as it is from the
+    /// start, is a tenth of the work of [`State::apply`].
+    pub fn keep_notes(&mut self, noted: Noted) {
+        self.noted = noted;
     }
 
     /// Whether a descriptor of that number is kept.

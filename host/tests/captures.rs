@@ -8,10 +8,11 @@
 use flate2::read::MultiGzDecoder;
 use saker::alert::to_json;
 use saker::event::{Captured, Clock, Event};
-use saker::extract::{Scratch, View, value};
+use saker::extract::{Scratch, View, needs, value};
 use saker::source::capture::Capture;
 use saker::source::merge::Batch;
-use saker::state::{Limits, State};
+use saker::state::note::Noted;
+use saker::state::{Limits, Seen, State};
 use saker_capture::{CaptureError, Entry, Reader};
 use saker_rules_schema::field::FieldRef;
 use serde_json::Value;
@@ -97,37 +98,45 @@ fn chosen(variable: &str, name: &str, matches: fn(&str, &str) -> bool) -> bool {
     }
 }
 
-/// Every event of the capture, applied in order.
-fn each_event(path: &std::path::Path, mut see: impl FnMut(&State, &Event<'_>, saker::state::Seen)) {
+/// Two states, of which the second notes nothing that is not asked of it.
+type States = [State; 2];
+
+/// Every event of the capture, applied in order to both states.
+fn each_event(path: &std::path::Path, mut see: impl FnMut(&States, &Event<'_>, [Seen; 2])) {
     let file = File::open(path).expect("the capture is there");
     let reader = Reader::new(BufReader::new(file)).expect("it is a capture");
     let mut capture = Capture::new(reader);
-    let mut state = State::new(Limits::default(), Clock::default());
+    let mut states = [(); 2].map(|()| State::new(Limits::default(), Clock::default()));
+    states[1].keep_notes(Noted::NOTHING);
     let mut batch = Batch::new();
     let mut number = 0;
-    let mut apply = |state: &mut State, batch: &mut Batch| {
+    let mut apply = |states: &mut States, batch: &mut Batch| {
         for bytes in batch.records() {
             number += 1;
             let event = Captured::parse(bytes, number).expect("the source wrote it");
             let event = Event::Captured(event);
-            let seen = state.apply(&event);
+            let seen = states.each_mut().map(|state| state.apply(&event));
             if event.kind().is_some() {
-                see(state, &event, seen);
+                see(states, &event, seen);
             }
-            state.release(number + 1);
+            states
+                .iter_mut()
+                .for_each(|state| state.release(number + 1));
         }
         batch.clear();
     };
     loop {
         let more = capture.read::<CaptureError>(&mut batch, 256, 1 << 20, |batch, entry| {
-            apply(&mut state, batch);
-            if let Entry::Section(_) = entry {
-                state.restart();
+            apply(&mut states, batch);
+            for state in &mut states {
+                if let Entry::Section(_) = entry {
+                    state.restart();
+                }
+                state.seed_captured(entry);
             }
-            state.seed_captured(entry);
             Ok(())
         });
-        apply(&mut state, &mut batch);
+        apply(&mut states, &mut batch);
         if !more.expect("the capture is whole") {
             break;
         }
@@ -152,65 +161,73 @@ fn every_field_of_every_event_is_falcos() {
         let expected = File::open(expected).expect("the values are there");
         let mut lines = BufReader::new(MultiGzDecoder::new(expected)).lines();
         let mut scratch = Scratch::new();
-        each_event(&folder.join("captures").join(file), |state, event, seen| {
-            let Some(line) = lines.next() else {
-                wrong
-                    .entry("more events than Falco has".into())
-                    .or_default()
-                    .events += 1;
-                return;
-            };
-            let line = line.expect("the values are readable");
-            let want: serde_json::Map<String, Value> = serde_json::from_str(&line).expect("JSON");
-            events += 1;
-            let kind = event.kind().expect("it is an event");
-            let params = kind.params().iter().flat_map(|param| {
-                [
-                    format!("evt.arg.{}", param.name),
-                    format!("evt.rawarg.{}", param.name),
-                ]
-            });
-            let view = View::new(event, state, seen);
-            for key in listed.iter().map(|key| (*key).to_owned()).chain(params) {
-                if !chosen("SAKER_FIELDS", &key, |key, part| key.starts_with(part)) {
-                    continue;
-                }
-                let field = refs
-                    .entry(key.clone())
-                    .or_insert_with(|| FieldRef::parse(&key).ok());
-                let got = match (&*field, key.as_str()) {
-                    (_, "evt.time") => event.time().into(),
-                    (Some(field), _) => to_json(value(field, &view, &mut scratch).as_ref()),
-                    (None, _) => Value::String("no such field".into()),
-                };
-                let got = renamed(got);
-                compared += 1;
-                let absent = |value: &Value| value.is_null() || value == "<NA>";
-                let wanted = want.get(&key).unwrap_or(&Value::Null);
-                if *wanted == got || absent(wanted) && absent(&got) {
-                    continue;
-                }
-                let is_meant =
-                    |(field, differs, _): &Difference| *field == key && differs(wanted, &got);
-                if DIFFERENCES.iter().any(is_meant) {
-                    continue;
-                }
-                let wrong = wrong.entry(key).or_default();
-                wrong.events += 1;
-                if wrong.samples.len()
-                    < std::env::var("SAKER_SAMPLES")
-                        .ok()
-                        .and_then(|n| n.parse().ok())
-                        .unwrap_or(4)
-                {
-                    let number = event.number();
-                    let kind = kind.name();
+        each_event(
+            &folder.join("captures").join(file),
+            |states, event, seen| {
+                let Some(line) = lines.next() else {
                     wrong
-                        .samples
-                        .push(format!("{name} {number} {kind}: {wanted} is {got}"));
+                        .entry("more events than Falco has".into())
+                        .or_default()
+                        .events += 1;
+                    return;
+                };
+                let line = line.expect("the values are readable");
+                let want: serde_json::Map<String, Value> =
+                    serde_json::from_str(&line).expect("JSON");
+                events += 1;
+                let kind = event.kind().expect("it is an event");
+                let params = kind.params().iter().flat_map(|param| {
+                    [
+                        format!("evt.arg.{}", param.name),
+                        format!("evt.rawarg.{}", param.name),
+                    ]
+                });
+                let [all, bare] = [0, 1].map(|which| View::new(event, &states[which], seen[which]));
+                for key in listed.iter().map(|key| (*key).to_owned()).chain(params) {
+                    if !chosen("SAKER_FIELDS", &key, |key, part| key.starts_with(part)) {
+                        continue;
+                    }
+                    let field = refs
+                        .entry(key.clone())
+                        .or_insert_with(|| FieldRef::parse(&key).ok());
+                    let got = match (&*field, key.as_str()) {
+                        (_, "evt.time") => event.time().into(),
+                        (Some(field), _) => {
+                            let is_noted = needs(field.field) != Noted::NOTHING;
+                            let view = if is_noted { &all } else { &bare };
+                            to_json(value(field, view, &mut scratch).as_ref())
+                        }
+                        (None, _) => Value::String("no such field".into()),
+                    };
+                    let got = renamed(got);
+                    compared += 1;
+                    let absent = |value: &Value| value.is_null() || value == "<NA>";
+                    let wanted = want.get(&key).unwrap_or(&Value::Null);
+                    if *wanted == got || absent(wanted) && absent(&got) {
+                        continue;
+                    }
+                    let is_meant =
+                        |(field, differs, _): &Difference| *field == key && differs(wanted, &got);
+                    if DIFFERENCES.iter().any(is_meant) {
+                        continue;
+                    }
+                    let wrong = wrong.entry(key).or_default();
+                    wrong.events += 1;
+                    if wrong.samples.len()
+                        < std::env::var("SAKER_SAMPLES")
+                            .ok()
+                            .and_then(|n| n.parse().ok())
+                            .unwrap_or(4)
+                    {
+                        let number = event.number();
+                        let kind = kind.name();
+                        wrong
+                            .samples
+                            .push(format!("{name} {number} {kind}: {wanted} is {got}"));
+                    }
                 }
-            }
-        });
+            },
+        );
         assert!(
             lines.next().is_none(),
             "{name}: fewer events than Falco has"

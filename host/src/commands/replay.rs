@@ -63,7 +63,7 @@ pub(crate) struct Args {
 }
 
 /// Events that are taken in at once.
-const BATCH_EVENTS: usize = 4096;
+const BATCH_EVENTS: usize = 1024;
 /// Bytes of them.
 const BATCH_BYTES: usize = 1 << 20;
 /// Fuel for a window: far more than any honest ruleset takes for the largest one.

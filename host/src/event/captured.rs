@@ -17,6 +17,21 @@ use saker_rules_schema::field::Type;
 
 const HEADER_BYTES: usize = 24;
 
+/// Whether the first parameter of an event type is what the call returned: so it is of every call
+/// that has a type of its own.
+static RETURNS: [bool; EventType::COUNT] = {
+    let mut table = [false; EventType::COUNT];
+    let mut index = 0;
+    while index < EventType::COUNT {
+        let kind = EventType::ALL[index];
+        table[index] = matches!(kind.class(), Class::Call)
+            && kind.is_exit()
+            && !matches!(kind, EventType::Syscall);
+        index += 1;
+    }
+    table
+};
+
 /// What an event of a capture is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -60,6 +75,8 @@ pub struct Captured<'a> {
     pub cpu: u16,
     /// The thread; negative for none.
     pub tid: i64,
+    /// [`Captured::result`], which nearly everything asks for.
+    result: Option<i64>,
     /// How many parameters it has; the others are its beginning's.
     count: usize,
     ends: &'a [[u8; 4]],
@@ -147,7 +164,7 @@ impl<'a> Captured<'a> {
         let all = count + usize::from(header[6]);
         let (ends, _) = rest.as_chunks::<4>();
         let ends = ends.get(..all)?;
-        Some(Captured {
+        let mut event = Captured {
             kind: EventType::from_code(code)?,
             purpose: match header[7] {
                 0 => Purpose::Judged,
@@ -159,10 +176,15 @@ impl<'a> Captured<'a> {
             time: u64::from_le_bytes(header[8..16].try_into().ok()?),
             cpu: u16::from_le_bytes([header[2], header[3]]),
             tid: i64::from_le_bytes(header[16..24].try_into().ok()?),
+            result: None,
             count,
             ends,
             bytes: &rest[all * 4..],
-        })
+        };
+        if RETURNS[event.kind.index()] {
+            event.result = event.signed(0);
+        }
+        Some(event)
     }
 
     /// The bytes of a parameter, `None` where the event has fewer. A parameter that could not
@@ -247,11 +269,7 @@ impl<'a> Captured<'a> {
     /// What the call returned.
     #[inline]
     pub fn result(&self) -> Option<i64> {
-        // Of every call that has a type of its own it is the first parameter.
-        let returns = self.kind.class() == Class::Call
-            && self.kind.is_exit()
-            && self.kind != EventType::Syscall;
-        if returns { self.signed(0) } else { None }
+        self.result
     }
 
     /// The number of the descriptor the event is about, where `known` says whether the state
@@ -261,7 +279,7 @@ impl<'a> Captured<'a> {
         let index = self.kind.fd_param()?;
         let number = || self.signed(index).unwrap_or(-1);
         Some(match self.kind {
-            EventType::Dup | EventType::Dup2 | EventType::Dup3 => match self.signed(0) {
+            EventType::Dup | EventType::Dup2 | EventType::Dup3 => match self.result {
                 Some(made) if made >= 0 && known => made,
                 _ => self.signed(1).unwrap_or(-1),
             },
@@ -273,7 +291,7 @@ impl<'a> Captured<'a> {
             EventType::PidfdGetfd if !known => -1,
             // Falco keeps what these made even where they made nothing.
             EventType::MemfdCreate | EventType::PidfdOpen => number(),
-            kind if kind.flags() & CREATES_FD != 0 => match self.result() {
+            kind if kind.flags() & CREATES_FD != 0 => match self.result {
                 Some(result) if result < 0 => -1,
                 _ => number(),
             },

@@ -22,7 +22,7 @@ fn info_with<'s>(view: &'s View<'_>, scratch: &'s mut Scratch, names: bool) -> O
     if number < 0 {
         return None;
     }
-    if let Some(info) = view.state.descriptor(view.seen.fd) {
+    if let Some(info) = view.info {
         return Some(info);
     }
     // What a capture's descriptors stand for, only the state knows.
@@ -61,7 +61,7 @@ fn makes_descriptor(view: &View<'_>) -> bool {
 pub(super) fn types<'s>(view: &View<'_>, which: &Arg) -> Option<Value<'s>> {
     let event = view.event.captured()?;
     event.kind.fd_param()?;
-    view.state.version(view.seen.version)?;
+    view.version?;
     let name = |kind: FdKind| Value::Text(kind.name().unwrap_or("<NA>").as_bytes());
     let number = match which {
         Arg::Index(number) => i64::from(*number),
@@ -157,7 +157,7 @@ pub(super) fn value<'s>(
             (info.kind == FdKind::File).then(|| Value::Text(file_name(&info.name)))
         }
         // What the state does not keep was given with this very event.
-        Field::FdNameraw if view.state.descriptor(view.seen.fd).is_none() => {
+        Field::FdNameraw if view.info.is_none() => {
             let raw = tried(view).unwrap_or_default();
             Some(Value::Text(&raw[..raw.len().min(NAME_BYTES_MAX)]))
         }

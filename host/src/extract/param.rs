@@ -45,22 +45,22 @@ pub(super) fn write_all(view: &View<'_>, scratch: &mut Scratch) -> Option<()> {
     Some(())
 }
 
-/// Appends `SUCCESS`, the name of the error, or its number.
-pub(super) fn write_result(view: &View<'_>, out: &mut Vec<u8>) -> Option<()> {
+/// `SUCCESS`, the name of the error, or its number.
+pub(super) fn result<'s>(view: &View<'_>, scratch: &'s mut Scratch) -> Option<&'s [u8]> {
     let result = view.event.result()?;
     if result >= 0 {
-        out.extend_from_slice(b"SUCCESS");
-        return Some(());
+        return Some(b"SUCCESS");
     }
     let first = view.event.kind()?.params().first()?;
     match encode::error_name(result.saturating_neg()) {
-        Some(name) if first.kind != ParamType::Pid => out.extend_from_slice(name.as_bytes()),
+        Some(name) if first.kind != ParamType::Pid => Some(name.as_bytes()),
         Some(_) | None => {
+            let text = scratch.text();
             // Writing to a vector cannot fail.
-            let _ = write!(out, "{result}");
+            let _ = write!(text, "{result}");
+            Some(text)
         }
     }
-    Some(())
 }
 
 /// What a parameter is, once the state has been asked.
@@ -73,6 +73,47 @@ enum Known<'a> {
     Tuple,
     FilePath,
     Absent,
+}
+
+/// Texts of flags, kept by the number that they spell: the same few occur over and over, and
+/// spelling one takes a look at all there are.
+#[derive(Debug, Default)]
+pub(super) struct Spelled([Spelling; SPELLED]);
+
+/// How many are kept.
+const SPELLED: usize = 16;
+
+#[derive(Debug, Default)]
+struct Spelling {
+    /// Event type, parameter and number.
+    of: Option<(EventType, usize, u64)>,
+    text: Vec<u8>,
+}
+
+/// The parameter at that place as `evt.arg` shows it.
+pub(super) fn text<'s>(
+    view: &View<'_>,
+    index: usize,
+    scratch: &'s mut Scratch,
+) -> Option<&'s [u8]> {
+    if let Event::Captured(event) = view.event
+        && let Some(param) = event.kind.params().get(index)
+        && matches!(param.kind, ParamType::Flags | ParamType::Enum)
+        && let Some(number) = event.unsigned(index)
+    {
+        let mixed = number ^ number >> 16 ^ index as u64;
+        let spelling = &mut scratch.spelled.0[mixed as usize % SPELLED];
+        let of = Some((event.kind, index, number));
+        if spelling.of != of {
+            spelling.text.clear();
+            captured::write(view, event, index, Form::Resolved, &mut spelling.text)?;
+            spelling.of = of;
+        }
+        return Some(&spelling.text);
+    }
+    scratch.text.clear();
+    write(view, index, Form::Resolved, scratch)?;
+    Some(&scratch.text)
 }
 
 /// Appends the parameter at that place to the scratch text.
@@ -267,7 +308,7 @@ pub(super) fn raw<'v>(view: &'v View<'_>, index: usize) -> Option<Value<'v>> {
 fn name_of_pid<'a>(view: &View<'a>, pid: Option<u32>) -> Option<&'a [u8]> {
     let pid = pid?;
     let version = if i64::from(pid) == view.event.tid() {
-        view.state.version(view.seen.version)
+        view.version
     } else {
         view.state.process_at(pid, view.event.number())
     };
@@ -474,7 +515,7 @@ fn write_sockaddr(address: &[u8], out: &mut Vec<u8>) {
 
 /// Appends the control groups as Falco lists them, each ended by a dot.
 fn write_cgroups(view: &View<'_>, out: &mut Vec<u8>) {
-    let Some(version) = view.state.version(view.seen.version) else {
+    let Some(version) = view.version else {
         out.extend_from_slice(b"NULL");
         return;
     };
@@ -519,7 +560,7 @@ fn look_up<'a>(view: &View<'a>, fact: Fact) -> Known<'a> {
         }
         _ => {}
     }
-    let Some(version) = view.state.version(view.seen.version) else {
+    let Some(version) = view.version else {
         return Known::Absent;
     };
     let version: &ProcessVersion = version;

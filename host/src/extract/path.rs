@@ -196,7 +196,7 @@ pub(super) fn base<'a>(view: &View<'a>, event: &Recorded<'a>, directory: Tag) ->
 
 /// The current directory of the event's thread.
 fn cwd<'a>(view: &View<'a>) -> Base<'a> {
-    match view.state.version(view.seen.version) {
+    match view.version {
         Some(version) if version.knows_cwd() => Base::Path(&version.cwd),
         Some(_) | None => Base::Unknown,
     }

@@ -17,7 +17,7 @@ pub(super) fn value<'s>(
     if !matches!(event.kind, EventType::Poll | EventType::Ppoll) {
         return None;
     }
-    view.state.version(view.seen.version)?;
+    view.version?;
     let text = scratch.text();
     for fd in polled_descriptors(event.bytes(1)?) {
         let info = view.descriptor_at(fd);

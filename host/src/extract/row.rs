@@ -5,13 +5,13 @@
 //! version and kept with it; what they were made of (ancestors, leaders, names of users) is
 //! held against the state whenever that changed. Nothing is allocated per event.
 
-use super::{Scratch, Value, View, made, process, value};
+use super::{Scratch, Value, View, made, param, process, value};
 use crate::event::Event;
 use crate::literal::Literals;
 use crate::state::version::{RowCache, VersionIndex};
 use crate::state::{Seen, State};
 use saker_rules_schema::event::EventType;
-use saker_rules_schema::field::{Binding, Type};
+use saker_rules_schema::field::{Arg, Binding, Field, Type};
 use saker_rules_schema::manifest::{Manifest, Slot};
 use saker_rules_schema::row::{
     self, LIST_LEN_MAX, PROCESS_ROW, PROCESS_ROWS_MAX, ROW_BYTES_MAX, ROW_HEADER_BYTES,
@@ -19,6 +19,7 @@ use saker_rules_schema::row::{
 };
 use saker_rules_schema::term::Term;
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 /// The window has no room for the row.
@@ -72,12 +73,26 @@ pub struct RowPlan {
 #[derive(Clone, Debug)]
 struct PlannedSlot {
     term: Term,
+    /// Of a parameter's text (`evt.arg`): its place.
+    param: Option<usize>,
     /// Where the slot lies in the row, and its presence bit.
     at: usize,
     presence: (usize, u64),
     bytes: bool,
     is_text: bool,
     is_list: bool,
+}
+
+impl PlannedSlot {
+    #[inline]
+    fn is_single_text(&self) -> bool {
+        self.is_text && !self.is_list
+    }
+
+    #[inline]
+    fn is_number(&self) -> bool {
+        !self.is_text && !self.is_list
+    }
 }
 
 impl RowPlan {
@@ -101,6 +116,7 @@ impl RowPlan {
                 .enumerate()
                 .map(|(index, slot)| PlannedSlot {
                     term: slot.term.clone(),
+                    param: param_of(code, &slot.term),
                     at: place(index).0,
                     presence: place(index).1,
                     bytes: slot.bytes,
@@ -126,9 +142,32 @@ impl RowPlan {
         }
         for slot in &self.slots {
             match &slot.term {
+                Term::Field(_) if let Some(index) = slot.param => {
+                    if let Some(text) = param::text(view, index, scratch) {
+                        row.slot(slot, &Value::Text(text), &self.literals)?;
+                    }
+                }
                 Term::Field(field) => {
-                    if let Some(value) = value(field, view, scratch) {
-                        row.slot(slot, &value, &self.literals)?;
+                    // Most are of these kinds, which have nothing to drop.
+                    let value = value(field, view, scratch).map(ManuallyDrop::new);
+                    match value.as_deref() {
+                        None => {}
+                        Some(Value::Text(text)) if slot.is_single_text() => {
+                            let word = row.text(slot, text, &self.literals)?;
+                            row.put(slot, word);
+                        }
+                        Some(Value::Bool(flag)) if slot.is_number() => {
+                            row.put(slot, (*flag).into());
+                        }
+                        Some(Value::Int(number)) if slot.is_number() => {
+                            row.put(slot, *number as u64);
+                        }
+                        Some(Value::Uint(number)) if slot.is_number() => row.put(slot, *number),
+                        Some(_) => {
+                            let value = value.map(ManuallyDrop::into_inner);
+                            let value = value.as_ref().expect("it was just looked at");
+                            row.slot(slot, value, &self.literals)?;
+                        }
                     }
                 }
                 term => {
@@ -172,6 +211,15 @@ impl RowPlan {
             }
         }
         row.finish()
+    }
+}
+
+/// Which parameter of the event type a term shows as text, if it does no more.
+fn param_of(code: u16, term: &Term) -> Option<usize> {
+    let field = term.field().filter(|field| field.field == Field::EvtArg)?;
+    match &field.arg {
+        Arg::Key(name) => super::param_index(EventType::from_code(code)?, name),
+        _ => None,
     }
 }
 
@@ -224,9 +272,34 @@ impl<'o> Writer<'o> {
         value: &Value<'_>,
         literals: &Literals,
     ) -> Result<(), Full> {
+        if let Some(word) = self.any(slot, value, literals)? {
+            self.put(slot, word);
+        }
+        Ok(())
+    }
+
+    /// Fills a slot.
+    #[inline]
+    fn put(&mut self, slot: &PlannedSlot, word: u64) {
+        let (at, mask) = slot.presence;
+        if let Some(presence) = self.out[at..].first_chunk_mut() {
+            *presence = (u64::from_le_bytes(*presence) | mask).to_le_bytes();
+        }
+        if let Some(place) = self.out[slot.at..].first_chunk_mut() {
+            *place = word.to_le_bytes();
+        }
+    }
+
+    /// The slot's eight bytes for any value; `None` for one of the wrong kind.
+    fn any(
+        &mut self,
+        slot: &PlannedSlot,
+        value: &Value<'_>,
+        literals: &Literals,
+    ) -> Result<Option<u64>, Full> {
         // Events of several types have parameters of one name, and not all are of one type.
         if is_text(value).is_some_and(|is_text| is_text != slot.is_text) {
-            return Ok(());
+            return Ok(None);
         }
         let word = if slot.is_list {
             let single = std::slice::from_ref(value);
@@ -247,12 +320,14 @@ impl<'o> Writer<'o> {
         } else {
             self.word(slot, value, literals)?
         };
-        let (at, mask) = slot.presence;
-        let presence = &mut self.out[at..at + 8];
-        let set = u64::from_le_bytes(presence.try_into().expect("eight bytes were taken")) | mask;
-        presence.copy_from_slice(&set.to_le_bytes());
-        self.out[slot.at..slot.at + 8].copy_from_slice(&word.to_le_bytes());
-        Ok(())
+        Ok(Some(word))
+    }
+
+    /// The slot's eight bytes for a text: its id and where its bytes are.
+    #[inline]
+    fn text(&mut self, slot: &PlannedSlot, text: &[u8], literals: &Literals) -> Result<u64, Full> {
+        let tail = if slot.bytes { self.string(text)? } else { 0 };
+        Ok(u64::from(literals.id(text)) | u64::from(tail) << 32)
     }
 
     /// The slot's eight bytes for a single value.
@@ -273,8 +348,7 @@ impl<'o> Writer<'o> {
         };
         Ok(match value {
             Value::Text(text) | Value::Given(text) | Value::Bytes(text) | Value::Ip(text) => {
-                let tail = if slot.bytes { self.string(text)? } else { 0 };
-                u64::from(literals.id(text)) | u64::from(tail) << 32
+                self.text(slot, text, literals)?
             }
             Value::Bool(flag) => u64::from(*flag),
             Value::Int(number) => *number as u64,
@@ -312,7 +386,28 @@ impl<'o> Writer<'o> {
 
     /// Puts a string into the tail and tells where: never 0. One that would make the row too
     /// long is cut to nothing.
+    #[inline]
     fn string(&mut self, text: &[u8]) -> Result<u32, Full> {
+        let place = self.end;
+        let end = place + 4 + text.len().next_multiple_of(4);
+        if text.len() <= STRING_BYTES_MAX
+            && end.next_multiple_of(8) <= self.out.len()
+            && let Some((len, bytes)) = self.out[place..end].split_first_chunk_mut()
+        {
+            *len = (text.len() as u32).to_le_bytes();
+            if let Some(last) = bytes.last_chunk_mut() {
+                *last = [0; 4];
+            }
+            bytes[..text.len()].copy_from_slice(text);
+            self.end = end;
+            return Ok(place as u32);
+        }
+        self.long_string(text)
+    }
+
+    /// The same of one that may not have room.
+    #[cold]
+    fn long_string(&mut self, text: &[u8]) -> Result<u32, Full> {
         let mut text = text;
         if text.len() > STRING_BYTES_MAX {
             text = &text[..STRING_BYTES_MAX];

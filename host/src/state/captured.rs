@@ -103,32 +103,46 @@ impl State {
         if !wanted {
             return Seen::NONE;
         }
-        let mut note = Note {
-            number: event.number,
-            since_last_ns,
-            fd_name_changed: saw.fd_name_changed,
-            ..Note::default()
-        };
         let mut seen = Seen::NONE;
+        let mut others = Box::default();
         if let Some(slot) = slot
             && let Some(version) = self.processes.get(slot).map(|process| process.latest)
         {
-            let kept = self.kept(slot);
+            seen.version = version;
+            seen.vtid = self.kept(slot).vtid;
+            seen.fd = saw.fd;
+            seen.standard = self.captured_standard(slot);
+            others = self.named_descriptors(slot, event);
+        }
+        if self.noted.counts || self.noted.kinds || !others.is_empty() {
+            let mut note = Note {
+                number: event.number,
+                since_last_ns,
+                fd_name_changed: saw.fd_name_changed,
+                others,
+                ..Note::default()
+            };
+            if let Some(slot) = slot {
+                self.fill_note(slot, &mut note);
+            }
+            self.notes.push_back(note);
+        }
+        seen
+    }
+
+    /// Notes what is asked for of a thread and its process.
+    fn fill_note(&mut self, slot: u32, note: &mut Note) {
+        if self.noted.counts {
             let first = self.first_place(slot);
             note.threads = self.captured.group_of(slot).map_or(0, |group| group.alive);
             let has_first = first.is_some_and(|first| !self.kept(first).is_dead());
             note.other_threads = note.threads.saturating_sub(has_first.into());
-            note.memory = kept.memory;
-            seen.version = version;
-            seen.vtid = kept.vtid;
-            note.kinds = self.captured_kinds(slot);
+            note.memory = self.kept(slot).memory;
             note.descriptors = self.captured_fd_count(slot);
-            note.others = self.named_descriptors(slot, event);
-            seen.fd = saw.fd;
-            seen.standard = self.captured_standard(slot);
         }
-        self.notes.push_back(note);
-        seen
+        if self.noted.kinds {
+            note.kinds = self.captured_kinds(slot);
+        }
     }
 }
 

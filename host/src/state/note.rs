@@ -34,6 +34,36 @@ impl Note {
     }
 }
 
+/// What is noted of an event beside the further descriptors that it names: what nobody asks for
+/// need not be found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// Everything but the kinds.
+    pub counts: bool,
+    /// [`Note::kinds`], for which the order of descriptors must be kept as well.
+    pub kinds: bool,
+}
+
+impl Noted {
+    /// All there is to say.
+    pub const ALL: Noted = Noted {
+        counts: true,
+        kinds: true,
+    };
+    /// No more than the further descriptors.
+    pub const NOTHING: Noted = Noted {
+        counts: false,
+        kinds: false,
+    };
+}
+
+impl std::ops::BitOrAssign for Noted {
+    fn bitor_assign(&mut self, other: Noted) {
+        self.counts |= other.counts;
+        self.kinds |= other.kinds;
+    }
+}
+
 /// Kinds of descriptors, each at most once, in the order in which they were met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kinds {

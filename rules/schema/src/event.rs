@@ -443,6 +443,7 @@ macro_rules! define {
             pub const COUNT: usize = [$(EventType::$name,)*].len();
 
             /// The event type of that code.
+            #[inline]
             pub const fn from_code(code: u16) -> Option<EventType> {
                 match code { $($code => Some(EventType::$name),)* _ => None }
             }
@@ -453,6 +454,7 @@ macro_rules! define {
             }
 
             /// Where it comes from.
+            #[inline]
             pub const fn class(self) -> Class {
                 match self { $(EventType::$name => Class::$class,)* }
             }
@@ -463,11 +465,13 @@ macro_rules! define {
             }
 
             /// `CREATES_FD` and such bits.
+            #[inline]
             pub const fn flags(self) -> u16 {
                 match self { $(EventType::$name => 0 $(| $flag)*,)* }
             }
 
             /// Its parameters in Falco's order.
+            #[inline]
             pub const fn params(self) -> &'static [Param] {
                 match self { $(EventType::$name => const { &[$(param!($($param)*),)*] },)* }
             }

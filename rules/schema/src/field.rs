@@ -405,10 +405,12 @@ macro_rules! define {
                 match self { $(Field::$name => $text,)* }
             }
             /// Type of its values (of the elements, for a list).
+            #[inline]
             pub fn kind(self) -> Type {
                 match self { $(Field::$name => Type::$kind,)* }
             }
             /// What its value depends on.
+            #[inline]
             pub fn binding(self) -> Binding {
                 match self { $(Field::$name => Binding::$binding,)* }
             }

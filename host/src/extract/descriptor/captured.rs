@@ -5,7 +5,7 @@
 
 use crate::event::Captured;
 use crate::event::captured::address::Tuple;
-use crate::event::path::{directory, file_name, join};
+use crate::event::path::{directory, file_name, is_plain, join};
 use crate::extract::path::captured::{UNREADABLE, base_of_open};
 use crate::extract::{Scratch, Value, View};
 use crate::state::container::Container;
@@ -28,7 +28,7 @@ pub(super) fn value<'s>(
     scratch: &'s mut Scratch,
 ) -> Option<Value<'s>> {
     let number = view.descriptor?;
-    let version = view.state.version(view.seen.version)?;
+    let version = view.version?;
     if field == Field::FdNum {
         return Some(Value::Int(number));
     }
@@ -38,9 +38,46 @@ pub(super) fn value<'s>(
         let _ = write!(text, "{}{number}", event.tid);
         return Some(Value::Text(text));
     }
-    let Some(info) = view.state.descriptor(view.seen.fd) else {
+    let Some(info) = view.info else {
         return of_nothing(field, view, event, scratch);
     };
+    match field {
+        Field::FdType => info.kind.name().and_then(fixed),
+        Field::FdTypechar => fixed(info.kind.letter()),
+        Field::FdName => Some(Value::Text(&info.name)),
+        Field::FdNameraw => {
+            let text = single_slashes(&info.raw, scratch.text());
+            Some(Value::Text(text))
+        }
+        Field::FdDirectory if info.kind == FdKind::File => Some(Value::Text(directory(&info.name))),
+        Field::FdDirectory if info.kind == FdKind::Directory => Some(Value::Text(&info.name)),
+        Field::FdFilename if info.kind == FdKind::File => Some(Value::Text(file_name(&info.name))),
+        Field::FdConnected => Some(Value::Bool(info.connected)),
+        Field::FdNameChanged => {
+            let note = view.state.note(event.number)?;
+            Some(Value::Bool(note.fd_name_changed))
+        }
+        Field::FdDev => Some(Value::Based(info.device.into(), Base::Hexadecimal)),
+        Field::FdDevMajor => Some(Value::Int((info.device >> 8 & 0xfff).into())),
+        Field::FdDevMinor => {
+            let minor = info.device & 0xff | info.device >> 12 & 0xf_ff00;
+            Some(Value::Int(minor.into()))
+        }
+        Field::FdIno => Some(Value::Int(info.inode as i64)),
+        Field::FdIsUpperLayer => Some(Value::Bool(info.file_flags & FILE_UPPER_LAYER != 0)),
+        Field::FdIsLowerLayer => Some(Value::Bool(info.file_flags & FILE_LOWER_LAYER != 0)),
+        _ => of_socket(field, view, info, version, scratch),
+    }
+}
+
+/// What only sockets have.
+fn of_socket<'s>(
+    field: Field,
+    view: &'s View<'_>,
+    info: &'s FdInfo,
+    version: &ProcessVersion,
+    scratch: &'s mut Scratch,
+) -> Option<Value<'s>> {
     let ip = |(address, _): End<'s>| Value::Ip(address);
     let port = |(_, port): End<'s>| Value::Uint(port.into());
     let is_bound = info.is_bound();
@@ -60,17 +97,6 @@ pub(super) fn value<'s>(
         })
     };
     match field {
-        Field::FdType => info.kind.name().and_then(fixed),
-        Field::FdTypechar => fixed(info.kind.letter()),
-        Field::FdName => Some(Value::Text(&info.name)),
-        Field::FdNameraw => {
-            let text = scratch.text();
-            single_slashes(&info.raw, text);
-            Some(Value::Text(text))
-        }
-        Field::FdDirectory if info.kind == FdKind::File => Some(Value::Text(directory(&info.name))),
-        Field::FdDirectory if info.kind == FdKind::Directory => Some(Value::Text(&info.name)),
-        Field::FdFilename if info.kind == FdKind::File => Some(Value::Text(file_name(&info.name))),
         Field::FdIp | Field::FdNet if is_pair => {
             Some(Value::List(vec![ip(source), ip(destination)]))
         }
@@ -101,20 +127,6 @@ pub(super) fn value<'s>(
         Field::FdIsServer => Some(Value::Bool(
             is_bound || is_pair && is_local(&info.socket.remote),
         )),
-        Field::FdConnected => Some(Value::Bool(info.connected)),
-        Field::FdNameChanged => {
-            let note = view.state.note(event.number)?;
-            Some(Value::Bool(note.fd_name_changed))
-        }
-        Field::FdDev => Some(Value::Based(info.device.into(), Base::Hexadecimal)),
-        Field::FdDevMajor => Some(Value::Int((info.device >> 8 & 0xfff).into())),
-        Field::FdDevMinor => {
-            let minor = info.device & 0xff | info.device >> 12 & 0xf_ff00;
-            Some(Value::Int(minor.into()))
-        }
-        Field::FdIno => Some(Value::Int(info.inode as i64)),
-        Field::FdIsUpperLayer => Some(Value::Bool(info.file_flags & FILE_UPPER_LAYER != 0)),
-        Field::FdIsLowerLayer => Some(Value::Bool(info.file_flags & FILE_LOWER_LAYER != 0)),
         _ => None,
     }
 }
@@ -157,13 +169,17 @@ fn written_port<'s>((_, port): End<'_>, scratch: &'s mut Scratch) -> Option<Valu
     Some(Value::Text(text))
 }
 
-/// Appends a path without doubled slashes.
-fn single_slashes(path: &[u8], out: &mut Vec<u8>) {
+/// A path without doubled slashes; `out` is empty.
+fn single_slashes<'s>(path: &'s [u8], out: &'s mut Vec<u8>) -> &'s [u8] {
+    if is_plain(path) {
+        return path;
+    }
     for byte in path {
         if *byte != b'/' || out.last() != Some(&b'/') {
             out.push(*byte);
         }
     }
+    out
 }
 
 /// What an event says that is about a descriptor nobody knows, or made none.
@@ -197,8 +213,7 @@ fn of_nothing<'s>(
             let text = scratch.text();
             write_tried(view, event, field == Field::FdNameraw, text);
             if field == Field::FdNameraw {
-                let raw = std::mem::take(text);
-                single_slashes(&raw, text);
+                text.dedup_by(|next, last| (*next, *last) == (b'/', b'/'));
             }
             Some(Value::Text(match field {
                 Field::FdDirectory => directory(text),

@@ -236,16 +236,33 @@ impl Place<'_, '_> {
 
     /// Appends a number and what it stands for.
     fn named(&self, number: i64, out: &mut Vec<u8>, name: impl FnOnce(&mut Vec<u8>)) {
-        let start = out.len();
-        // Writing to a vector cannot fail.
-        let _ = write!(out, "{number}");
-        write_meaning(start, self.form, out, name);
+        self.with_meaning(number, out, name);
     }
 
     fn meant(&self, number: u64, out: &mut Vec<u8>, meaning: impl FnOnce(&mut Vec<u8>)) {
+        self.with_meaning(number, out, meaning);
+    }
+
+    fn with_meaning(
+        &self,
+        number: impl std::fmt::Display,
+        out: &mut Vec<u8>,
+        meaning: impl FnOnce(&mut Vec<u8>),
+    ) {
         let start = out.len();
-        let _ = write!(out, "{number}");
-        write_meaning(start, self.form, out, meaning);
+        // Writing to a vector cannot fail.
+        match self.form {
+            Form::Both => {
+                let _ = write!(out, "{number}");
+                write_meaning(start, self.form, out, meaning);
+            }
+            Form::Resolved => {
+                meaning(out);
+                if out.len() == start {
+                    let _ = write!(out, "{number}");
+                }
+            }
+        }
     }
 
     /// Appends what a descriptor stands for, or which error its number is.

@@ -36,7 +36,7 @@ impl Wire {
                 Event::Recorded(event) => {
                     match event.param(index) {
                         Some(Param::Fact(Fact::Cgroups)) => {
-                            if let Some(version) = view.state.version(view.seen.version) {
+                            if let Some(version) = view.version {
                                 version.cgroup.write_list(&mut self.one);
                             }
                         }

@@ -77,7 +77,7 @@ fn opens(event: &Captured<'_>) -> bool {
 /// The event's path, where Falco has one: of an open also if that failed, but not with an error
 /// of 1, and of others only if they returned 0.
 fn given<'s>(view: &'s View<'_>, event: &Captured<'s>, which: Which) -> Option<&'s [u8]> {
-    view.state.version(view.seen.version)?;
+    view.version?;
     let place = place(event.kind, which)?;
     let result = event.result();
     let counts = match opens(event) {
@@ -89,7 +89,7 @@ fn given<'s>(view: &'s View<'_>, event: &Captured<'s>, which: Which) -> Option<&
     }
     match place {
         Place::Path(path) => Some(event.text(path).unwrap_or(UNREADABLE)),
-        Place::Descriptor => Some(match view.state.descriptor(view.seen.fd) {
+        Place::Descriptor => Some(match view.info {
             Some(info) => &info.name,
             None => b"",
         }),
@@ -109,7 +109,7 @@ pub(super) fn resolved<'s>(
     scratch: &'s mut Scratch,
 ) -> Option<Value<'s>> {
     let raw = given(view, event, which)?;
-    let info = view.state.descriptor(view.seen.fd);
+    let info = view.info;
     let is_relative = !raw.is_empty() && raw.first() != Some(&b'/');
     let base = match event.kind {
         EventType::Openat | EventType::Openat2 if is_relative => {
@@ -134,7 +134,7 @@ pub(super) fn absolute<'s>(
     side: &Arg,
     scratch: &'s mut Scratch,
 ) -> Option<Value<'s>> {
-    view.state.version(view.seen.version)?;
+    view.version?;
     let is_second = matches!(side, Arg::Key(side) if side == "dst");
     let (directory, path) = match event.kind {
         EventType::Openat
@@ -197,7 +197,7 @@ pub(in crate::extract) fn base<'a>(
 
 /// The current directory of the event's process: its first thread's.
 fn cwd<'a>(view: &View<'a>) -> Base<'a> {
-    let first = view.state.version(view.seen.version).and_then(|version| {
+    let first = view.version.and_then(|version| {
         let first = view.state.process_at(version.pid, view.event.number());
         first.or(Some(version))
     });

@@ -20,7 +20,7 @@ const LIST_BYTES_MAX: usize = 4096;
 impl State {
     /// Takes in an entry of a capture that is no event.
     pub fn seed_captured(&mut self, entry: &Entry<'_>) {
-        self.descriptors.keeps_order = true;
+        self.descriptors.keeps_order = self.noted.kinds;
         match entry {
             Entry::Event(_) => {}
             Entry::Interface(interface) => {

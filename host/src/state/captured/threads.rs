@@ -50,8 +50,21 @@ pub(in crate::state) struct Kept {
     previous: u32,
 }
 
+/// Of a thread of which nothing is kept.
+static NOTHING_KEPT: Kept = Kept::new(
+    0,
+    NO_ID,
+    Memory {
+        size: 0,
+        resident: 0,
+        swapped: 0,
+        major_faults: 0,
+        minor_faults: 0,
+    },
+);
+
 impl Kept {
-    pub(super) fn new(flags: u32, vtid: u32, memory: Memory) -> Kept {
+    pub(super) const fn new(flags: u32, vtid: u32, memory: Memory) -> Kept {
         Kept {
             flags,
             vtid,
@@ -119,9 +132,9 @@ impl Threads {
         }
     }
 
-    pub(in crate::state) fn get(&self, slot: u32) -> Kept {
-        let kept = self.kept.get(slot as usize).copied();
-        kept.unwrap_or(Kept::new(0, NO_ID, Memory::default()))
+    #[inline]
+    pub(in crate::state) fn get(&self, slot: u32) -> &Kept {
+        self.kept.get(slot as usize).unwrap_or(&NOTHING_KEPT)
     }
 
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Kept> {
@@ -197,7 +210,7 @@ impl Threads {
     /// Takes a thread out of its process's list. The process is forgotten with its last thread,
     /// unless another one is about to come.
     fn leave(&mut self, slot: u32, keeps_process: bool) {
-        let kept = self.get(slot);
+        let kept = *self.get(slot);
         if let Some(next) = self.get_mut(kept.next) {
             next.previous = kept.previous;
         }
@@ -293,7 +306,8 @@ impl Threads {
 
 impl State {
     /// What is kept of a thread of a capture.
-    pub(in crate::state) fn kept(&self, slot: u32) -> Kept {
+    #[inline]
+    pub(in crate::state) fn kept(&self, slot: u32) -> &Kept {
         self.captured.get(slot)
     }
 
