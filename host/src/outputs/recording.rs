@@ -58,8 +58,9 @@ pub enum RecordError {
 }
 
 impl Recording {
-    /// Begins to write to `path`, which must be none of `inputs` (device and inode); one that ends in `.gz` is compressed. The file is made at once,
-    /// readable by its owner alone: command lines and environments are in it.
+    /// Begins to write to `path`, which must be none of `inputs` (device and inode); one that ends
+    /// in `.gz` is compressed. The file is made at once, readable by its owner alone: command
+    /// lines and environments are in it.
     pub fn new(
         path: PathBuf,
         limits: Limits,
@@ -96,30 +97,30 @@ impl Recording {
 
     /// Whether all was written that was asked for.
     pub fn is_full(&self) -> bool {
-        let bytes = self
-            .writer
-            .as_ref()
-            .map_or(0, |writer| writer.written().bytes - self.state_bytes);
         self.limits.events.is_some_and(|most| self.events >= most)
-            || self.limits.whole_bytes.is_some_and(|most| bytes >= most)
+            || self
+                .limits
+                .whole_bytes
+                .is_some_and(|most| self.event_bytes() >= most)
+    }
+
+    /// Bytes of the file's events, before compression.
+    fn event_bytes(&self) -> u64 {
+        let written = self.writer.as_ref().map(Writer::written);
+        written.map_or(0, |written| written.bytes.saturating_sub(self.state_bytes))
     }
 
     /// Writes an event, in the next file if this one is long enough.
     pub fn event(&mut self, view: &View<'_>) -> Result<(), RecordError> {
         let time = view.event.time();
-        let is_over = |written: u64| {
-            self.limits.file_bytes.is_some_and(|most| written >= most)
-                || self
-                    .limits
-                    .file_ns
-                    .is_some_and(|most| time.saturating_sub(self.began) >= most)
-        };
-        if !self.is_empty
-            && self
-                .writer
-                .as_ref()
-                .is_some_and(|writer| is_over(writer.written().bytes - self.state_bytes))
-        {
+        let limits = &self.limits;
+        let is_over = limits
+            .file_bytes
+            .is_some_and(|most| self.event_bytes() >= most)
+            || limits
+                .file_ns
+                .is_some_and(|most| time.saturating_sub(self.began) >= most);
+        if !self.is_empty && is_over {
             self.end_file()?;
         }
         if self.writer.is_none() {
@@ -176,6 +177,7 @@ impl Recording {
         };
         let writer = self.make(&path)?;
         self.is_empty = true;
+        self.state_bytes = 0;
         self.writer = Some(writer);
         self.begun += 1;
         self.files.push_back(path);
@@ -194,11 +196,16 @@ impl Recording {
     fn make(&self, path: &Path) -> Result<Writer<File>, RecordError> {
         let mut options = File::options();
         options.write(true).mode(0o600);
-        match self.limits.is_new {
+        if self.limits.is_new {
             // Follows no link that somebody has laid there.
-            true => options.create_new(true),
-            false => options.create(true),
-        };
+            options.create_new(true);
+        } else {
+            options.create(true);
+            // The path that was named may be a link. Those of further files nobody has named.
+            if path != self.path {
+                options.custom_flags(libc::O_NOFOLLOW);
+            }
+        }
         let open = || {
             let file = options.open(path)?;
             let found = file.metadata()?;
@@ -258,5 +265,25 @@ mod tests {
         ] {
             assert_eq!(numbered(Path::new(path), 3), Path::new(expected));
         }
+    }
+
+    #[test]
+    fn a_further_file_counts_what_it_has_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = Limits {
+            file_bytes: Some(1 << 20),
+            whole_bytes: Some(1),
+            ..Limits::default()
+        };
+        let path = folder.path().join("a.scap");
+        let mut recording = Recording::new(path, limits, Vec::new()).unwrap();
+        // As after a long list of processes.
+        recording.state_bytes = 5000;
+        recording.end_file().unwrap();
+        assert!(!recording.is_full());
+        recording.open_file().unwrap();
+        assert_eq!(recording.state_bytes, 0);
+        recording.state_bytes = 5000;
+        assert!(!recording.is_full());
     }
 }
