@@ -223,11 +223,12 @@ impl Pipeline {
         &mut self.state
     }
 
-    /// Forgets all that is known of the machine: another recording begins. What is in flight is
-    /// judged first; numbers go on.
+    /// Another recording begins: what is in flight is judged, and captures of alerts end.
     pub fn restart(&mut self) -> Result<(), PipelineError> {
         self.drain()?;
-        self.state.restart();
+        if let Some(triggered) = &mut self.triggered {
+            triggered.restart();
+        }
         Ok(())
     }
 
@@ -321,6 +322,10 @@ impl Pipeline {
             }
             let seen = self.state.apply(&event);
             if let Some(triggered) = &mut self.triggered {
+                if self.open.is_none() && self.flying.is_empty() {
+                    // Nothing before this event is in flight.
+                    triggered.judged(event.time().saturating_sub(1));
+                }
                 triggered.event(&View::new(&event, &self.state, seen));
                 if !is_wanted {
                     continue;

@@ -357,11 +357,11 @@ impl State {
         }
     }
 
-    /// Forgets everything but its bounds, the clock, the host's name, what it is to keep and what
-    /// it counted. No event
-    /// in flight may refer to it any more. Serials go on: what was judged of a version is kept by
-    /// them, and must not be taken for what is to be judged of another.
-    pub fn restart(&mut self) {
+    /// Forgets everything but its bounds, the clock, the host's name, what it is to keep
+    /// and what it counted. No event in flight may refer to it any more. Serials go on: what was
+    /// judged of a version is kept by them, and must not be taken for what is to be judged of
+    /// another.
+    fn restart(&mut self) {
         let counters = self.counters;
         let hostname = std::mem::take(&mut self.hostname);
         *self = State {

@@ -13,7 +13,7 @@ use saker::source::capture::Capture;
 use saker::source::merge::Batch;
 use saker::state::note::Noted;
 use saker::state::{Limits, Seen, State};
-use saker_capture::{CaptureError, Entry, Reader};
+use saker_capture::{CaptureError, Reader};
 use saker_rules_schema::field::FieldRef;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -129,9 +129,6 @@ fn each_event(path: &std::path::Path, mut see: impl FnMut(&States, &Event<'_>, [
         let more = capture.read::<CaptureError>(&mut batch, 256, 1 << 20, |batch, entry| {
             apply(&mut states, batch);
             for state in &mut states {
-                if let Entry::Section(_) = entry {
-                    state.restart();
-                }
                 state.seed_captured(entry);
             }
             Ok(())

@@ -73,9 +73,6 @@ fn values(capture: &[u8], field: &str) -> Vec<(u64, Value)> {
     };
     let read = capture.read::<CaptureError>(&mut batch, 10_000, 1 << 24, |batch, entry| {
         apply(&mut state, batch);
-        if let Entry::Section(_) = entry {
-            state.restart();
-        }
         state.seed_captured(entry);
         Ok(())
     });

@@ -1,5 +1,6 @@
 //! Saker from outside: the program as a user runs it, on this machine's kernel.
 
+mod capture;
 mod command_line;
 mod crate_edges;
 mod legacy;
@@ -7,4 +8,5 @@ mod live;
 mod needs;
 mod operation;
 mod program;
+mod record;
 mod replay;

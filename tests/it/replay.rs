@@ -1,31 +1,13 @@
 //! `saker replay` over captures that Falco recorded, held against Falco's own alerts, which are
 //! read where they lie.
 
-use crate::needs;
-use crate::program::{saker, workspace};
+use crate::capture::{
+    SHADOW_RULE, falco, falcos, folder, own_capture, own_capture_of, run, shadow_rule,
+};
+use crate::program::saker;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::{Command, Output};
-
-/// The folder of Falco's data, if it is there.
-fn falco() -> Option<PathBuf> {
-    let beside = workspace().join("../shared/falco");
-    let folder = std::env::var_os("SAKER_FALCO").map_or(beside, PathBuf::from);
-    let missing = match folder.join("expected/replay.yaml").is_file() {
-        true => None,
-        false => Some(format!("no captures in {}", folder.display())),
-    };
-    needs::have("falco", missing).then_some(folder)
-}
-
-/// The capture of that name, compressed or not.
-fn capture(folder: &std::path::Path, name: &str) -> PathBuf {
-    let plain = folder.join(format!("captures/{name}.scap"));
-    match plain.is_file() {
-        true => plain,
-        false => folder.join(format!("captures/{name}.scap.gz")),
-    }
-}
 
 /// With what Falco's own run was configured, as options.
 const AS_FALCO_RAN: [&str; 17] = [
@@ -102,7 +84,7 @@ fn the_alerts_over_falcos_captures_are_falcos() {
         ] {
             let expected = folder.join(format!("expected/{name}.{kind}.jsonl"));
             let expected = std::fs::read_to_string(expected).expect("Falco's alerts are there");
-            let output = replay(&capture(&folder, name), &rules, &[matching]);
+            let output = replay(&falcos(&folder, name), &rules, &[matching]);
             let got = String::from_utf8(output.stdout).expect("text");
             let (wanted, got): (Vec<_>, Vec<_>) = (
                 expected.lines().map(alert).collect(),
@@ -130,7 +112,7 @@ fn windows_of_any_size_and_any_number_of_threads_give_the_same_bytes() {
     let Some(folder) = falco() else { return };
     let rules = [folder.join("rules/falco_rules.yaml")];
     for name in ["privs", "docker"] {
-        let capture = capture(&folder, name);
+        let capture = falcos(&folder, name);
         let ways = [
             ("1", "1"),
             ("7", "4"),
@@ -149,105 +131,6 @@ fn windows_of_any_size_and_any_number_of_threads_give_the_same_bytes() {
             "{name}: the window's size or the number of threads shows"
         );
     }
-}
-
-/// One second, in the units of captures.
-const SECOND: u64 = 1_000_000_000;
-/// When the first event of our own capture happens: at 01:00:00.
-const BEGIN: u64 = 1_795_309_200 * SECOND;
-
-/// A capture of our own: every second, the shell opens a file and closes it; the third one is
-/// `/etc/shadow`.
-fn own_capture(folder: &tempfile::TempDir) -> PathBuf {
-    own_capture_of(folder, "own.scap", b"sh")
-}
-
-/// The same in a file of that name, by a program of that name.
-fn own_capture_of(folder: &tempfile::TempDir, name: &str, comm: &[u8]) -> PathBuf {
-    use saker_capture::{Compression, Entry, Event, ParamBuffer, Thread, Writer};
-    const CLOSE: u16 = 5;
-    const OPENAT: u16 = 307;
-    let path = folder.path().join(name);
-    let file = std::fs::File::create(&path).expect("a folder of the test");
-    let mut writer = Writer::new(file, Compression::Plain).expect("a new file");
-    let shell = Thread {
-        tid: 77,
-        pid: 77,
-        ptid: 1,
-        vtid: 77,
-        vpid: 77,
-        comm,
-        exe: b"/bin/sh",
-        exepath: b"/bin/sh",
-        cwd: b"/home",
-        ..Thread::default()
-    };
-    writer
-        .write(&Entry::Thread(Box::new(shell)))
-        .expect("it fits");
-    let event = |writer: &mut Writer<std::fs::File>, code, time, params: &[&[u8]]| {
-        let mut all = ParamBuffer::new();
-        assert!(params.iter().all(|param| all.push(param)));
-        let event = Event {
-            cpu: 1,
-            flags: 0,
-            time,
-            tid: 77,
-            code,
-            params: all.params(),
-        };
-        writer.event(&event).expect("it fits");
-    };
-    for (second, name) in ["/tmp/a\0", "b\0", "/etc/shadow\0", "/tmp/c\0", "/tmp/d\0"]
-        .iter()
-        .enumerate()
-    {
-        let time = BEGIN + second as u64 * SECOND;
-        let (fd, cwd) = (3i64.to_le_bytes(), (-100i64).to_le_bytes());
-        let (flags, none) = (1u32.to_le_bytes(), 0u32.to_le_bytes());
-        let inode = 9u64.to_le_bytes();
-        let open: [&[u8]; 7] = [&fd, &cwd, name.as_bytes(), &flags, &none, &none, &inode];
-        event(&mut writer, OPENAT, time, &open);
-        let close: [&[u8]; 2] = [&0i64.to_le_bytes(), &fd];
-        event(&mut writer, CLOSE, time + 1000, &close);
-    }
-    writer.finish().expect("there is room");
-    path
-}
-
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a folder for files of the test")
-}
-
-/// Runs the program with these arguments; standard output, standard error and exit code.
-fn run(args: &[&str]) -> (String, String, Option<i32>) {
-    let output = Command::new(saker())
-        .args(args)
-        .args(["-o", "cache.dir=", "-o", "hostname=h"])
-        .output()
-        .expect("saker runs");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-    (
-        text(output.stdout),
-        text(output.stderr),
-        output.status.code(),
-    )
-}
-
-const SHADOW_RULE: &str = "\
-- rule: Shadow
-  desc: passwords are read
-  condition: evt.type = openat and fd.name = /etc/shadow
-  output: read by %proc.name (file=%fd.name)
-  priority: WARNING
-  capture: true
-  capture_duration: 1500
-";
-
-fn shadow_rule(folder: &tempfile::TempDir) -> String {
-    let path = folder.path().join("rules.yaml");
-    std::fs::write(&path, SHADOW_RULE).expect("a folder of the test");
-    path.display().to_string()
 }
 
 #[test]
@@ -304,84 +187,6 @@ fn a_capture_that_ends_in_the_middle_gives_what_it_has_and_says_where_it_broke()
 }
 
 #[test]
-fn a_slice_of_a_capture_is_a_capture() {
-    let folder = folder();
-    let capture = own_capture(&folder).display().to_string();
-    let slice = folder.path().join("slice.scap.gz").display().to_string();
-    let (_, err, code) = run(&[
-        "record",
-        &capture,
-        "-w",
-        &slice,
-        "--filter",
-        "evt.type=openat",
-        "--events",
-        "3",
-    ]);
-    assert_eq!(code, Some(0), "{err}");
-    assert!(err.contains("recorded 3 events in 1 file"), "{err}");
-    let (out, err, _) = run(&["replay", &slice, "--events", "-p", "%proc.name %fd.name"]);
-    assert_eq!(out, "sh /tmp/a\nsh /home/b\nsh /etc/shadow\n", "{err}");
-}
-
-#[test]
-fn a_recording_goes_on_in_further_files_and_keeps_the_last() {
-    let folder = folder();
-    let capture = own_capture(&folder).display().to_string();
-    let files = folder.path().join("part.scap").display().to_string();
-    let (_, err, code) = run(&[
-        "record",
-        &capture,
-        "-w",
-        &files,
-        "--file-seconds",
-        "2",
-        "--files-max",
-        "2",
-    ]);
-    assert_eq!(code, Some(0), "{err}");
-    let names = |number| format!("part.{number}.scap");
-    let there: Vec<bool> = (0..4)
-        .map(|number| folder.path().join(names(number)).is_file())
-        .collect();
-    assert_eq!(there, [false, true, true, false]);
-    let last = folder.path().join(names(2)).display().to_string();
-    let (out, _, _) = run(&["replay", &last, "--events", "-p", "%evt.type %proc.name"]);
-    assert_eq!(out, "openat sh\nclose sh\n");
-}
-
-#[test]
-fn an_alert_takes_its_capture_with_it() {
-    let folder = folder();
-    let (capture, rules) = (own_capture(&folder), shadow_rule(&folder));
-    let capture = capture.display().to_string();
-    let prefix = folder.path().join("evidence/of");
-    let prefix = format!("capture.path_prefix={}", prefix.display());
-    let ask = ["-o", "capture.enabled=true", "-o", &prefix];
-    let before = ["-o", "capture.before_ms=1500"];
-    let args = [&["replay", &capture, "-r", &rules][..], &ask, &before].concat();
-    let (_, err, code) = run(&args);
-    assert_eq!(code, Some(0), "{err}");
-    assert!(err.contains("1 capture"), "{err}");
-    let name = format!("evidence/of_{}_5.scap.gz", BEGIN + 2 * SECOND);
-    let made = folder.path().join(name).display().to_string();
-    let (out, err, _) = run(&["replay", &made, "--events", "-p", "%evt.type %evt.arg.fd"]);
-    let expected = [
-        "openat <f>/home/b",
-        "close <f>/home/b",
-        "openat <f>/etc/shadow",
-        "close <f>/etc/shadow",
-        "openat <f>/tmp/c",
-        "close <f>/tmp/c",
-    ];
-    assert_eq!(out.lines().collect::<Vec<_>>(), expected, "{err}");
-    // A file that lies there already is nobody's to overwrite.
-    let (_, err, code) = run(&args);
-    assert!(err.contains("not whole"), "{err}");
-    assert_eq!(code, Some(1), "{err}");
-}
-
-#[test]
 fn a_paced_replay_takes_as_long_as_what_was_recorded() {
     let folder = folder();
     let capture = own_capture(&folder).display().to_string();
@@ -390,46 +195,6 @@ fn a_paced_replay_takes_as_long_as_what_was_recorded() {
     assert_eq!((out.lines().count(), code), (10, Some(0)), "{err}");
     let took = began.elapsed();
     assert!(took >= std::time::Duration::from_secs(4), "{took:?}");
-}
-
-#[test]
-fn a_capture_is_not_written_over_while_it_is_read() {
-    let folder = folder();
-    let capture = own_capture(&folder);
-    let whole = std::fs::read(&capture).expect("it was just written");
-    let link = folder.path().join("link.scap");
-    std::os::unix::fs::symlink(&capture, &link).expect("a folder of the test");
-    let (capture, link) = (capture.display().to_string(), link.display().to_string());
-    for output in [&capture, &link] {
-        let (_, err, code) = run(&["record", &capture, "-w", output]);
-        assert_eq!(code, Some(1), "{err}");
-        assert!(err.contains("what is being read"), "{err}");
-    }
-    assert_eq!(std::fs::read(&capture).expect("it is there"), whole);
-}
-
-#[test]
-fn each_alert_has_its_own_capture_however_fast_it_is_replayed() {
-    let folder = folder();
-    let capture = own_capture(&folder).display().to_string();
-    let rules = shadow_rule(&folder).replace("rules.yaml", "all.yaml");
-    let text = SHADOW_RULE
-        .replace("fd.name = /etc/shadow", "fd.name exists")
-        .replace("1500", "10");
-    std::fs::write(&rules, text).expect("a folder of the test");
-    let prefix = format!("capture.path_prefix={}/c/x", folder.path().display());
-    let settings = ["capture.enabled=true", &prefix, "capture.before_ms=10"];
-    let mut args = vec!["replay", &capture, "-r", &rules];
-    args.extend(settings.iter().flat_map(|setting| ["-o", setting]));
-    let (_, err, code) = run(&args);
-    assert_eq!(code, Some(0), "{err}");
-    assert!(err.contains("5 captures"), "{err}");
-    let made = std::fs::read_dir(folder.path().join("c")).expect("it was made");
-    for made in made {
-        let path = made.expect("readable").path().display().to_string();
-        let (out, err, _) = run(&["replay", &path, "--events", "-p", "%evt.type"]);
-        assert_eq!(out, "openat\nclose\n", "{err}");
-    }
 }
 
 #[test]

@@ -235,6 +235,11 @@ impl Replay {
                 }
             }
             self.pipeline.push(&batch)?;
+            // Alerts that are still to come want what captures of them begin with.
+            let triggered = self.pipeline.triggered();
+            if triggered.is_some_and(|triggered| triggered.is_crowded()) {
+                self.pipeline.drain()?;
+            }
             if is_over() {
                 break Ok(());
             }

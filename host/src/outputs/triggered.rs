@@ -79,6 +79,7 @@ impl Triggered {
         let time = view.event.time();
         if let Some(running) = &mut self.running
             && time <= running.until
+            && !running.recording.is_full()
         {
             running.written = running.written.max(time);
             let written = running.recording.event(view);
@@ -86,6 +87,11 @@ impl Triggered {
         }
         self.keep(view);
         self.forget(time.min(self.judged));
+    }
+
+    /// Whether so much is kept that some of it may soon be forgotten for want of room.
+    pub fn is_crowded(&self) -> bool {
+        self.bytes > KEPT_BYTES_MAX / 2
     }
 
     /// Alerts of events up to that time have all come.
@@ -187,6 +193,9 @@ impl Triggered {
         };
         let mut written = Ok(());
         for bytes in self.recent.iter().flat_map(Batch::records) {
+            if running.recording.is_full() {
+                break;
+            }
             let event = Captured::parse(bytes, number);
             let is_in = |event: &Captured<'_>| (from..=running.until).contains(&event.time);
             let Some(event) = event.filter(is_in) else {
@@ -225,6 +234,15 @@ impl Triggered {
             self.counters.failed += 1;
             tracing::error!("a capture of an alert is not whole: {error}");
         }
+    }
+
+    /// Ends the capture that is being made and forgets all events: others follow that have
+    /// nothing to do with them, and may have happened before.
+    pub fn restart(&mut self) {
+        self.finish();
+        self.recent.clear();
+        self.bytes = 0;
+        self.judged = 0;
     }
 
     /// Ends the capture that is being made.

@@ -18,18 +18,17 @@ const PATH_BYTES_MAX: usize = 4096;
 const LIST_BYTES_MAX: usize = 4096;
 
 impl State {
-    /// Takes in an entry of a capture that is no event.
+    /// Takes in an entry of a capture that is no event. With a section another recording begins:
+    /// no event in flight may refer to the state any more.
     pub fn seed_captured(&mut self, entry: &Entry<'_>) {
-        self.descriptors.keeps_order = self.noted.kinds;
         match entry {
             Entry::Event(_) => {}
             Entry::Interface(interface) => {
                 let kept = self.interfaces.add(interface);
                 self.counters.interfaces_refused += u64::from(!kept);
             }
-            // Several captures may stand one behind the other in a file.
-            Entry::Section(_) if self.captured.is_linked => self.forget_capture(),
-            Entry::Section(_) => {}
+            // Several recordings may stand one behind the other.
+            Entry::Section(_) => self.restart(),
             Entry::Machine(machine) => {
                 self.set_hostname(machine.hostname);
                 self.set_machine(machine);
@@ -46,6 +45,7 @@ impl State {
             Entry::Thread(thread) => self.seed_thread(thread),
             Entry::Descriptor { tid, descriptor } => self.seed_descriptor(*tid, descriptor),
         }
+        self.descriptors.keeps_order = self.noted.kinds;
     }
 
     pub(super) fn names_changed(&mut self) {

@@ -439,26 +439,6 @@ impl State {
         self.generation += 1;
     }
 
-    /// Forgets everything of a capture: another one begins.
-    pub(super) fn forget_capture(&mut self) {
-        for slot in 0..self.processes.places() {
-            while let Some(child) = self.processes.get(slot).map(|process| process.first_child)
-                && child != NONE
-            {
-                self.unlink_child(child);
-            }
-        }
-        for slot in 0..self.processes.places() {
-            self.end_process(slot, self.number, 0);
-        }
-        self.captured = Threads::new(self.limits.processes_max);
-        self.users = super::super::Users::default();
-        self.closing = None;
-        self.interfaces = super::Interfaces::default();
-        self.unsettled = super::Unsettled::default();
-        self.generation += 1;
-    }
-
     /// Takes a thread out for one with the same id of which it is not known what it has to do with
     /// it: its process goes on counting it, and its children go on naming it.
     fn overwrite(&mut self, slot: u32, pid: u32) {
