@@ -36,6 +36,9 @@ pub enum Fault {
     /// It does not begin as captures do.
     #[error("this is no capture in the scap format")]
     NotACapture,
+    /// It begins as captures do, and as all pcapng files, and has blocks only of other kinds.
+    #[error("this is a pcapng file, with no block in it that captures in the scap format have")]
+    OtherBlocks,
     /// It is of a big-endian machine.
     #[error("a capture of a big-endian machine cannot be read")]
     ByteOrder,
@@ -89,6 +92,7 @@ impl CaptureError {
         match self.fault {
             Fault::Read(_)
             | Fault::NotACapture
+            | Fault::OtherBlocks
             | Fault::ByteOrder
             | Fault::Version { .. }
             | Fault::Truncated

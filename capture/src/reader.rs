@@ -59,6 +59,9 @@ pub struct Reader<R> {
     window: Window<R>,
     place: Place,
     counts: Counts,
+    /// Whether a block was met that only captures have. Their header is that of pcapng files, in
+    /// which there are others.
+    is_capture: bool,
     /// The event that was found last, where its parameters' bytes are in the window, and where
     /// each of them ends there.
     head: Head,
@@ -102,6 +105,7 @@ impl<R: Read> Reader<R> {
             window,
             place: Place::Between,
             counts: Counts::default(),
+            is_capture: false,
             head: Head::default(),
             data: 0..0,
             ends: [0; PARAMS_MAX],
@@ -180,6 +184,7 @@ impl<R: Read> Reader<R> {
         self.data = start + data.start..start + data.end;
         self.counts.blocks += 1;
         self.counts.events += 1;
+        self.is_capture = true;
         true
     }
 
@@ -273,7 +278,12 @@ impl<R: Read> Reader<R> {
             }
             if !self.fill(HEADER_BYTES, None)? {
                 return match self.window.unread().len() {
-                    0 if !self.window.is_cut_off() => Ok(None),
+                    0 if !self.window.is_cut_off() => {
+                        if self.counts.blocks_unknown > 0 && !self.is_capture {
+                            return Err(self.fault(None, Fault::OtherBlocks));
+                        }
+                        Ok(None)
+                    }
                     _ => Err(self.fault(None, Fault::Truncated)),
                 };
             }
@@ -285,7 +295,9 @@ impl<R: Read> Reader<R> {
                 return Err(self.fault(Some(block), Fault::BlockLength(total)));
             }
             self.counts.blocks += 1;
-            match block::kind(block) {
+            let kind = block::kind(block);
+            self.is_capture |= !matches!(kind, None | Some(Kind::Section));
+            match kind {
                 Some(Kind::Event(layout)) => {
                     return self.event(block, total, layout).map(Some);
                 }

@@ -511,6 +511,28 @@ fn what_is_no_capture_is_told_so_at_once() {
 }
 
 #[test]
+fn a_pcapng_file_of_something_else_is_no_capture() {
+    // A network interface and a packet.
+    let other = [
+        block(1, &Bytes::new().raw(&[0; 8])),
+        block(6, &Bytes::new().raw(&[0; 40])),
+    ];
+    let (entries, errors, counts) = read(&capture(&other));
+    assert_eq!((entries.len(), counts.blocks_unknown), (0, 2));
+    assert!(matches!(
+        errors[..],
+        [CaptureError {
+            fault: Fault::OtherBlocks,
+            ..
+        }]
+    ));
+    assert!(errors[0].is_end());
+    // One without any block is a capture of nothing.
+    let (_, errors, _) = read(&capture(&[]));
+    assert!(errors.is_empty());
+}
+
+#[test]
 fn blocks_of_unknown_types_are_passed_over_and_counted() {
     let event = block(
         0x216,

@@ -231,3 +231,23 @@ fn what_was_judged_of_a_process_says_nothing_of_another_captures() {
     assert_eq!(out.lines().count(), 10, "{out}");
     assert!(out.lines().all(|line| line.contains("read by sh")), "{out}");
 }
+
+#[test]
+fn what_is_no_capture_is_said_to_be_none() {
+    let folder = folder();
+    let path = folder.path().join("packets.pcapng");
+    let u32s = |numbers: &[u32]| numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+    let section: Vec<u8> = u32s(&[0x0A0D_0D0A, 28, 0x1A2B_3C4D, 1, u32::MAX, u32::MAX, 28]);
+    let interface: Vec<u8> = u32s(&[1, 20, 1, 65535, 20]);
+    std::fs::write(&path, [section.clone(), interface].concat()).expect("a folder of the test");
+    let (_, err, code) = run(&["replay", &path.display().to_string()]);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("a pcapng file"), "{err}");
+    std::fs::write(&path, section).expect("a folder of the test");
+    let (_, err, code) = run(&["replay", &path.display().to_string()]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("0 events"), "{err}");
+    let (_, err, code) = run(&["replay", &folder.path().display().to_string()]);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("is a directory"), "{err}");
+}

@@ -21,7 +21,7 @@ use anyhow::Context;
 use progress::Progress;
 use saker_capture::{CaptureError, Entry, Reader};
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -190,8 +190,13 @@ impl Replay {
         } else {
             let file =
                 File::open(path).with_context(|| format!("cannot open the capture `{name}`"))?;
-            let bytes = file.metadata().ok().map(|found| found.len());
-            (Box::new(file), bytes)
+            let found = file.metadata().ok();
+            if found.as_ref().is_some_and(Metadata::is_dir) {
+                return Err(usage(format!(
+                    "`{name}` is a directory: name the captures in it"
+                )));
+            }
+            (Box::new(file), found.map(|found| found.len()))
         };
         let progress = Progress::begin(&name, bytes);
         let counted = progress.counting(read);
