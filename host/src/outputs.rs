@@ -9,8 +9,9 @@ pub mod stdout;
 pub mod triggered;
 
 use crate::alert::Alert;
+use std::io::ErrorKind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use tokio::sync::Notify;
 
@@ -42,6 +43,7 @@ pub struct Outputs {
     queue: Option<Queue>,
     counters: Arc<Counters>,
     ended: Arc<Notify>,
+    is_deserted: Arc<AtomicBool>,
 }
 
 /// The end of the queue that takes alerts. When there is none left, the writer ends.
@@ -81,22 +83,26 @@ impl Outputs {
         let (alerts, waiting) = sync_channel(capacity);
         let counters = Arc::new(Counters::default());
         let ended = Arc::new(Notify::new());
+        let is_deserted = Arc::new(AtomicBool::new(false));
         let queue = Queue {
             alerts,
             bytes: Arc::default(),
             counters: counters.clone(),
         };
         let (bytes, counted, end) = (queue.bytes.clone(), counters.clone(), ended.clone());
+        let deserted = is_deserted.clone();
         std::thread::Builder::new()
             .name("saker-outputs".into())
             .spawn(move || {
-                write_all(&waiting, &mut outputs, &counted, &bytes);
+                let all_are_gone = write_all(&waiting, &mut outputs, &counted, &bytes);
+                deserted.store(all_are_gone, Ordering::Relaxed);
                 end.notify_one();
             })?;
         Ok(Outputs {
             queue: Some(queue),
             counters,
             ended,
+            is_deserted,
         })
     }
 
@@ -108,6 +114,11 @@ impl Outputs {
     /// The counters, which go on living.
     pub fn counters(&self) -> Arc<Counters> {
         self.counters.clone()
+    }
+
+    /// Whether nobody reads any output any more.
+    pub fn is_deserted(&self) -> bool {
+        self.is_deserted.load(Ordering::Relaxed)
     }
 
     /// Takes no more alerts, once every [`Queue`] is dropped as well.
@@ -122,25 +133,29 @@ impl Outputs {
     }
 }
 
-/// Writes until the queue ends or nobody reads any output any more.
+/// Writes until the queue ends or nobody reads any output any more; whether that is so.
 fn write_all(
     waiting: &Receiver<Alert>,
     outputs: &mut [Box<dyn Output>],
     counters: &Counters,
     queued_bytes: &AtomicUsize,
-) {
+) -> bool {
     let mut complained = false;
-    let mut complain = |error: &std::io::Error| {
-        if !std::mem::replace(&mut complained, true) {
-            tracing::error!("cannot write alerts: {error}");
-        }
-    };
     let add = |counter: &AtomicU64, count| counter.fetch_add(count, Ordering::Relaxed);
     // Per output, alerts it has taken and not handed on yet; what it cannot hand on now it may
     // later.
     let mut buffered = vec![0; outputs.len()];
     let mut gone = vec![false; outputs.len()];
-    while (gone.is_empty() || !gone.iter().all(|gone| *gone))
+    // That a reader is gone is for the caller to say.
+    let mut note = |error: &std::io::Error, gone: &mut bool| {
+        if error.kind() == ErrorKind::BrokenPipe {
+            *gone = true;
+        } else if !std::mem::replace(&mut complained, true) {
+            tracing::error!("cannot write alerts: {error}");
+        }
+    };
+    let are_all = |gone: &[bool]| !gone.is_empty() && gone.iter().all(|gone| *gone);
+    while !are_all(&gone)
         && let Ok(first) = waiting.recv()
     {
         for alert in std::iter::once(first).chain(waiting.try_iter()) {
@@ -148,14 +163,17 @@ fn write_all(
             if outputs.is_empty() {
                 add(&counters.written, 1);
             }
-            for (output, buffered) in outputs.iter_mut().zip(&mut buffered) {
+            for (index, output) in outputs.iter_mut().enumerate() {
                 match output.write(&alert) {
-                    Ok(()) => *buffered += 1,
+                    Ok(()) => buffered[index] += 1,
                     Err(error) => {
-                        complain(&error);
+                        note(&error, &mut gone[index]);
                         add(&counters.failed, 1);
                     }
                 }
+            }
+            if are_all(&gone) {
+                break;
             }
         }
         for (index, output) in outputs.iter_mut().enumerate() {
@@ -163,22 +181,20 @@ fn write_all(
                 Ok(()) => {
                     add(&counters.written, std::mem::take(&mut buffered[index]));
                 }
-                Err(error) => {
-                    complain(&error);
-                    gone[index] |= error.kind() == std::io::ErrorKind::BrokenPipe;
-                }
+                Err(error) => note(&error, &mut gone[index]),
             }
         }
     }
     add(&counters.failed, buffered.iter().sum());
     // What still waits will not be written.
     add(&counters.failed, waiting.try_iter().count() as u64);
+    are_all(&gone)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{Error, ErrorKind};
+    use std::io::Error;
 
     /// Takes everything, and hands on or not.
     struct Fake(Option<ErrorKind>);

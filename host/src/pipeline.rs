@@ -16,6 +16,7 @@ use crate::source::merge::{Batch, Form};
 use crate::state::{Seen, State};
 use crate::window::{Filled, SlotWriter, Window};
 use saker_ebpf::record::Record;
+use saker_rules_schema::event::Class;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
@@ -25,6 +26,8 @@ use std::time::Duration;
 pub struct Counters {
     /// Records that were events.
     pub events: u64,
+    /// Events of plugins' sources among the records, which no rule is about.
+    pub of_plugins: u64,
     /// Rows written.
     pub rows: u64,
     /// Windows sent to the judge.
@@ -314,7 +317,10 @@ impl Pipeline {
                 continue;
             };
             self.number += 1;
-            self.counters.events += 1;
+            match kind.class() == Class::Plugin {
+                true => self.counters.of_plugins += 1,
+                false => self.counters.events += 1,
+            }
             let is_wanted = self.plans.iter().any(|plan| plan.row(kind).is_some());
             if !is_wanted && self.triggered.is_none() {
                 self.state.absorb(&event);

@@ -2,12 +2,15 @@
 //! read where they lie.
 
 use crate::capture::{
-    SHADOW_RULE, falco, falcos, folder, own_capture, own_capture_of, run, shadow_rule,
+    BEGIN, Own, SECOND, SHADOW_RULE, falco, falcos, folder, own_capture, own_capture_of, run,
+    shadow_rule,
 };
 use crate::program::saker;
 use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// With what Falco's own run was configured, as options.
 const AS_FALCO_RAN: [&str; 17] = [
@@ -250,4 +253,145 @@ fn what_is_no_capture_is_said_to_be_none() {
     let (_, err, code) = run(&["replay", &folder.path().display().to_string()]);
     assert_eq!(code, Some(2), "{err}");
     assert!(err.contains("is a directory"), "{err}");
+}
+
+/// The program at work, to be ended.
+struct Running {
+    child: Child,
+}
+
+impl Running {
+    /// Replays standard input with these arguments.
+    fn over_stdin(args: &[&str]) -> Running {
+        let child = Command::new(saker())
+            .args(["replay", "-", "-o", "cache.dir="])
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        Running {
+            child: child.expect("saker starts"),
+        }
+    }
+
+    fn signal(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it runs");
+    }
+
+    /// Waits for the end: the exit code, and what it said of itself.
+    fn end(mut self) -> (Option<i32>, String) {
+        let end = Instant::now() + Duration::from_secs(60);
+        let status = loop {
+            match self.child.try_wait().expect("a child of ours") {
+                Some(status) => break status,
+                None if Instant::now() > end => {
+                    let _ = self.child.kill();
+                    panic!("saker did not end");
+                }
+                None => std::thread::sleep(Duration::from_millis(10)),
+            }
+        };
+        let mut said = String::new();
+        let stderr = self.child.stderr.take();
+        let read = stderr.expect("piped").read_to_string(&mut said);
+        read.expect("messages are text");
+        (status.code(), said)
+    }
+}
+
+#[test]
+fn a_signal_ends_a_replay_in_order() {
+    let folder = folder();
+    let whole = std::fs::read(own_capture(&folder)).expect("it was just written");
+    let rules = shadow_rule(&folder);
+    let mut replay = Running::over_stdin(&["-r", &rules]);
+    let mut input = replay.child.stdin.take().expect("piped");
+    input.write_all(&whole).expect("it is read");
+    // It has read all there is, and waits for more.
+    while rustix::io::ioctl_fionread(&input).expect("a pipe") > 0 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    replay.signal();
+    let mut out = String::new();
+    let output = replay.child.stdout.take();
+    let read = output.expect("piped").read_to_string(&mut out);
+    read.expect("alerts are text");
+    let (code, err) = replay.end();
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(out.lines().count(), 1, "{err}");
+    assert!(err.contains("stopped: 10 events, 1 alert"), "{err}");
+    assert!(!err.contains("ERROR"), "{err}");
+    drop(input);
+}
+
+#[test]
+fn a_signal_ends_the_wait_of_a_paced_replay() {
+    let folder = folder();
+    let path = folder.path().join("slow.scap");
+    let mut own = Own::begin(&path, b"sh");
+    own.open(BEGIN, "/tmp/a");
+    own.close(BEGIN + 3600 * SECOND);
+    own.end();
+    let whole = std::fs::read(path).expect("it was just written");
+    let mut replay = Running::over_stdin(&["--events", "--pace"]);
+    let mut input = replay.child.stdin.take().expect("piped");
+    input.write_all(&whole).expect("it is read");
+    let mut output = BufReader::new(replay.child.stdout.take().expect("piped"));
+    let mut first = String::new();
+    output.read_line(&mut first).expect("events are text");
+    assert!(first.contains("openat"), "{first}");
+    replay.signal();
+    let (code, err) = replay.end();
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("stopped: "), "{err}");
+}
+
+/// Writes to the program until it takes no more.
+fn feed(replay: &mut Running, capture: Vec<u8>) -> std::thread::JoinHandle<()> {
+    let mut input = replay.child.stdin.take().expect("piped");
+    std::thread::spawn(move || while input.write_all(&capture).is_ok() {})
+}
+
+#[test]
+fn a_second_signal_ends_a_replay_at_once() {
+    let folder = folder();
+    let capture = std::fs::read(own_capture(&folder)).expect("it was just written");
+    let mut replay = Running::over_stdin(&["--events", "-o", "outputs_queue.capacity=1"]);
+    let fed = feed(&mut replay, capture);
+    // Nobody reads on, so that it can end neither by itself nor in order.
+    let mut output = BufReader::with_capacity(1, replay.child.stdout.take().expect("piped"));
+    let mut first = String::new();
+    output.read_line(&mut first).expect("events are text");
+    std::thread::sleep(Duration::from_millis(500));
+    replay.signal();
+    std::thread::sleep(Duration::from_millis(300));
+    let ended = replay.child.try_wait().expect("a child of ours");
+    assert!(ended.is_none(), "{ended:?}");
+    replay.signal();
+    let (code, err) = replay.end();
+    assert_eq!(code, Some(143), "{err}");
+    fed.join().expect("it does not panic");
+}
+
+#[test]
+fn a_replay_ends_when_nobody_reads_on() {
+    let folder = folder();
+    let capture = std::fs::read(own_capture(&folder)).expect("it was just written");
+    let rules = shadow_rule(&folder);
+    for args in [&["--events"][..], &["-r", &rules]] {
+        let mut replay = Running::over_stdin(args);
+        let fed = feed(&mut replay, capture.clone());
+        let mut output = BufReader::new(replay.child.stdout.take().expect("piped"));
+        let mut first = String::new();
+        output.read_line(&mut first).expect("lines are text");
+        drop(output);
+        let (code, err) = replay.end();
+        assert_eq!(code, Some(0), "{err}");
+        assert!(err.contains("stopped: "), "{err}");
+        assert!(err.contains("nobody reads them any more"), "{err}");
+        assert!(!err.contains("ERROR") && !err.contains("saker: "), "{err}");
+        fed.join().expect("it does not panic");
+    }
 }

@@ -1,7 +1,7 @@
 //! `saker record`: events, of the running kernel or of captures, to a capture. A filter is a
 //! ruleset of one rule, and what it hits is written.
 
-use super::replay::{Replay, printed};
+use super::replay::{Purpose, Replay, printed};
 use super::run::Watch;
 use super::{Failure, configured, count, doctor, usage};
 use crate::outputs::recording::{Limits, RecordError, Recording};
@@ -85,13 +85,13 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         watch.until_told(&[], end, || shared.is_over.get())?;
         watch.end()?;
     } else {
-        let mut replay = Replay::begin(&config, modules, true)?;
+        let mut replay = Replay::begin(&config, modules, Purpose::Record)?;
         replay.take_hits(take(&shared));
         let span = args.duration.map(Duration::from_secs);
         for path in &args.files {
             replay.file(path, None, span, || shared.is_over.get())?;
         }
-        replay.end(true)?;
+        replay.end()?;
     }
     let shared = Rc::into_inner(shared);
     let shared = shared.expect("what took the hits ended with the pipeline");

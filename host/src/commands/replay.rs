@@ -4,6 +4,7 @@
 
 pub(super) mod printed;
 mod progress;
+mod stop;
 
 use super::{Failure, configured, count, list_of, rule_files, rules, shown, usage};
 use crate::config::{Config, Engine};
@@ -22,11 +23,13 @@ use progress::Progress;
 use saker_capture::{CaptureError, Entry, Reader};
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
-use std::io::{BufReader, Read};
+use std::io::BufReader;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+use stop::Stop;
 
 #[derive(clap::Args)]
 #[command(after_long_help = super::settings_help())]
@@ -88,15 +91,32 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if files.is_empty() {
         return Err(usage("name a capture to replay"));
     }
-    let mut replay = Replay::begin(&config, modules, args.events)?;
+    let purpose = match args.events {
+        true => Purpose::Print,
+        false => Purpose::Judge,
+    };
+    let mut replay = Replay::begin(&config, modules, purpose)?;
     for path in &files {
         replay.file(path, args.pace.then(Pace::default), None, || false)?;
     }
-    replay.end(args.events)
+    replay.end()
+}
+
+/// What captures are read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Alerts.
+    Judge,
+    /// Their events are printed.
+    Print,
+    /// Their events are written to another capture.
+    Record,
 }
 
 /// All that is at work while captures are replayed.
 pub(super) struct Replay {
+    purpose: Purpose,
+    stop: Stop,
     pipeline: Pipeline,
     outputs: Outputs,
     skipped: Skipped,
@@ -107,26 +127,29 @@ pub(super) struct Replay {
     first_time: Option<u64>,
     /// What ended a capture before its end, for the exit code.
     broken: Option<anyhow::Error>,
+    /// It was left off before the end of all captures.
+    is_cut_short: bool,
 }
 
 impl Replay {
+    /// Has the rules ready. Until this is done, signals end the program at once.
     pub(super) fn begin(
         config: &Config,
         modules: Vec<Module>,
-        printing: bool,
+        purpose: Purpose,
     ) -> Result<Replay, Failure> {
         let selection = Selection::of(config).map_err(usage)?;
         let epoch = Epoch::new(1, modules, selection);
         let mut state = State::new(Default::default(), Clock::default());
         state.set_hostname(config.hostname().as_bytes());
-        let output: Box<dyn crate::outputs::Output> = match printing {
-            true => Box::new(printed::Lines::new()),
-            false => Box::new(
+        let output: Option<Box<dyn crate::outputs::Output>> = match purpose {
+            Purpose::Print => Some(Box::new(printed::Lines::new())),
+            Purpose::Judge if config.stdout => Some(Box::new(
                 Stdout::new(config.format.clone(), config.hostname())
                     .context("cannot use standard output")?,
-            ),
+            )),
+            Purpose::Judge | Purpose::Record => None,
         };
-        let output = (printing || config.stdout).then_some(output);
         let outputs = Outputs::start(output.into_iter().collect(), config.outputs_queue_max)
             .context("cannot start the writer of alerts")?;
         let window = Window::create(config.window_slots).context("cannot make the window")?;
@@ -160,6 +183,8 @@ impl Replay {
         let mut pipeline = Pipeline::new(setup, epoch).context("cannot load the rules")?;
         super::make_captures(&mut pipeline, config)?;
         Ok(Replay {
+            purpose,
+            stop: Stop::on_signals()?,
             pipeline,
             outputs,
             skipped: Skipped::default(),
@@ -167,6 +192,7 @@ impl Replay {
             alerts,
             first_time: None,
             broken: None,
+            is_cut_short: false,
         })
     }
 
@@ -175,8 +201,14 @@ impl Replay {
         self.pipeline.take_hits(take);
     }
 
+    /// Whether there is no use in reading on.
+    fn is_left_off(&self) -> bool {
+        self.stop.is_asked() || self.outputs.is_deserted()
+    }
+
     /// Replays one capture. One that ends in the middle has given what it could.
-    /// It ends early when it has gone on for `span` of its own time, or `is_over` says so.
+    /// It ends early when it has gone on for `span` of its own time, or `is_over` says so; when
+    /// a signal says so, or nobody takes what comes of it, it and all after it.
     pub(super) fn file(
         &mut self,
         path: &Path,
@@ -184,9 +216,15 @@ impl Replay {
         span: Option<Duration>,
         is_over: impl Fn() -> bool,
     ) -> Result<(), Failure> {
+        if self.is_left_off() {
+            self.is_cut_short = true;
+            return Ok(());
+        }
         let name = shown(path);
-        let (read, bytes): (Box<dyn Read>, Option<u64>) = if path == Path::new("-") {
-            (Box::new(std::io::stdin()), None)
+        let (file, bytes) = if path == Path::new("-") {
+            let input = std::io::stdin().as_fd().try_clone_to_owned();
+            let input = input.context("cannot use standard input")?;
+            (File::from(input), None)
         } else {
             let file =
                 File::open(path).with_context(|| format!("cannot open the capture `{name}`"))?;
@@ -196,10 +234,11 @@ impl Replay {
                     "`{name}` is a directory: name the captures in it"
                 )));
             }
-            (Box::new(file), found.map(|found| found.len()))
+            let bytes = found.filter(Metadata::is_file).map(|found| found.len());
+            (file, bytes)
         };
         let progress = Progress::begin(&name, bytes);
-        let counted = progress.counting(read);
+        let counted = progress.counting(self.stop.reading(file));
         let reader = match Reader::new(BufReader::with_capacity(256 << 10, counted)) {
             Ok(reader) => reader,
             Err(error) => {
@@ -216,7 +255,13 @@ impl Replay {
             let more = {
                 let batch = Rc::get_mut(&mut batch).expect("nobody else has it");
                 let pipeline = &mut self.pipeline;
+                let (stop, outputs) = (&self.stop, &self.outputs);
                 capture.read::<ReplayError>(batch, batch_events, BATCH_BYTES, |batch, entry| {
+                    // With recordings of few events each, no batch would ever be full.
+                    let is_left_off = || stop.is_asked() || outputs.is_deserted() || is_over();
+                    if matches!(entry, Entry::Section(_)) && is_left_off() {
+                        return Err(ReplayError::LeftOff);
+                    }
                     seed(pipeline, batch, entry)
                 })
             };
@@ -224,7 +269,7 @@ impl Replay {
                 // What is due is judged and shown before the wait.
                 if let Some(wait) = pace.wait(time) {
                     self.pipeline.drain()?;
-                    std::thread::sleep(wait);
+                    self.stop.wait(wait);
                 }
             }
             if let (Some(span), Some(time)) = (span, batch.last_time()) {
@@ -248,6 +293,10 @@ impl Replay {
             if is_over() {
                 break Ok(());
             }
+            if self.is_left_off() && !matches!(more, Ok(false)) {
+                self.is_cut_short = true;
+                break Ok(());
+            }
             progress.events(batch.len() as u64);
             spare.push(batch);
             match more {
@@ -268,19 +317,24 @@ impl Replay {
                 self.break_off(&name, error);
                 Ok(())
             }
+            Err(ReplayError::LeftOff) => Ok(()),
             Err(ReplayError::Pipeline(error)) => Err(error.into()),
         }
     }
 
     /// Says why a capture could not be read to its end.
     fn break_off(&mut self, name: &str, error: CaptureError) {
+        if self.stop.is_asked() {
+            self.is_cut_short = true;
+            return;
+        }
         tracing::error!("`{name}` cannot be read any further: {error}");
         let error = anyhow::anyhow!("`{name}` was not read to its end");
         self.broken.get_or_insert(error);
     }
 
     /// Judges what is left, writes the last alerts and says what was seen.
-    pub(super) fn end(mut self, printing: bool) -> Result<(), Failure> {
+    pub(super) fn end(mut self) -> Result<(), Failure> {
         self.pipeline.drain()?;
         let captures = super::finish_captures(&mut self.pipeline);
         let counters = self.pipeline.counters();
@@ -292,21 +346,30 @@ impl Replay {
             .build()
             .context("cannot start the runtime")?;
         runtime.block_on(self.outputs.ended());
-        summary(&counters, &self.skipped, self.unknown_blocks, printing);
-        forgot(&forgotten);
-        if !printing {
-            for (rule, count) in self.alerts.borrow().iter() {
-                tracing::info!("{count:>8}  {}", super::escaped(rule));
-            }
-        }
         let unwritten = counters
             .alerts
             .saturating_sub(written.written.load(Ordering::Relaxed));
-        if unwritten > 0 {
-            let what = if printing { "event" } else { "alert" };
+        // A reader that has gone away (`saker replay … | head`) has what it wanted.
+        let is_deserted = self.outputs.is_deserted();
+        let line = Summary {
+            purpose: self.purpose,
+            counters,
+            skipped: self.skipped,
+            unknown_blocks: self.unknown_blocks,
+            unread: if is_deserted { unwritten } else { 0 },
+        };
+        let left_off = if self.is_cut_short { "stopped: " } else { "" };
+        tracing::info!("{left_off}{line}");
+        forgot(&forgotten);
+        for (rule, count) in self.alerts.borrow().iter() {
+            if self.purpose == Purpose::Judge {
+                tracing::info!("{count:>8}  {}", super::escaped(rule));
+            }
+        }
+        if unwritten > 0 && !is_deserted {
             return Err(Failure::Failed(anyhow::anyhow!(
                 "{} could not be written",
-                count(unwritten, what)
+                count(unwritten, self.purpose.what())
             )));
         }
         match self.broken {
@@ -345,6 +408,8 @@ enum ReplayError {
     Capture(#[from] CaptureError),
     #[error(transparent)]
     Pipeline(#[from] crate::pipeline::PipelineError),
+    #[error("it is left off")]
+    LeftOff,
 }
 
 /// When the first event was, by the capture and by the clock.
@@ -378,41 +443,75 @@ fn forgot(counters: &crate::state::Counters) {
     }
 }
 
+impl Purpose {
+    /// What comes of it.
+    fn what(self) -> &'static str {
+        match self {
+            Purpose::Judge => "alert",
+            Purpose::Print | Purpose::Record => "event",
+        }
+    }
+}
+
 /// The closing line: what was seen, and everything that was lost, under its cause.
-fn summary(counters: &Counters, skipped: &Skipped, unknown_blocks: u64, printing: bool) {
-    let mut line = count(counters.events, "event");
-    let beside = list_of(&[
-        (skipped.merged, "beginnings of calls"),
-        (skipped.hidden, "events for the state alone"),
-    ]);
-    if !beside.is_empty() {
-        line.push_str(&format!(" (beside {beside})"));
+struct Summary {
+    purpose: Purpose,
+    counters: Counters,
+    skipped: Skipped,
+    unknown_blocks: u64,
+    /// What was to be written when nobody read it any more.
+    unread: u64,
+}
+
+impl std::fmt::Display for Summary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Summary {
+            purpose,
+            counters,
+            skipped,
+            unknown_blocks,
+            unread,
+        } = self;
+        f.write_str(&count(counters.events, "event"))?;
+        let beside = list_of(&[
+            (skipped.merged, "beginnings of calls"),
+            (skipped.hidden, "events for the state alone"),
+            (counters.of_plugins, "events of plugins"),
+        ]);
+        if !beside.is_empty() {
+            write!(f, " (beside {beside})")?;
+        }
+        match purpose {
+            Purpose::Judge => write!(f, ", {}", count(counters.alerts, "alert"))?,
+            Purpose::Print => write!(f, ", {} printed", counters.alerts - unread)?,
+            Purpose::Record => f.write_str(" read")?,
+        }
+        let what = match purpose {
+            Purpose::Judge => "not written: nobody reads them any more",
+            Purpose::Print | Purpose::Record => "not printed: nobody reads them any more",
+        };
+        let lost = list_of(&[
+            (skipped.unknown, "events of unknown types"),
+            (skipped.unconverted, "events of unknown versions"),
+            (
+                skipped.mismatched,
+                "events that lack what their call was given",
+            ),
+            (skipped.forgotten, "beginnings of calls that were forgotten"),
+            (*unknown_blocks, "unknown blocks"),
+            (counters.malformed, "malformed events"),
+            (counters.rows_unjudged, "events unjudged"),
+            (counters.rows_too_large, "events too large"),
+            (
+                counters.rows_truncated,
+                "events judged by texts that were cut",
+            ),
+            (counters.hits_lost, "hits lost"),
+            (*unread, what),
+        ]);
+        match lost.is_empty() {
+            true => Ok(()),
+            false => write!(f, ", {lost}"),
+        }
     }
-    let what = if printing { "printed" } else { "alert" };
-    match printing {
-        true => line.push_str(&format!(", {} {what}", counters.alerts)),
-        false => line.push_str(&format!(", {}", count(counters.alerts, what))),
-    }
-    let lost = list_of(&[
-        (skipped.unknown, "events of unknown types"),
-        (skipped.unconverted, "events of unknown versions"),
-        (
-            skipped.mismatched,
-            "events that lack what their call was given",
-        ),
-        (skipped.forgotten, "beginnings of calls that were forgotten"),
-        (unknown_blocks, "unknown blocks"),
-        (counters.malformed, "malformed events"),
-        (counters.rows_unjudged, "events unjudged"),
-        (counters.rows_too_large, "events too large"),
-        (
-            counters.rows_truncated,
-            "events judged by texts that were cut",
-        ),
-        (counters.hits_lost, "hits lost"),
-    ]);
-    if !lost.is_empty() {
-        line.push_str(&format!(", {lost}"));
-    }
-    tracing::info!("{line}");
 }

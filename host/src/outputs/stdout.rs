@@ -5,7 +5,7 @@ use crate::alert::{Alert, Format};
 use anstyle::{AnsiColor, Style};
 use saker_rules_schema::manifest::Priority;
 use std::fs::File;
-use std::io::{IsTerminal, Result, Write};
+use std::io::{ErrorKind, IsTerminal, Result, Write};
 use std::os::fd::AsFd;
 
 /// Bytes that are handed on together.
@@ -44,7 +44,7 @@ impl Output for Stdout {
     fn write(&mut self, alert: &Alert) -> Result<()> {
         if self.pending.len() >= CHUNK_BYTES
             && let Err(error) = self.flush()
-            && self.pending.len() >= PENDING_BYTES_MAX
+            && (self.pending.len() >= PENDING_BYTES_MAX || error.kind() == ErrorKind::BrokenPipe)
         {
             return Err(error);
         }
@@ -66,7 +66,7 @@ impl Output for Stdout {
             match self.out.write(&self.pending[written..]) {
                 Ok(0) => break Ok(()),
                 Ok(bytes) => written += bytes,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => break Err(error),
             }
         };

@@ -7,7 +7,7 @@ use crate::modules::Module;
 use crate::outputs::Output;
 use anyhow::Context;
 use saker_rules_compiler::{Options, Source, compile, render};
-use std::io::{BufWriter, ErrorKind, Result, Stdout, Write};
+use std::io::{BufWriter, Result, Stdout, Write};
 
 /// As sysdig prints events.
 const FORMAT: &str =
@@ -58,20 +58,12 @@ impl Lines {
     }
 }
 
-/// A reader that has gone away (`saker replay --events … | head`) has what it wanted.
-fn unless_gone(written: Result<()>) -> Result<()> {
-    match written {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        other => other,
-    }
-}
-
 impl Output for Lines {
     fn write(&mut self, alert: &Alert) -> Result<()> {
-        unless_gone(writeln!(self.out, "{}", alert.visible_message()))
+        writeln!(self.out, "{}", alert.visible_message())
     }
 
     fn flush(&mut self) -> Result<()> {
-        unless_gone(self.out.flush())
+        self.out.flush()
     }
 }
