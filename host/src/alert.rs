@@ -55,6 +55,8 @@ pub struct Alert {
     pub tags: Vec<String>,
     /// The output format with its fields filled in.
     pub message: String,
+    /// Where in it the format itself, rather than a value, has a tab or a line's end.
+    pub breaks: Vec<usize>,
     /// The fields that the output names, with their values, sorted by name.
     pub fields: Vec<(String, serde_json::Value)>,
 }
@@ -69,12 +71,17 @@ impl Alert {
         scratch: &mut Scratch,
     ) -> Alert {
         let mut message = String::new();
+        let mut breaks = Vec::new();
         let mut fields = Vec::new();
         let shown = rule.output.iter().map(|part| (part, true));
         let kept = more.iter().map(|part| (part, false));
         for (part, is_shown) in shown.chain(kept) {
             match part {
-                OutputPart::Text(text) => message.push_str(text),
+                OutputPart::Text(text) => {
+                    let found = text.match_indices(['\t', '\n']);
+                    breaks.extend(found.map(|(at, _)| message.len() + at));
+                    message.push_str(text);
+                }
                 OutputPart::Value { name, term } => {
                     let made;
                     let value = match term {
@@ -111,6 +118,7 @@ impl Alert {
             if message.len() > MESSAGE_BYTES_MAX {
                 let end = message.floor_char_boundary(MESSAGE_BYTES_MAX);
                 message.truncate(end);
+                breaks.retain(|at| *at < end);
                 message.push('…');
                 break;
             }
@@ -127,6 +135,7 @@ impl Alert {
             source: rule.source.clone(),
             tags,
             message,
+            breaks,
             fields,
         }
     }
@@ -162,10 +171,34 @@ impl Alert {
         quoted[1..quoted.len() - 1].to_owned()
     }
 
-    /// The message, with control characters escaped as in a text line.
+    /// The message, with control characters of its values escaped as in a text line.
     pub fn visible_message(&self) -> String {
-        let quoted = visible(&serde_json::Value::from(self.message.as_str()).to_string());
-        quoted[1..quoted.len() - 1].to_owned()
+        let mut shown = String::with_capacity(self.message.len());
+        let mut from = 0;
+        for at in self.breaks.iter().copied().chain([self.message.len()]) {
+            let piece = self.message.get(from..at).unwrap_or_default();
+            let quoted = visible(&serde_json::Value::from(piece).to_string());
+            shown.push_str(&quoted[1..quoted.len() - 1]);
+            shown.push_str(self.message.get(at..at + 1).unwrap_or_default());
+            from = at + 1;
+        }
+        shown
+    }
+
+    /// The fields alone as one line of JSON, with the time as alerts have it.
+    pub fn fields_line(&self, format: &Format) -> String {
+        visible(&serde_json::Value::Object(self.output_fields(format)).to_string())
+    }
+
+    fn output_fields(&self, format: &Format) -> serde_json::Map<String, serde_json::Value> {
+        let mut fields: serde_json::Map<_, _> = self.fields.iter().cloned().collect();
+        if format.iso_8601 {
+            let time = extract::time::iso8601(self.time);
+            fields.insert("evt.time.iso8601".into(), time.into());
+        } else {
+            fields.insert("evt.time".into(), self.time.into());
+        }
+        fields
     }
 
     fn json(&self, format: &Format, hostname: &str) -> String {
@@ -178,14 +211,7 @@ impl Alert {
             line.insert("output".into(), self.headline(format).into());
         }
         if format.include_output_fields {
-            let mut fields: serde_json::Map<_, _> = self.fields.iter().cloned().collect();
-            if format.iso_8601 {
-                let time = extract::time::iso8601(self.time);
-                fields.insert("evt.time.iso8601".into(), time.into());
-            } else {
-                fields.insert("evt.time".into(), self.time.into());
-            }
-            line.insert("output_fields".into(), fields.into());
+            line.insert("output_fields".into(), self.output_fields(format).into());
         }
         line.insert("priority".into(), self.priority.name().into());
         line.insert("rule".into(), self.rule.as_str().into());
@@ -316,6 +342,7 @@ pub(crate) mod tests {
             source: "syscall".into(),
             tags: vec!["T1620".into(), "process".into()],
             message: "name=a\"b\\c\nd\u{1b}[31m end=<NA>".into(),
+            breaks: Vec::new(),
             fields: vec![
                 ("proc.name".into(), "a\"b\\c\nd\u{1b}[31m".into()),
                 ("proc.pname".into(), serde_json::Value::Null),
@@ -366,6 +393,16 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_line_ends_where_the_format_says_so_and_not_where_a_value_does() {
+        let alert = Alert {
+            message: "a\nb\tc\nd".into(),
+            breaks: vec![3, 5],
+            ..alert()
+        };
+        assert_eq!(alert.visible_message(), "a\\nb\tc\nd");
+    }
+
+    #[test]
     fn no_name_can_break_a_text_line_or_the_terminal() {
         assert_eq!(
             alert().line(&Format::default(), "h"),
@@ -378,6 +415,7 @@ pub(crate) mod tests {
         let escaped = r"\u009b31m \u0085 \u2028 \u202egpj.exe \u007f é…";
         let text = sly.line(&Format::default(), "h");
         assert_eq!(text, format!("01:18:51.399411691: Critical {escaped}"));
+        assert_eq!(sly.visible_message(), escaped);
         let json = Format {
             json: true,
             ..Format::default()

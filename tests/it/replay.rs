@@ -173,6 +173,101 @@ fn events_of_a_capture_are_printed_in_any_form() {
 }
 
 #[test]
+fn a_wrong_filter_or_format_is_shown_as_it_was_written() {
+    let folder = folder();
+    let capture = own_capture(&folder).display().to_string();
+    let filter = ["--filter", "proc.name = \"a b\" and\nevt.tipe = x"];
+    let args = ["replay", &capture, "--events"];
+    let (out, err, code) = run(&[&args[..], &filter].concat());
+    assert_eq!((out.as_str(), code), ("", Some(2)), "{err}");
+    let expected = "\
+error[S501 LOAD_ERR_COMPILE_CONDITION]: unknown field `evt.tipe`
+ --> filter:2:1
+  |
+2 | evt.tipe = x
+  | ^^^^^^^^
+  |
+  = help: did you mean `evt.time`?
+
+saker: the filter is no condition
+";
+    assert_eq!(err, expected);
+    let (_, err, code) = run(&[&args[..], &["-p", "a\\t%evt.num %fd.nam \\n"]].concat());
+    assert_eq!(code, Some(2), "{err}");
+    let expected = "\
+error[S601 LOAD_ERR_COMPILE_OUTPUT]: unknown field `fd.nam`
+ --> format:1:13
+  |
+1 | a\\t%evt.num %fd.nam \\n
+  |             ^^^^^^^
+  |
+  = help: did you mean `fd.name`?
+
+saker: events cannot be printed in this format
+";
+    assert_eq!(err, expected);
+    // A warning is about what the user wrote, and does not stop anything.
+    let (out, err, code) = run(&[&args[..], &["--filter", "evt.dir = <"]].concat());
+    assert_eq!((out.lines().count(), code), (10, Some(0)), "{err}");
+    assert_eq!(err.matches("evt.dir").count(), 2, "{err}");
+    assert!(err.contains("--> filter:1:1"), "{err}");
+    let never = "evt.type = open and evt.type = close";
+    let (out, err, code) = run(&[&args[..], &["--filter", never]].concat());
+    assert_eq!((out.as_str(), code), ("", Some(0)), "{err}");
+    assert!(
+        err.contains("the filter is true for no event\n --> filter:1:1"),
+        "{err}"
+    );
+    let (_, err, _) = run(&args);
+    assert!(!err.contains("warning"), "{err}");
+}
+
+#[test]
+fn a_format_has_tabs_and_lines_of_its_own_and_values_have_none() {
+    let folder = folder();
+    let path = folder.path().join("sly.scap");
+    let mut own = Own::begin(&path, b"sh");
+    own.open(BEGIN, "/a\n2\tx");
+    own.end();
+    let path = path.display().to_string();
+    let format = "\\t%evt.num\\t%fd.name\\n%evt.rawarg.name \\\\n \\d\\n";
+    let (out, err, code) = run(&["replay", &path, "--events", "-p", format]);
+    assert_eq!(code, Some(0), "{err}");
+    let expected = "\t1\t/a\u{fffd}2\u{fffd}x\n/a\\n2\\tx \\\\n \\\\d\n\n";
+    assert_eq!(out, expected);
+}
+
+#[test]
+fn events_are_also_printed_as_json() {
+    let folder = folder();
+    let capture = own_capture(&folder).display().to_string();
+    let first = ["--filter", "evt.num = 1"];
+    let args = ["replay", &capture, "--events", "--json"];
+    let format = ["-p", "%proc.name\\n%fd.name %fd.sport %evt.num"];
+    let (out, err, code) = run(&[&args[..], &first, &format].concat());
+    assert_eq!(code, Some(0), "{err}");
+    let expected = format!(
+        "{{\"evt.num\":1,\"evt.time\":{BEGIN},\"fd.name\":\"/tmp/a\",\"fd.sport\":null,\"proc.name\":\"sh\"}}\n"
+    );
+    assert_eq!(out, expected);
+    let (out, _, _) = run(&args);
+    let events: Vec<Value> = out
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(events.len(), 10);
+    assert_eq!(events[9]["evt.type"], "close");
+    assert_eq!(events[9]["evt.args"], "res=0 fd=3(<f>/tmp/d)");
+    let iso = ["-o", "time_format_iso_8601=true"];
+    let (out, _, _) = run(&[&args[..], &first, &iso].concat());
+    let event: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(
+        event["evt.time.iso8601"],
+        "2026-11-22T01:00:00.000000000+0000"
+    );
+}
+
+#[test]
 fn a_capture_that_ends_in_the_middle_gives_what_it_has_and_says_where_it_broke() {
     let folder = folder();
     let (capture, rules) = (own_capture(&folder), shadow_rule(&folder));

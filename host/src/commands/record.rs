@@ -59,7 +59,13 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         events: args.events,
         ..Limits::default()
     };
-    let modules = printed::module(args.filter.as_deref(), None)?;
+    let events = printed::Events {
+        filter: args.filter.as_deref(),
+        format: None,
+        json: None,
+        is_live: args.files.is_empty(),
+    };
+    let modules = events.module()?;
     // What one capture says of a process does not hold for the next one's.
     if args.files.len() > 1 {
         return Err(usage(
@@ -85,7 +91,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         watch.until_told(&[], end, || shared.is_over.get())?;
         watch.end()?;
     } else {
-        let mut replay = Replay::begin(&config, modules, Purpose::Record)?;
+        let mut replay = Replay::begin(&config, modules, Purpose::Record, None)?;
         replay.take_hits(take(&shared));
         let span = args.duration.map(Duration::from_secs);
         for path in &args.files {

@@ -10,8 +10,8 @@ use super::{Failure, configured, count, list_of, rule_files, rules, shown, usage
 use crate::config::{Config, Engine};
 use crate::event::Clock;
 use crate::modules::{Epoch, Module, Selection};
-use crate::outputs::Outputs;
 use crate::outputs::stdout::Stdout;
+use crate::outputs::{Output, Outputs};
 use crate::pipeline::{Counters, Pipeline, Setup, TakeHit};
 use crate::sandbox::{Budget, Judge, Limits};
 use crate::source::capture::{Capture, Skipped};
@@ -40,19 +40,22 @@ pub(crate) struct Args {
     /// Rule file, directory of them, or compiled module (.wasm); the bundled rules if none is given
     #[arg(short, long, value_name = "FILE")]
     rules: Vec<PathBuf>,
-    /// Write alerts as JSON lines (the same as -o json_output=true)
+    /// Write alerts as JSON lines (the same as -o json_output=true). With --events a line is an
+    /// object of the fields in -p, of evt.num and evt.time (ns since 1970); null says that there
+    /// is no value
     #[arg(long)]
     json: bool,
     /// Change a setting; `--help` lists them
     #[arg(short, long = "option", value_name = "KEY=VALUE")]
     option: Vec<String>,
     /// Print events instead of judging them
-    #[arg(long, conflicts_with_all = ["rules", "json"])]
+    #[arg(long, conflicts_with = "rules")]
     events: bool,
     /// Print only events that meet this condition
     #[arg(long, value_name = "CONDITION", requires = "events")]
     filter: Option<String>,
-    /// How events are printed: a text with %fields, as the output of a rule
+    /// How events are printed: a text with %fields, as the output of a rule; \t and \n in it are
+    /// a tab and a line's end
     #[arg(
         short = 'p',
         long = "print",
@@ -80,9 +83,15 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             "the running kernel is watched by `saker run`, not by `saker replay`",
         ));
     }
-    let modules = match args.events {
-        true => printed::module(args.filter.as_deref(), args.format.as_deref())?,
-        false => rules::load_for_captures(&rule_files(&args.rules, &config), config.matching)?,
+    let events = args.events.then(|| printed::Events {
+        filter: args.filter.as_deref(),
+        format: args.format.as_deref(),
+        json: config.format.json.then(|| config.format.clone()),
+        is_live: false,
+    });
+    let modules = match &events {
+        Some(events) => events.module()?,
+        None => rules::load_for_captures(&rule_files(&args.rules, &config), config.matching)?,
     };
     let files: Vec<PathBuf> = match args.files.is_empty() {
         true => config.capture_file.clone().into_iter().collect(),
@@ -91,11 +100,18 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if files.is_empty() {
         return Err(usage("name a capture to replay"));
     }
-    let purpose = match args.events {
-        true => Purpose::Print,
-        false => Purpose::Judge,
+    let (purpose, output): (_, Option<Box<dyn Output>>) = match &events {
+        Some(events) => (Purpose::Print, Some(Box::new(events.lines()))),
+        None => {
+            let stdout = Stdout::new(config.format.clone(), config.hostname());
+            let stdout = stdout.context("cannot use standard output")?;
+            (
+                Purpose::Judge,
+                config.stdout.then(|| Box::new(stdout) as Box<dyn Output>),
+            )
+        }
     };
-    let mut replay = Replay::begin(&config, modules, purpose)?;
+    let mut replay = Replay::begin(&config, modules, purpose, output)?;
     for path in &files {
         replay.file(path, args.pace.then(Pace::default), None, || false)?;
     }
@@ -137,19 +153,12 @@ impl Replay {
         config: &Config,
         modules: Vec<Module>,
         purpose: Purpose,
+        output: Option<Box<dyn Output>>,
     ) -> Result<Replay, Failure> {
         let selection = Selection::of(config).map_err(usage)?;
         let epoch = Epoch::new(1, modules, selection);
         let mut state = State::new(Default::default(), Clock::default());
         state.set_hostname(config.hostname().as_bytes());
-        let output: Option<Box<dyn crate::outputs::Output>> = match purpose {
-            Purpose::Print => Some(Box::new(printed::Lines::new())),
-            Purpose::Judge if config.stdout => Some(Box::new(
-                Stdout::new(config.format.clone(), config.hostname())
-                    .context("cannot use standard output")?,
-            )),
-            Purpose::Judge | Purpose::Record => None,
-        };
         let outputs = Outputs::start(output.into_iter().collect(), config.outputs_queue_max)
             .context("cannot start the writer of alerts")?;
         let window = Window::create(config.window_slots).context("cannot make the window")?;
