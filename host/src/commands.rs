@@ -12,7 +12,7 @@ mod replay;
 mod rules;
 mod run;
 
-use crate::config::Config;
+use crate::config::{Config, Use};
 use crate::pipeline::{CaptureMode, Pipeline};
 use crate::sandbox::Cache;
 use anyhow::Context;
@@ -248,14 +248,17 @@ fn rule_files(named: &[PathBuf], config: &Config) -> Vec<PathBuf> {
     named.iter().chain(&config.rules_files).cloned().collect()
 }
 
-/// The settings, for the long help.
-fn settings_help() -> String {
+/// The settings that matter somewhere, for the long help.
+fn settings_help(used: &[Use]) -> String {
     let mut text = String::from("Settings for -o:\n");
     let single = crate::config::SETTINGS
         .iter()
+        .filter(|setting| used.contains(&setting.used))
         .map(|setting| (setting.key, setting.description, setting.wanted));
+    // Entries of lists are about rules and outputs.
     let entries = crate::config::ENTRY_SETTINGS
         .iter()
+        .filter(|_| used.contains(&Use::Alerts))
         .map(|setting| (setting.key, setting.description, setting.wanted));
     for (key, description, wanted) in single.chain(entries) {
         text.push_str(&format!(

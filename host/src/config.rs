@@ -157,10 +157,27 @@ impl std::fmt::Display for Suggestion {
     }
 }
 
+/// Where a setting matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// Wherever events are read.
+    Any,
+    /// Where rules are judged and alerts written.
+    Alerts,
+    /// Where the running kernel is watched.
+    Kernel,
+    /// Where captures are replayed.
+    Replay,
+    /// Nowhere: it says what is so anyhow.
+    Falco,
+}
+
 /// One row of the table of settings.
 pub struct Setting {
     /// Its name.
     pub key: &'static str,
+    /// Where it matters.
+    pub used: Use,
     /// What it takes, for messages.
     pub wanted: &'static str,
     /// What it does.
@@ -172,48 +189,56 @@ pub struct Setting {
 pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "json_output",
+        used: Use::Alerts,
         wanted: "true or false (default false)",
         description: "Write alerts as JSON lines.",
         apply: |config, value| set(&mut config.format.json, boolean(value)),
     },
     Setting {
         key: "json_include_output_property",
+        used: Use::Alerts,
         wanted: "true or false (default true)",
         description: "JSON alerts have `output`.",
         apply: |config, value| set(&mut config.format.include_output, boolean(value)),
     },
     Setting {
         key: "json_include_message_property",
+        used: Use::Alerts,
         wanted: "true or false (default false)",
         description: "JSON alerts have `message`: the output without time and priority.",
         apply: |config, value| set(&mut config.format.include_message, boolean(value)),
     },
     Setting {
         key: "json_include_output_fields_property",
+        used: Use::Alerts,
         wanted: "true or false (default true)",
         description: "JSON alerts have `output_fields`.",
         apply: |config, value| set(&mut config.format.include_output_fields, boolean(value)),
     },
     Setting {
         key: "json_include_tags_property",
+        used: Use::Alerts,
         wanted: "true or false (default true)",
         description: "JSON alerts have `tags`.",
         apply: |config, value| set(&mut config.format.include_tags, boolean(value)),
     },
     Setting {
         key: "time_format_iso_8601",
+        used: Use::Alerts,
         wanted: "true or false (default false)",
         description: "Write the date with the time.",
         apply: |config, value| set(&mut config.format.iso_8601, boolean(value)),
     },
     Setting {
         key: "priority",
+        used: Use::Alerts,
         wanted: "emergency, alert, critical, error, warning, notice, info or debug (default debug)",
         description: "Load only rules of this priority and above.",
         apply: |config, value| set(&mut config.priority, Priority::parse(value)),
     },
     Setting {
         key: "rule_matching",
+        used: Use::Alerts,
         wanted: "all or first (default all)",
         description: "Whether all rules that hold give an alert, or only the first.",
         apply: |config, value| {
@@ -227,30 +252,35 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "hostname",
+        used: Use::Any,
         wanted: "a name (default: FALCO_HOSTNAME, else the kernel's)",
         description: "The host's name in alerts.",
         apply: |config, value| set(&mut config.hostname, Some(Some(value.to_owned()))),
     },
     Setting {
         key: "stdout_output.enabled",
+        used: Use::Alerts,
         wanted: "true or false (default true)",
         description: "Write alerts to standard output.",
         apply: |config, value| set(&mut config.stdout, boolean(value)),
     },
     Setting {
         key: "engine.replay.capture_file",
+        used: Use::Replay,
         wanted: "a capture",
         description: "What `saker replay` judges when no file is named.",
         apply: |config, value| set(&mut config.capture_file, Some(Some(PathBuf::from(value)))),
     },
     Setting {
         key: "capture.enabled",
+        used: Use::Alerts,
         wanted: "true or false (default false)",
         description: "Write a capture when a rule with `capture: true` alerts.",
         apply: |config, value| set(&mut config.capture, boolean(value)),
     },
     Setting {
         key: "capture.mode",
+        used: Use::Alerts,
         wanted: "rules or all_rules (default rules)",
         description: "Whether only rules with `capture: true` give captures, or all.",
         apply: |config, value| {
@@ -264,6 +294,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "capture.path_prefix",
+        used: Use::Alerts,
         wanted: "an absolute path (default /var/lib/saker/capture)",
         description: "What the names of captures begin with; time and number of the event follow.",
         apply: |config, value| {
@@ -273,6 +304,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "capture.default_duration",
+        used: Use::Alerts,
         wanted: "a number from 0 to 3600000 (default 5000)",
         description: "Milliseconds for which a capture goes on, where the rule does not say.",
         apply: |config, value| {
@@ -282,6 +314,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "capture.before_ms",
+        used: Use::Alerts,
         wanted: "a number from 0 to 600000 (default 5000)",
         description: "Milliseconds for which a capture reaches back before the alert.",
         apply: |config, value| {
@@ -291,6 +324,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "capture.max_file_size_mb",
+        used: Use::Alerts,
         wanted: "a number from 0 to 1000000 (default 0: no bound)",
         description: "A capture ends when it is so long, in MB before compression.",
         apply: |config, value| {
@@ -302,6 +336,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "engine.kind",
+        used: Use::Alerts,
         wanted: "modern_ebpf (for `saker run`) or replay (for `saker replay`)",
         description: "What is watched; the command says so as well, and must not say otherwise.",
         apply: |config, value| {
@@ -315,48 +350,56 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "buffered_outputs",
+        used: Use::Falco,
         wanted: "true or false (default false)",
         description: "Taken for Falco's sake: alerts are handed on together while there are more.",
         apply: |_, value| boolean(value).map(drop),
     },
     Setting {
         key: "watch_config_files",
+        used: Use::Falco,
         wanted: "false: there are no configuration files yet",
         description: "Taken for Falco's sake.",
         apply: |_, value| (value == "false").then_some(()),
     },
     Setting {
         key: "syslog_output.enabled",
+        used: Use::Falco,
         wanted: "false: there is no such output yet",
         description: "Taken for Falco's sake.",
         apply: |_, value| (value == "false").then_some(()),
     },
     Setting {
         key: "webserver.enabled",
+        used: Use::Falco,
         wanted: "false: there is none yet",
         description: "Taken for Falco's sake.",
         apply: |_, value| (value == "false").then_some(()),
     },
     Setting {
         key: "metrics.enabled",
+        used: Use::Falco,
         wanted: "false: there are none yet",
         description: "Taken for Falco's sake.",
         apply: |_, value| (value == "false").then_some(()),
     },
     Setting {
         key: "log_stderr",
+        used: Use::Falco,
         wanted: "true: messages always go there",
         description: "Taken for Falco's sake.",
         apply: |_, value| (value == "true").then_some(()),
     },
     Setting {
         key: "log_syslog",
+        used: Use::Falco,
         wanted: "false: messages never go there",
         description: "Taken for Falco's sake.",
         apply: |_, value| (value == "false").then_some(()),
     },
     Setting {
         key: "outputs_queue.capacity",
+        used: Use::Alerts,
         wanted: "a number from 1 to 1000000 (default 10000)",
         description: "Alerts that may wait to be written; more are dropped and counted.",
         apply: |config, value| {
@@ -368,18 +411,21 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "scope.cgroup",
+        used: Use::Kernel,
         wanted: "a directory of the cgroup v2 hierarchy",
         description: "Watch only processes in this cgroup and below.",
         apply: |config, value| set(&mut config.scope_cgroup, Some(Some(PathBuf::from(value)))),
     },
     Setting {
         key: "engine.modern_ebpf.cpus_for_each_buffer",
+        used: Use::Kernel,
         wanted: "a number from 1 to 1024 (default 2)",
         description: "CPUs that share a ring buffer.",
         apply: |config, value| set(&mut config.cpus_per_ring, number(value, 1, 1024)),
     },
     Setting {
         key: "engine.modern_ebpf.buf_size_preset",
+        used: Use::Kernel,
         wanted: "a number from 1 to 10 (default 4): 1, 2, 4, 8, 16, 32, 64, 128, 256, 512 MiB",
         description: "Size of each ring buffer.",
         apply: |config, value| {
@@ -391,6 +437,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "window.rows_max",
+        used: Use::Any,
         wanted: "a number from 1 to 4096 (default 4096)",
         description: "Events judged together, at most.",
         apply: |config, value| {
@@ -402,6 +449,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "window.flush_after_ms",
+        used: Use::Kernel,
         wanted: "a number from 1 to 1000 (default 5)",
         description: "Milliseconds an event may wait for others to be judged with.",
         apply: |config, value| {
@@ -411,6 +459,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "sandbox.window_cpu_ms",
+        used: Use::Kernel,
         wanted: "a number from 1 to 10000 (default 50)",
         description: "Milliseconds of CPU a ruleset may take for one window before it is stopped.",
         apply: |config, value| {
@@ -420,6 +469,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "sandbox.threads",
+        used: Use::Any,
         wanted: "a number from 1 to 64 (default 1)",
         description: "Threads that judge windows.",
         apply: |config, value| {
@@ -431,6 +481,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "cache.dir",
+        used: Use::Any,
         wanted: "an absolute path (default /var/cache/saker), or nothing to keep none",
         description: "Where native code of rulesets is kept, so that they are ready sooner next \
                       time. Must be root's or your own, and closed to writing by others.",

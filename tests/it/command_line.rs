@@ -317,6 +317,27 @@ fn rules_are_listed_for_people_and_with_the_words_of_falco() {
 }
 
 #[test]
+fn help_shows_the_settings_that_matter_to_the_command() {
+    let shown = |command, key: &str| {
+        let help = stdout(&run(&[command, "--help"]));
+        help.lines().any(|line| line.trim() == key)
+    };
+    for (key, commands) in [
+        ("hostname", ["run", "replay", "record"].as_slice()),
+        ("json_output", &["run", "replay"]),
+        ("rules[].enable.rule", &["run", "replay"]),
+        ("scope.cgroup", &["run", "record"]),
+        ("engine.replay.capture_file", &["replay"]),
+        ("log_syslog", &["run"]),
+    ] {
+        for command in ["run", "replay", "record"] {
+            let expected = commands.contains(&command);
+            assert_eq!(shown(command, key), expected, "{command} {key}");
+        }
+    }
+}
+
+#[test]
 fn a_wrong_setting_is_answered_with_the_right_one() {
     let output = run(&["run", "-o", "json_outptu=true"]);
     assert_eq!(output.status.code(), Some(2));

@@ -490,3 +490,54 @@ fn a_replay_ends_when_nobody_reads_on() {
         fed.join().expect("it does not panic");
     }
 }
+
+/// What the program shows on a terminal that its messages go to, and its alerts do not.
+fn on_a_terminal(args: &[&str], input: Stdio) -> String {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("there are terminals");
+    grantpt(&terminal).expect("it is ours");
+    unlockpt(&terminal).expect("it is ours");
+    let name = ptsname(&terminal, Vec::new()).expect("it has a name");
+    let name = name.into_string().expect("text");
+    let mut options = std::fs::File::options();
+    let other_end = options
+        .read(true)
+        .write(true)
+        .open(name)
+        .expect("it is there");
+    let mut child = Command::new(saker())
+        .args(["replay", "-o", "cache.dir="])
+        .args(args)
+        .env("TERM", "xterm")
+        .stdin(input)
+        .stdout(Stdio::null())
+        .stderr(other_end)
+        .spawn()
+        .expect("saker starts");
+    let mut shown = Vec::new();
+    // It ends with an error once nobody holds the other end.
+    let _ = std::fs::File::from(terminal).read_to_end(&mut shown);
+    assert!(child.wait().expect("a child of ours").success());
+    String::from_utf8_lossy(&shown).into_owned()
+}
+
+#[test]
+fn progress_is_whole_at_the_end() {
+    let folder = folder();
+    let capture = own_capture(&folder).display().to_string();
+    let packed = folder.path().join("own.scap.gz").display().to_string();
+    let (_, err, code) = run(&["record", &capture, "-w", &packed]);
+    assert_eq!(code, Some(0), "{err}");
+    for args in [&[packed.as_str()][..], &[&capture, "--pace"]] {
+        let shown = on_a_terminal(args, Stdio::null());
+        let last = shown.rsplit_once(" % ").expect("there is a bar").0;
+        assert!(last.ends_with("100"), "{shown}");
+        assert!(shown.contains("events/s"), "{shown}");
+    }
+    let input = std::fs::File::open(&capture).expect("it is there");
+    let shown = on_a_terminal(&["-"], input.into());
+    assert!(
+        shown.contains("events/s") && !shown.contains('%'),
+        "{shown}"
+    );
+}

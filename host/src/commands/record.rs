@@ -4,6 +4,7 @@
 use super::replay::{Purpose, Replay, printed};
 use super::run::Watch;
 use super::{Failure, configured, count, doctor, usage};
+use crate::config::Use;
 use crate::outputs::recording::{Limits, RecordError, Recording};
 use crate::pipeline::TakeHit;
 use std::cell::{Cell, RefCell};
@@ -13,7 +14,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
-#[command(after_long_help = super::settings_help())]
+#[command(after_long_help = super::settings_help(&[Use::Any, Use::Kernel]))]
 pub(crate) struct Args {
     /// Take events from this capture instead of the running kernel
     #[arg(value_name = "FILE")]

@@ -7,7 +7,7 @@ mod progress;
 mod stop;
 
 use super::{Failure, configured, count, list_of, rule_files, rules, shown, usage};
-use crate::config::{Config, Engine};
+use crate::config::{Config, Engine, Use};
 use crate::event::Clock;
 use crate::modules::{Epoch, Module, Selection};
 use crate::outputs::stdout::Stdout;
@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 use stop::Stop;
 
 #[derive(clap::Args)]
-#[command(after_long_help = super::settings_help())]
+#[command(after_long_help = super::settings_help(&[Use::Any, Use::Alerts, Use::Replay]))]
 pub(crate) struct Args {
     /// Captures (scap files, plain or compressed by gzip), in this order; `-` is standard input
     #[arg(value_name = "FILE")]
@@ -246,12 +246,12 @@ impl Replay {
             let bytes = found.filter(Metadata::is_file).map(|found| found.len());
             (file, bytes)
         };
-        let progress = Progress::begin(&name, bytes);
+        let progress = Progress::begin(&name, bytes, self.purpose);
         let counted = progress.counting(self.stop.reading(file));
         let reader = match Reader::new(BufReader::with_capacity(256 << 10, counted)) {
             Ok(reader) => reader,
             Err(error) => {
-                progress.end();
+                progress.clear();
                 self.break_off(&name, error);
                 return Ok(());
             }
@@ -314,7 +314,10 @@ impl Replay {
                 Err(error) => break Err(error),
             }
         };
-        progress.end();
+        match result {
+            Ok(()) if !self.is_cut_short => progress.finish(),
+            Ok(()) | Err(_) => progress.clear(),
+        }
         self.skipped += capture.skipped();
         if let Some(first) = capture.unconverted() {
             tracing::warn!("`{name}`, {first}; such events are left out");

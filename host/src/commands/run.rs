@@ -2,7 +2,7 @@
 //! stop. SIGHUP reads the rules again; what is wrong with them is said, and the old ones stay.
 
 use super::{Failure, configured, count, doctor, list_of, rule_files, rules, shown, usage};
-use crate::config::{Config, Engine, Matching};
+use crate::config::{Config, Engine, Matching, Use};
 use crate::enrich::{self, Enrichment};
 use crate::modules::{Epoch, Module, Selection};
 use crate::outputs::{self, Outputs, stdout::Stdout};
@@ -22,7 +22,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 #[derive(clap::Args)]
-#[command(after_long_help = super::settings_help())]
+#[command(after_long_help = super::settings_help(&[Use::Any, Use::Alerts, Use::Kernel, Use::Falco]))]
 pub(crate) struct Args {
     /// Rule file, directory of them, or compiled module (.wasm); the bundled rules if none is given
     #[arg(short, long, value_name = "FILE")]

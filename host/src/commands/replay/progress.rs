@@ -1,32 +1,43 @@
 //! How far a replay is, on standard error when that is a terminal.
 
+use super::Purpose;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Read, Result};
+use std::time::Duration;
 
-/// A bar over the bytes of one capture.
+/// A bar over the bytes of one capture, or, where nobody knows how many there are, a sign that
+/// something moves.
 pub(super) struct Progress {
     bar: ProgressBar,
     events: std::cell::Cell<u64>,
 }
 
+/// Nobody can read numbers that change faster.
+const TURN_EVERY: Duration = Duration::from_millis(100);
+
 impl Progress {
     /// Begins with the capture of that name and so many bytes.
-    pub(super) fn begin(name: &str, bytes: Option<u64>) -> Progress {
+    pub(super) fn begin(name: &str, bytes: Option<u64>, purpose: Purpose) -> Progress {
         let bar = match bytes {
             Some(bytes) => ProgressBar::new(bytes),
             None => ProgressBar::no_length(),
         };
-        if !std::io::stderr().is_terminal() {
+        // Events that are printed on a terminal are progress enough.
+        let is_in_the_way = purpose == Purpose::Print && std::io::stdout().is_terminal();
+        if !std::io::stderr().is_terminal() || is_in_the_way {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
         let template = match bytes {
             Some(_) => "{prefix} {wide_bar} {percent:>3} %  {msg}  {eta} left",
-            None => "{prefix} {bytes}  {msg}",
+            None => "{spinner} {prefix} {bytes}  {msg}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         bar.set_prefix(name.to_owned());
+        if bytes.is_none() && !bar.is_hidden() {
+            bar.enable_steady_tick(TURN_EVERY);
+        }
         Progress {
             bar,
             events: Default::default(),
@@ -52,8 +63,14 @@ impl Progress {
         self.bar.set_message(format!("{rate:.0} events/s"));
     }
 
-    /// Takes the bar away.
-    pub(super) fn end(self) {
+    /// Leaves the bar as it is at the end of the whole capture.
+    pub(super) fn finish(self) {
+        // Reading ends with the last event, not with the last byte.
+        self.bar.finish();
+    }
+
+    /// Takes the bar away: the capture was left off.
+    pub(super) fn clear(self) {
         self.bar.finish_and_clear();
     }
 }
