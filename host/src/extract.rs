@@ -18,7 +18,7 @@ pub mod time;
 
 use crate::event::Event;
 use crate::state::Memory;
-use crate::state::descriptor::{FdIndex, FdInfo};
+use crate::state::descriptor::{FdIndex, FdInfo, FdKind};
 use crate::state::note::{Note, Noted};
 use crate::state::version::ProcessVersion;
 use crate::state::{Seen, State};
@@ -62,6 +62,17 @@ impl<'a> View<'a> {
     /// The state.
     pub fn state(&self) -> &'a State {
         self.state
+    }
+
+    /// Whether it is about a socket that the state knows.
+    pub(crate) fn is_about_socket(&self) -> bool {
+        let info = self.state.descriptor(self.seen.fd);
+        info.is_some_and(|info| {
+            matches!(
+                info.kind,
+                FdKind::Ipv4 | FdKind::Ipv6 | FdKind::Unix | FdKind::Netlink
+            )
+        })
     }
 
     /// What a descriptor that the event names stood for, as far as the state knows.

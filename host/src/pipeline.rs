@@ -6,15 +6,17 @@
 //! swapped ([`Pipeline::prepare`], [`Pipeline::switch`]). It reads no clock and knows no source.
 
 use crate::alert::Alert;
-use crate::event::{Captured, Event, decode};
+use crate::event::{Captured, Clock, Event, decode};
 use crate::extract::row::{Full, Plan, PlanError};
 use crate::extract::{Scratch, View};
 use crate::modules::Epoch;
+use crate::outputs::recording::{Reason, RecordError, Recorder, Written, may_change_state};
 use crate::outputs::triggered::Triggered;
 use crate::sandbox::{FailureKind, FromJudge, Hit, Judge, SendError, ToJudge};
 use crate::source::merge::{Batch, Form};
 use crate::state::{Seen, State};
 use crate::window::{Filled, SlotWriter, Window};
+use saker_capture::Entry;
 use saker_ebpf::record::Record;
 use saker_rules_schema::event::Class;
 use std::collections::VecDeque;
@@ -67,8 +69,8 @@ pub struct Pipeline {
     spare_rows: Vec<Vec<Row>>,
     counters: Counters,
     alerts: Box<dyn FnMut(Alert)>,
-    /// Takes the events of hits in place of alerts.
-    hits: Option<TakeHit>,
+    /// Takes the events of hits, and what changes the state, in place of alerts.
+    recorder: Option<Recorder>,
     /// Makes the captures that alerts ask for.
     triggered: Option<Triggered>,
     /// Which alerts do.
@@ -84,14 +86,13 @@ pub struct CaptureMode {
     pub duration: Duration,
 }
 
-/// Takes the event of a hit.
-pub type TakeHit = Box<dyn FnMut(&View<'_>)>;
-
 /// The windows that are filled and closed together, one per module.
 struct Round {
     epoch: Rc<Epoch>,
     /// What its rows refer to.
     batches: Vec<Rc<Batch>>,
+    /// For a recording: what changes the state, hit or not.
+    lasting: Vec<Row>,
     parts: Vec<Part>,
     rows: usize,
     /// Number of its first event: what versions it needs.
@@ -99,6 +100,32 @@ struct Round {
     /// Time of its last event.
     last_time: u64,
     unanswered: usize,
+}
+
+impl Round {
+    /// Reads the event of a row again.
+    fn event<R>(&self, row: &Row, clock: Clock, see: impl FnOnce(&Event<'_>) -> R) -> Option<R> {
+        let batch = &self.batches[row.batch as usize];
+        let bytes = batch.record(row.record as usize);
+        match batch.form() {
+            Form::Recorded => {
+                let record = Record::parse(bytes).ok()?;
+                Some(see(&decode(&record, &clock, row.number).into()))
+            }
+            Form::Captured => {
+                let event = Captured::parse(bytes, row.number)?;
+                Some(see(&Event::Captured(event)))
+            }
+        }
+    }
+}
+
+/// The place of a batch among those of a round, which it has joined then.
+fn place_of(batch: &Rc<Batch>, batches: &mut Vec<Rc<Batch>>) -> u32 {
+    if batches.last().is_none_or(|last| !Rc::ptr_eq(last, batch)) {
+        batches.push(batch.clone());
+    }
+    batches.len() as u32 - 1
 }
 
 /// One module's window in a round.
@@ -192,7 +219,7 @@ impl Pipeline {
             spare_rows: Vec::new(),
             counters: Counters::default(),
             alerts,
-            hits: None,
+            recorder: None,
             triggered: None,
             capture: CaptureMode::default(),
         };
@@ -200,9 +227,21 @@ impl Pipeline {
         Ok(pipeline)
     }
 
-    /// Hands the event of every hit to `take` from here on, and renders no alerts.
-    pub fn take_hits(&mut self, take: TakeHit) {
-        self.hits = Some(take);
+    /// Hands the event of every hit, and what changes the state, to a recording from here on, and
+    /// renders no alerts.
+    pub fn record(&mut self, recorder: Recorder) {
+        self.state.keep_all_descriptors(true);
+        self.recorder = Some(recorder);
+    }
+
+    /// Whether there is a recording that takes no more.
+    pub fn is_recorded(&self) -> bool {
+        self.recorder.as_ref().is_some_and(Recorder::is_over)
+    }
+
+    /// Ends the recording, if there is one.
+    pub fn finish_recording(&mut self) -> Option<Result<Written, RecordError>> {
+        self.recorder.take().map(Recorder::finish)
     }
 
     /// Makes captures where alerts ask for them, from here on.
@@ -226,12 +265,22 @@ impl Pipeline {
         &mut self.state
     }
 
-    /// Another recording begins: what is in flight is judged, and captures of alerts end.
-    pub fn restart(&mut self) -> Result<(), PipelineError> {
-        self.drain()?;
-        if let Some(triggered) = &mut self.triggered {
-            triggered.restart();
+    /// Takes in an entry of a capture that is no event. With a section another recording begins:
+    /// what is in flight is judged, and captures of alerts end.
+    pub fn seed(&mut self, entry: &Entry<'_>) -> Result<(), PipelineError> {
+        if let Entry::Section(_) = entry {
+            self.drain()?;
+            if let Some(triggered) = &mut self.triggered {
+                triggered.restart();
+            }
         }
+        if self.recorder.is_some() {
+            self.drain()?;
+        }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.entry(entry);
+        }
+        self.state.seed_captured(entry);
         Ok(())
     }
 
@@ -311,8 +360,19 @@ impl Pipeline {
                 self.counters.malformed += 1;
                 continue;
             };
+            if let Some(recorder) = &mut self.recorder
+                && recorder.is_due(event.time())
+            {
+                self.drain()?;
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.begin(&self.state, self.number.saturating_sub(1), event.time());
+                }
+            }
             let Some(kind) = event.kind() else {
                 self.state.absorb(&event);
+                if self.recorder.is_some() {
+                    self.keep_lasting(batch, index, event.number(), Seen::NONE);
+                }
                 self.number += u64::from(event.is_numbered());
                 continue;
             };
@@ -322,20 +382,21 @@ impl Pipeline {
                 false => self.counters.events += 1,
             }
             let is_wanted = self.plans.iter().any(|plan| plan.row(kind).is_some());
-            if !is_wanted && self.triggered.is_none() {
+            let is_lasting = self.recorder.is_some() && may_change_state(kind);
+            if !is_wanted && !is_lasting && self.triggered.is_none() {
                 self.state.absorb(&event);
                 continue;
             }
             let seen = self.state.apply(&event);
+            if is_lasting {
+                self.keep_lasting(batch, index, event.number(), seen);
+            }
             if let Some(triggered) = &mut self.triggered {
                 if self.open.is_none() && self.flying.is_empty() {
                     // Nothing before this event is in flight.
                     triggered.judged(event.time().saturating_sub(1));
                 }
                 triggered.event(&View::new(&event, &self.state, seen));
-                if !is_wanted {
-                    continue;
-                }
             }
             for module in 0..self.plans.len() {
                 if self.plans[module].row(kind).is_none() {
@@ -353,7 +414,11 @@ impl Pipeline {
                 .as_ref()
                 .is_some_and(|round| round.rows >= self.rows_max)
             {
-                self.flush()?;
+                match self.recorder.is_some() {
+                    // When a file is long enough must not hang on how fast the judge is.
+                    true => self.drain()?,
+                    false => self.flush()?,
+                }
             }
         }
         self.take_all_that_is_there();
@@ -392,16 +457,10 @@ impl Pipeline {
         round.last_time = round.last_time.max(event.time());
         let position = slot.position() + written.row as u32;
         slot.commit(written.bytes);
-        let batch = match round.batches.last() {
-            Some(last) if Rc::ptr_eq(last, batch) => round.batches.len() - 1,
-            Some(_) | None => {
-                round.batches.push(batch.clone());
-                round.batches.len() - 1
-            }
-        };
+        let batch = place_of(batch, &mut round.batches);
         part.rows.push(Row {
             position,
-            batch: batch as u32,
+            batch,
             record: record as u32,
             number: event.number(),
             seen,
@@ -412,19 +471,39 @@ impl Pipeline {
         Ok(Ok(()))
     }
 
-    /// Sees to it that there is a round, and in it a slot for the module.
-    fn open_slot(&mut self, module: usize, number: u64) -> Result<(), PipelineError> {
+    /// Keeps an event for the recording, in its place among the others.
+    fn keep_lasting(&mut self, batch: &Rc<Batch>, record: usize, number: u64, seen: Seen) {
+        let round = self.open_round(number);
+        let batch = place_of(batch, &mut round.batches);
+        round.lasting.push(Row {
+            position: 0,
+            batch,
+            record: record as u32,
+            number,
+            seen,
+        });
+        round.rows += 1;
+    }
+
+    /// The round that is open, or a new one.
+    fn open_round(&mut self, number: u64) -> &mut Round {
         let modules = self.epoch.modules.len();
         let epoch = &self.epoch;
-        let round = self.open.get_or_insert_with(|| Round {
+        self.open.get_or_insert_with(|| Round {
             epoch: epoch.clone(),
             batches: Vec::new(),
+            lasting: Vec::new(),
             parts: (0..modules).map(|_| Part::default()).collect(),
             rows: 0,
             first: number,
             last_time: 0,
             unanswered: 0,
-        });
+        })
+    }
+
+    /// Sees to it that there is a round, and in it a slot for the module.
+    fn open_slot(&mut self, module: usize, number: u64) -> Result<(), PipelineError> {
+        let round = self.open_round(number);
         if !matches!(round.parts[module].place, Place::Nowhere) {
             return Ok(());
         }
@@ -595,7 +674,10 @@ impl Pipeline {
             let Some(round) = self.flying.pop_front() else {
                 return;
             };
-            self.render(&round);
+            match self.recorder.is_some() {
+                true => self.write_recording(&round),
+                false => self.render(&round),
+            }
             if let Some(triggered) = &mut self.triggered {
                 triggered.judged(round.last_time);
             }
@@ -613,7 +695,8 @@ impl Pipeline {
         }
     }
 
-    fn render(&mut self, round: &Round) {
+    /// The hits of a round: event, module and rule.
+    fn hits(&mut self, round: &Round) -> Vec<(u64, usize, u32, Row)> {
         let mut hits: Vec<(u64, usize, u32, Row)> = Vec::new();
         for (module, part) in round.parts.iter().enumerate() {
             for hit in &part.hits {
@@ -629,39 +712,49 @@ impl Pipeline {
             }
         }
         hits.sort_by_key(|(number, module, rule, _)| (*number, *module, *rule));
-        for (number, module, rule, row) in hits {
+        hits
+    }
+
+    /// Hands what is to be recorded of a round to the recording, in its order.
+    fn write_recording(&mut self, round: &Round) {
+        let hits = self.hits(round).into_iter();
+        let asked = hits.map(|(_, _, _, row)| (row, Reason::Asked));
+        let lasting = round.lasting.iter().map(|row| (*row, Reason::State));
+        let mut rows: Vec<(Row, Reason)> = asked.chain(lasting).collect();
+        // Of an event that is both, the hit comes first.
+        rows.sort_by_key(|(row, _)| row.number);
+        rows.dedup_by_key(|(row, _)| row.number);
+        let Some(mut recorder) = self.recorder.take() else {
+            return;
+        };
+        for (row, reason) in rows {
+            round.event(&row, self.state.clock(), |event| {
+                recorder.event(&View::new(event, &self.state, row.seen), reason);
+            });
+        }
+        recorder.pause();
+        self.recorder = Some(recorder);
+    }
+
+    fn render(&mut self, round: &Round) {
+        for (number, module, rule, row) in self.hits(round) {
             let index = rule as usize;
             let Some(rule) = round.epoch.modules[module].manifest().rules.get(index) else {
                 self.counters.hits_lost += 1;
                 continue;
             };
-            let batch = &round.batches[row.batch as usize];
-            let bytes = batch.record(row.record as usize);
-            let record;
-            let event = match batch.form() {
-                Form::Recorded => {
-                    record = Record::parse(bytes);
-                    let clock = self.state.clock();
-                    record
-                        .as_ref()
-                        .ok()
-                        .map(|record| decode(record, &clock, number).into())
-                }
-                Form::Captured => Captured::parse(bytes, number).map(Event::Captured),
-            };
-            let Some(event) = event else {
-                continue;
-            };
-            let view = View::new(&event, &self.state, row.seen);
-            if let Some(take) = &mut self.hits {
-                take(&view);
-                continue;
-            }
-            self.counters.alerts += 1;
+            let wants_capture = self.capture.all_rules || rule.capture;
             let more = round.epoch.fields_of(module, index);
-            let alert = Alert::render(rule, more, &view, &mut self.scratch);
+            let alert = round.event(&row, self.state.clock(), |event| {
+                let view = View::new(event, &self.state, row.seen);
+                Alert::render(rule, more, &view, &mut self.scratch)
+            });
+            let Some(alert) = alert else {
+                continue;
+            };
+            self.counters.alerts += 1;
             if let Some(triggered) = &mut self.triggered
-                && (self.capture.all_rules || rule.capture)
+                && wants_capture
             {
                 let duration = match rule.capture_duration_ms {
                     0 => self.capture.duration,

@@ -142,6 +142,19 @@ pub(crate) fn run(args: &[&str]) -> (String, String, Option<i32>) {
     )
 }
 
+/// A terminal: the end that shows what programs write to the other.
+pub(crate) fn terminal() -> (File, File) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("there are terminals");
+    grantpt(&terminal).expect("it is ours");
+    unlockpt(&terminal).expect("it is ours");
+    let name = ptsname(&terminal, Vec::new()).expect("it has a name");
+    let name = name.into_string().expect("text");
+    let mut options = File::options();
+    let other_end = options.read(true).write(true).open(name);
+    (terminal.into(), other_end.expect("it is there"))
+}
+
 pub(crate) const SHADOW_RULE: &str = "\
 - rule: Shadow
   desc: passwords are read

@@ -787,39 +787,3 @@ fn a_signal_in_mid_stream_ends_the_run_in_good_order() {
         assert_eq!(said, 1 + ended.alerts.len() as u64, "{}", ended.messages);
     }
 }
-
-#[test]
-fn what_is_recorded_gives_the_alerts_that_watching_gives() {
-    if !needs::live() {
-        return;
-    }
-    let scope = Scope::new();
-    let folder = tempfile::tempdir().expect("a folder for the capture");
-    let capture = folder.path().join("live.scap.gz").display().to_string();
-    let recording = Saker::record(&scope, &capture);
-    scope.shell("cat /etc/shadow > /dev/null");
-    let ended = recording.stop();
-    assert!(ended.status.success(), "{}", ended.messages);
-    assert!(ended.messages.contains("recorded"), "{}", ended.messages);
-    let replayed = std::process::Command::new(crate::program::saker())
-        .args(["replay", &capture, "--json", "-o", "cache.dir="])
-        .output()
-        .expect("saker runs");
-    let said = String::from_utf8_lossy(&replayed.stderr);
-    assert!(replayed.status.success(), "{said}");
-    let alerts: Vec<serde_json::Value> = String::from_utf8_lossy(&replayed.stdout)
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect();
-    let [alert] = &alerts[..] else {
-        panic!("{alerts:?}, {said}");
-    };
-    for (field, value) in [
-        ("fd.name", "/etc/shadow"),
-        ("proc.cmdline", "cat /etc/shadow"),
-        ("proc.pname", "sh"),
-        ("user.name", "root"),
-    ] {
-        assert_eq!(alert["output_fields"][field], value, "{alert}");
-    }
-}

@@ -157,8 +157,8 @@ impl Saker {
     }
 
     /// Starts to record what happens in the scope, and waits until it watches.
-    pub(crate) fn record(scope: &Scope, capture: &str) -> Saker {
-        Saker::start(&["record", "-w", capture], Stdio::piped(), scope, &[])
+    pub(crate) fn record(scope: &Scope, capture: &str, args: &[&str]) -> Saker {
+        Saker::start(&["record", "-w", capture], Stdio::piped(), scope, args)
     }
 
     fn start(command: &[&str], stdout: Stdio, scope: &Scope, args: &[&str]) -> Saker {
@@ -178,7 +178,7 @@ impl Saker {
         let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
         let mut messages = String::new();
         // The line that says so comes after the probe is attached.
-        while !messages.contains("watching") {
+        while !messages.contains("watching") && !messages.contains("recording") {
             let read = stderr.read_line(&mut messages).expect("messages are text");
             assert!(read > 0, "saker ended before it watched: {messages}");
         }

@@ -1,6 +1,13 @@
-//! `saker record`, and the captures that alerts ask for, over captures of our own.
+//! `saker record`, and the captures that alerts ask for: over captures of our own, over Falco's,
+//! and of the running kernel.
 
-use crate::capture::{BEGIN, Own, SECOND, SHADOW_RULE, folder, own_capture, run, shadow_rule};
+use crate::capture::{
+    BEGIN, Own, SECOND, SHADOW_RULE, falco, falcos, folder, own_capture, run, shadow_rule, terminal,
+};
+use crate::needs;
+use crate::program::{Saker, Scope, saker};
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
 
 #[test]
 fn a_slice_of_a_capture_is_a_capture() {
@@ -18,9 +25,184 @@ fn a_slice_of_a_capture_is_a_capture() {
         "3",
     ]);
     assert_eq!(code, Some(0), "{err}");
-    assert!(err.contains("recorded 3 events in 1 file"), "{err}");
+    assert!(
+        err.contains("recorded 3 events (and 2 for the state alone)"),
+        "{err}"
+    );
+    assert!(err.contains("10 events read"), "{err}");
     let (out, err, _) = run(&["replay", &slice, "--events", "-p", "%proc.name %fd.name"]);
     assert_eq!(out, "sh /tmp/a\nsh /home/b\nsh /etc/shadow\n", "{err}");
+}
+
+/// What is shown of events to tell whether they mean the same. Numbers and what hangs on the event
+/// before are not among it.
+const SHOWN: &str = "%evt.time %evt.cpu %evt.type %evt.args | %proc.name %proc.exepath \
+    %proc.cmdline %proc.pid %proc.ppid %proc.aname[2] %proc.aname[3] %proc.cwd %proc.vpid \
+    %thread.tid %thread.vtid %proc.sname %proc.pgid %proc.tty %user.name %user.uid %group.gid \
+    %proc.vmsize %thread.pfminor %thread.cap_effective %thread.cgroups %proc.duration \
+    %proc.nthreads %proc.nchilds %proc.fdopencount %proc.fdlimit | %container.id \
+    %container.name %container.image | %fd.num %fd.name %fd.type %fd.types %fd.cip %fd.sip \
+    %fd.cport %fd.sport %fd.l4proto %fd.is_server %fd.connected %fd.name_changed %fd.ino";
+
+#[test]
+fn events_of_a_slice_mean_what_they_meant_in_the_whole() {
+    let Some(falco) = falco() else { return };
+    let folder = folder();
+    let slice = folder.path().join("slice.scap.gz").display().to_string();
+    for (name, filter) in [
+        ("server", "evt.type in (execve, connect)"),
+        ("server", "evt.type in (read, write, recvfrom, sendto)"),
+        ("docker", "evt.type = openat and fd.name startswith /etc"),
+        ("privs", "proc.name in (sh, bash, cat)"),
+        // An old one, in which calls begin and end apart.
+        ("curl_google", "evt.type in (open, connect, close)"),
+    ] {
+        let whole = falcos(&falco, name).display().to_string();
+        let (_, err, code) = run(&["record", &whole, "-w", &slice, "--filter", filter]);
+        assert_eq!(code, Some(0), "{err}");
+        let shown = ["--events", "-p", SHOWN];
+        let all = [&["replay", &whole, "--filter", filter][..], &shown].concat();
+        let (expected, err, _) = run(&all);
+        assert!(!expected.is_empty(), "{name} {filter}: {err}");
+        let (got, err, code) = run(&[&["replay", &slice][..], &shown].concat());
+        assert_eq!(code, Some(0), "{err}");
+        let differ = expected.lines().zip(got.lines()).find(|(a, b)| a != b);
+        assert_eq!(differ, None, "{name} {filter}");
+        assert_eq!(got.lines().count(), expected.lines().count(), "{name}");
+        // A slice of it has what it keeps for the state as well.
+        let again = folder.path().join("again.scap").display().to_string();
+        let (_, err, code) = run(&["record", &slice, "-w", &again]);
+        assert_eq!(code, Some(0), "{err}");
+        let (got, err, _) = run(&[&["replay", &again][..], &shown].concat());
+        assert!(got == expected, "{name} {filter}: {err}");
+    }
+}
+
+#[test]
+fn a_slice_gives_the_alerts_of_its_events() {
+    let Some(falco) = falco() else { return };
+    let folder = folder();
+    let slice = folder.path().join("slice.scap").display().to_string();
+    let rules = falco.join("rules/falco_rules.yaml").display().to_string();
+    let judge = |capture: &str| run(&["replay", capture, "-r", &rules, "--json"]).0;
+    for name in ["privs", "docker"] {
+        let whole = falcos(&falco, name).display().to_string();
+        let filter = "not evt.type in (close, mmap, clone, clone3, chdir, procexit)";
+        let (_, err, code) = run(&["record", &whole, "-w", &slice, "--filter", filter]);
+        assert_eq!(code, Some(0), "{err}");
+        let (expected, got) = (judge(&whole), judge(&slice));
+        assert!(!expected.is_empty(), "{name} gives no alerts");
+        assert!(got == expected, "{name}: {got}\n{expected}");
+    }
+}
+
+#[test]
+fn what_a_slice_keeps_for_the_state_is_marked_as_falco_marks_it() {
+    use saker_capture::{Entry, Reader};
+    let folder = folder();
+    let capture = own_capture(&folder).display().to_string();
+    let slice = folder.path().join("slice.scap");
+    let path = slice.display().to_string();
+    let filter = ["--filter", "evt.type = close"];
+    let (_, err, code) = run(&[&["record", &capture, "-w", &path][..], &filter].concat());
+    assert_eq!(code, Some(0), "{err}");
+    let bytes = std::fs::read(&slice).expect("it was just written");
+    let mut reader = Reader::new(&bytes[..]).expect("it is a capture");
+    let mut events = Vec::new();
+    while let Some(entry) = reader.next().expect("it is whole") {
+        if let Entry::Event(event) = entry {
+            events.push((event.code, event.flags));
+        }
+    }
+    assert_eq!(events, [(307, 1), (5, 0)].repeat(5));
+}
+
+#[test]
+fn a_file_of_several_begins_with_what_was_so_before_its_first_event() {
+    let folder = folder();
+    let path = folder.path().join("names.scap");
+    let mut own = Own::begin(&path, b"sh");
+    own.open(BEGIN, "/tmp/first");
+    own.write(BEGIN + 2 * SECOND, b"a");
+    own.close(BEGIN + 2 * SECOND + 1);
+    own.open(BEGIN + 2 * SECOND + 2, "/tmp/second");
+    own.end();
+    let capture = path.display().to_string();
+    let files = folder.path().join("part.scap").display().to_string();
+    let cut = ["--file-seconds", "1", "--filter", "evt.type != close"];
+    let (_, err, code) = run(&[&["record", &capture, "-w", &files][..], &cut].concat());
+    assert_eq!(code, Some(0), "{err}");
+    assert!(
+        err.contains("3 events (and 1 for the state alone)"),
+        "{err}"
+    );
+    let last = folder.path().join("part.1.scap").display().to_string();
+    let (out, err, _) = run(&["replay", &last, "--events", "-p", "%evt.type %fd.name"]);
+    assert_eq!(out, "write /tmp/first\nopenat /tmp/second\n", "{err}");
+}
+
+#[test]
+fn a_recording_is_written_to_standard_output_where_that_is_asked_for() {
+    let folder = folder();
+    let capture = own_capture(&folder).display().to_string();
+    let record = |more: &[&str]| {
+        let mut command = Command::new(saker());
+        command.args(["record", &capture, "-w", "-", "-o", "cache.dir="]);
+        command.args(more);
+        command
+    };
+    let output = record(&[]).output().expect("saker runs");
+    assert!(output.status.success());
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(said.contains("recorded 10 events"), "{said}");
+    assert!(said.contains("to standard output"), "{said}");
+    assert!(
+        !said.contains("printed") && !said.contains("watching"),
+        "{said}"
+    );
+    let made = folder.path().join("made.scap");
+    std::fs::write(&made, output.stdout).expect("a folder of the test");
+    let (out, err, code) = run(&["replay", &made.display().to_string(), "--events"]);
+    assert_eq!((out.lines().count(), code), (10, Some(0)), "{err}");
+
+    let (shows, terminal) = terminal();
+    let ended = record(&[]).stdout(terminal).output().expect("saker runs");
+    let said = String::from_utf8(ended.stderr).expect("text");
+    assert_eq!(ended.status.code(), Some(2), "{said}");
+    assert!(said.contains("not for a terminal"), "{said}");
+    drop(shows);
+    for wrong in [
+        ["-M", "0"],
+        ["--events", "0"],
+        ["--file-size", "0"],
+        ["--file-size", "1"],
+    ] {
+        let ended = record(&wrong).output().expect("saker runs");
+        assert_eq!(ended.status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_recording_ends_when_nobody_reads_it_any_more() {
+    let folder = folder();
+    let capture = std::fs::read(own_capture(&folder)).expect("it was just written");
+    let mut child = Command::new(saker())
+        .args(["record", "-", "-w", "-", "-o", "cache.dir="])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("saker starts");
+    let mut input = child.stdin.take().expect("piped");
+    let fed = std::thread::spawn(move || while input.write_all(&capture).is_ok() {});
+    let mut output = child.stdout.take().expect("piped");
+    output.read_exact(&mut [0; 100]).expect("a capture");
+    drop(output);
+    let ended = child.wait_with_output().expect("a child of ours");
+    let said = String::from_utf8(ended.stderr).expect("text");
+    assert_eq!(ended.status.code(), Some(0), "{said}");
+    assert!(!said.contains("ERROR"), "{said}");
+    fed.join().expect("it does not panic");
 }
 
 #[test]
@@ -208,4 +390,42 @@ fn a_capture_of_an_alert_ends_where_it_is_long_enough() {
     let (out, err, _) = run(&["replay", &made, "--events", "-p", "%evt.type"]);
     // 20 of 50 KB are 1 MB.
     assert_eq!(out.lines().count(), 20, "{err}");
+}
+
+#[test]
+fn what_is_recorded_gives_the_alerts_that_watching_gives() {
+    if !needs::live() {
+        return;
+    }
+    let scope = Scope::new();
+    let folder = folder();
+    // Whose open it is the events tell that do not meet the filter.
+    for filter in [&[][..], &["--filter", "evt.type = openat"]] {
+        let capture = folder.path().join("live.scap.gz").display().to_string();
+        let recording = Saker::record(&scope, &capture, filter);
+        scope.shell("cat /etc/shadow > /dev/null");
+        let ended = recording.stop();
+        assert!(ended.status.success(), "{}", ended.messages);
+        let said = &ended.messages;
+        assert!(said.contains("recorded"), "{said}");
+        assert!(!said.contains("watching"), "{said}");
+        assert_eq!(said.contains("state alone"), !filter.is_empty(), "{said}");
+        let (out, said, code) = run(&["replay", &capture, "--json"]);
+        assert_eq!(code, Some(0), "{said}");
+        let alerts = out
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"));
+        let alerts: Vec<serde_json::Value> = alerts.collect();
+        let [alert] = &alerts[..] else {
+            panic!("{alerts:?}, {said}");
+        };
+        for (field, value) in [
+            ("fd.name", "/etc/shadow"),
+            ("proc.cmdline", "cat /etc/shadow"),
+            ("proc.pname", "sh"),
+            ("user.name", "root"),
+        ] {
+            assert_eq!(alert["output_fields"][field], value, "{alert}");
+        }
+    }
 }

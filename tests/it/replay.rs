@@ -3,7 +3,7 @@
 
 use crate::capture::{
     BEGIN, Own, SECOND, SHADOW_RULE, falco, falcos, folder, own_capture, own_capture_of, run,
-    shadow_rule,
+    shadow_rule, terminal,
 };
 use crate::program::saker;
 use serde_json::Value;
@@ -493,18 +493,7 @@ fn a_replay_ends_when_nobody_reads_on() {
 
 /// What the program shows on a terminal that its messages go to, and its alerts do not.
 fn on_a_terminal(args: &[&str], input: Stdio) -> String {
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("there are terminals");
-    grantpt(&terminal).expect("it is ours");
-    unlockpt(&terminal).expect("it is ours");
-    let name = ptsname(&terminal, Vec::new()).expect("it has a name");
-    let name = name.into_string().expect("text");
-    let mut options = std::fs::File::options();
-    let other_end = options
-        .read(true)
-        .write(true)
-        .open(name)
-        .expect("it is there");
+    let (terminal, other_end) = terminal();
     let mut child = Command::new(saker())
         .args(["replay", "-o", "cache.dir="])
         .args(args)
@@ -516,7 +505,7 @@ fn on_a_terminal(args: &[&str], input: Stdio) -> String {
         .expect("saker starts");
     let mut shown = Vec::new();
     // It ends with an error once nobody holds the other end.
-    let _ = std::fs::File::from(terminal).read_to_end(&mut shown);
+    let _ = { terminal }.read_to_end(&mut shown);
     assert!(child.wait().expect("a child of ours").success());
     String::from_utf8_lossy(&shown).into_owned()
 }

@@ -1,16 +1,14 @@
 //! `saker record`: events, of the running kernel or of captures, to a capture. A filter is a
-//! ruleset of one rule, and what it hits is written.
+//! ruleset of one rule, and what it hits is written, with what changes the state of others.
 
 use super::replay::{Purpose, Replay, printed};
 use super::run::Watch;
-use super::{Failure, configured, count, doctor, usage};
+use super::{Failure, configured, count, doctor, list_of, shown, usage};
 use crate::config::Use;
-use crate::outputs::recording::{Limits, RecordError, Recording};
-use crate::pipeline::TakeHit;
-use std::cell::{Cell, RefCell};
+use crate::outputs::recording::{Limits, Recorder, Recording, STDOUT, Written};
+use std::io::IsTerminal;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
-use std::rc::Rc;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
@@ -19,14 +17,15 @@ pub(crate) struct Args {
     /// Take events from this capture instead of the running kernel
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Write to this file, compressed if its name ends in .gz
+    /// Write to this file, compressed if its name ends in .gz; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     write: PathBuf,
-    /// Write only events that meet this condition
+    /// Write only events that meet this condition; beside them, marked so that nothing shows
+    /// them, those that say what became of processes, descriptors and containers
     #[arg(long, value_name = "CONDITION")]
     filter: Option<String>,
     /// Stop after that many seconds
-    #[arg(short = 'M', long, value_name = "SECONDS")]
+    #[arg(short = 'M', long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     duration: Option<u64>,
     /// Stop after that many events
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
@@ -53,6 +52,15 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             "--files-max keeps the last of several files: say with --file-size or --file-seconds when the next one begins",
         ));
     }
+    let is_stdout = args.write == Path::new(STDOUT);
+    if is_stdout && !is_one_file {
+        return Err(usage("standard output is one file: name another"));
+    }
+    if is_stdout && std::io::stdout().is_terminal() {
+        return Err(usage(
+            "a capture is not for a terminal: name a file, or lead standard output to one",
+        ));
+    }
     let limits = Limits {
         file_bytes: args.file_size.map(|mib| mib << 20),
         file_ns: args.file_seconds.map(|seconds| seconds * 1_000_000_000),
@@ -75,91 +83,78 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
     let inputs = args.files.iter().filter_map(|path| path.metadata().ok());
     let inputs = inputs.map(|found| (found.dev(), found.ino())).collect();
-    let recording = Recording::new(args.write, limits, inputs);
-    let recording = recording.map_err(|error| Failure::Failed(error.into()))?;
-    let shared = Rc::new(Shared::new(recording));
-    if args.files.is_empty() {
+    let begin = |path| {
+        let recording = Recording::new(path, limits, inputs);
+        let recording = recording.map_err(|error| Failure::Failed(error.into()))?;
+        Ok::<_, Failure>(Recorder::new(recording))
+    };
+    let target = match is_stdout {
+        true => "standard output".to_owned(),
+        false => format!("`{}`", shown(&args.write)),
+    };
+    let which = match args.filter {
+        Some(_) => "events that meet the condition",
+        None => "all events",
+    };
+    let (written, broken) = if args.files.is_empty() {
         if let Some(missing) = doctor::first_missing() {
             return Err(Failure::Unable(anyhow::anyhow!(
                 "{missing} (see `saker doctor`)"
             )));
         }
+        let recorder = begin(args.write)?;
         let mut watch = Watch::begin(&config, modules)?;
-        watch.take_hits(take(&shared));
+        watch.record(recorder);
+        tracing::info!("recording {which} to {target}");
         let end = args
             .duration
             .and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds)));
-        watch.until_told(&[], end, || shared.is_over.get())?;
-        watch.end()?;
+        watch.until_told(&[], end)?;
+        (watch.end()?, None)
     } else {
+        let recorder = begin(args.write)?;
         let mut replay = Replay::begin(&config, modules, Purpose::Record, None)?;
-        replay.take_hits(take(&shared));
+        replay.pipeline().record(recorder);
+        tracing::debug!("recording {which} to {target}");
         let span = args.duration.map(Duration::from_secs);
         for path in &args.files {
-            replay.file(path, None, span, || shared.is_over.get())?;
+            replay.file(path, None, span)?;
         }
-        replay.end()?;
+        let ended = replay.end()?;
+        (ended.written, ended.broken)
+    };
+    match written {
+        Some(Ok(written)) => tell(&written, &target),
+        Some(Err(error)) => return Err(Failure::Failed(error.into())),
+        None => {}
     }
-    let shared = Rc::into_inner(shared);
-    let shared = shared.expect("what took the hits ended with the pipeline");
-    finish(shared)
+    match broken {
+        Some(error) => Err(Failure::Failed(error)),
+        None => Ok(()),
+    }
 }
 
-/// Ends the last file, and says what there is now.
-fn finish(shared: Shared) -> Result<(), Failure> {
-    if let Some(error) = shared.error.into_inner() {
-        return Err(Failure::Failed(error.into()));
+/// Says what there is now.
+fn tell(written: &Written, target: &str) {
+    let mut line = count(written.events, "event");
+    if written.hidden > 0 {
+        line.push_str(&format!(" (and {} for the state alone)", written.hidden));
     }
-    let recording = shared.recording.into_inner();
-    let (events, cut) = (recording.events(), recording.cut());
-    let files = recording
-        .finish()
-        .map_err(|error| Failure::Failed(error.into()))?;
-    let mut line = format!(
-        "{} in {}",
-        count(events, "event"),
-        count(files as u64, "file")
-    );
-    if cut > 0 {
-        line.push_str(&format!(
-            ", {} longer than a capture can hold",
-            count(cut, "text")
-        ));
+    line.push_str(&format!(", {}", count(written.bytes, "byte")));
+    match written.files {
+        1 => line.push_str(&format!(", to {target}")),
+        files => line.push_str(&format!(", in {files} files")),
+    }
+    let lost = list_of(&[
+        (written.removed, "files removed to make room"),
+        (written.cut, "texts longer than a capture can hold"),
+        (
+            written.entries_lost,
+            "entries of its beginning that stand elsewhere",
+        ),
+    ]);
+    if !lost.is_empty() {
+        line.push_str(&format!(", {lost}"));
     }
     tracing::info!("recorded {line}");
-    Ok(())
-}
-
-/// The recording, for what takes hits and for what waits for its end.
-struct Shared {
-    recording: RefCell<Recording>,
-    is_over: Cell<bool>,
-    error: RefCell<Option<RecordError>>,
-}
-
-impl Shared {
-    fn new(recording: Recording) -> Shared {
-        Shared {
-            recording: RefCell::new(recording),
-            is_over: Cell::new(false),
-            error: RefCell::new(None),
-        }
-    }
-}
-
-fn take(shared: &Rc<Shared>) -> TakeHit {
-    let shared = shared.clone();
-    Box::new(move |view| {
-        if shared.is_over.get() {
-            return;
-        }
-        let mut recording = shared.recording.borrow_mut();
-        if let Err(error) = recording.event(view) {
-            *shared.error.borrow_mut() = Some(error);
-            shared.is_over.set(true);
-        }
-        if recording.is_full() {
-            shared.is_over.set(true);
-        }
-    })
 }

@@ -10,9 +10,10 @@ use super::{Failure, configured, count, list_of, rule_files, rules, shown, usage
 use crate::config::{Config, Engine, Use};
 use crate::event::Clock;
 use crate::modules::{Epoch, Module, Selection};
+use crate::outputs::recording::{RecordError, Written};
 use crate::outputs::stdout::Stdout;
 use crate::outputs::{Output, Outputs};
-use crate::pipeline::{Counters, Pipeline, Setup, TakeHit};
+use crate::pipeline::{Counters, Pipeline, Setup};
 use crate::sandbox::{Budget, Judge, Limits};
 use crate::source::capture::{Capture, Skipped};
 use crate::source::merge::Batch;
@@ -113,9 +114,12 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     };
     let mut replay = Replay::begin(&config, modules, purpose, output)?;
     for path in &files {
-        replay.file(path, args.pace.then(Pace::default), None, || false)?;
+        replay.file(path, args.pace.then(Pace::default), None)?;
     }
-    replay.end()
+    match replay.end()?.broken {
+        Some(error) => Err(Failure::Failed(error)),
+        None => Ok(()),
+    }
 }
 
 /// What captures are read for.
@@ -205,9 +209,9 @@ impl Replay {
         })
     }
 
-    /// Hands the events of hits to `take` instead of alerting.
-    pub(super) fn take_hits(&mut self, take: TakeHit) {
-        self.pipeline.take_hits(take);
+    /// The pipeline, for a recording.
+    pub(super) fn pipeline(&mut self) -> &mut Pipeline {
+        &mut self.pipeline
     }
 
     /// Whether there is no use in reading on.
@@ -216,14 +220,13 @@ impl Replay {
     }
 
     /// Replays one capture. One that ends in the middle has given what it could.
-    /// It ends early when it has gone on for `span` of its own time, or `is_over` says so; when
-    /// a signal says so, or nobody takes what comes of it, it and all after it.
+    /// It ends early when it has gone on for `span` of its own time, or its recording is over;
+    /// when a signal says so, or nobody takes what comes of it, it and all after it.
     pub(super) fn file(
         &mut self,
         path: &Path,
         mut pace: Option<Pace>,
         span: Option<Duration>,
-        is_over: impl Fn() -> bool,
     ) -> Result<(), Failure> {
         if self.is_left_off() {
             self.is_cut_short = true;
@@ -267,8 +270,9 @@ impl Replay {
                 let (stop, outputs) = (&self.stop, &self.outputs);
                 capture.read::<ReplayError>(batch, batch_events, BATCH_BYTES, |batch, entry| {
                     // With recordings of few events each, no batch would ever be full.
-                    let is_left_off = || stop.is_asked() || outputs.is_deserted() || is_over();
-                    if matches!(entry, Entry::Section(_)) && is_left_off() {
+                    if matches!(entry, Entry::Section(_))
+                        && (stop.is_asked() || outputs.is_deserted() || pipeline.is_recorded())
+                    {
                         return Err(ReplayError::LeftOff);
                     }
                     seed(pipeline, batch, entry)
@@ -299,7 +303,7 @@ impl Replay {
             if triggered.is_some_and(|triggered| triggered.is_crowded()) {
                 self.pipeline.drain()?;
             }
-            if is_over() {
+            if self.pipeline.is_recorded() {
                 break Ok(());
             }
             if self.is_left_off() && !matches!(more, Ok(false)) {
@@ -345,9 +349,11 @@ impl Replay {
         self.broken.get_or_insert(error);
     }
 
-    /// Judges what is left, writes the last alerts and says what was seen.
-    pub(super) fn end(mut self) -> Result<(), Failure> {
+    /// Judges what is left, writes the last alerts and says what was seen. Tells what was
+    /// recorded, if anything was to be.
+    pub(super) fn end(mut self) -> Result<Recorded, Failure> {
         self.pipeline.drain()?;
+        let recorded = self.pipeline.finish_recording();
         let captures = super::finish_captures(&mut self.pipeline);
         let counters = self.pipeline.counters();
         let forgotten = self.pipeline.state().counters;
@@ -384,11 +390,20 @@ impl Replay {
                 count(unwritten, self.purpose.what())
             )));
         }
-        match self.broken {
-            Some(error) => Err(Failure::Failed(error)),
-            None => captures,
-        }
+        captures?;
+        Ok(Recorded {
+            written: recorded,
+            broken: self.broken,
+        })
     }
+}
+
+/// What became of a replay.
+pub(super) struct Recorded {
+    /// What was recorded.
+    pub(super) written: Option<Result<Written, RecordError>>,
+    /// Why a capture was not read to its end.
+    pub(super) broken: Option<anyhow::Error>,
 }
 
 /// A batch that nothing in flight refers to any more, or a new one.
@@ -406,11 +421,7 @@ fn seed(pipeline: &mut Pipeline, batch: &mut Batch, entry: &Entry<'_>) -> Result
     if !batch.is_empty() {
         pipeline.push(&Rc::new(std::mem::take(batch)))?;
     }
-    if let Entry::Section(_) = entry {
-        pipeline.restart()?;
-    }
-    pipeline.state().seed_captured(entry);
-    Ok(())
+    Ok(pipeline.seed(entry)?)
 }
 
 /// Why a capture is not replayed to its end.

@@ -5,8 +5,9 @@ use super::{Failure, configured, count, doctor, list_of, rule_files, rules, show
 use crate::config::{Config, Engine, Matching, Use};
 use crate::enrich::{self, Enrichment};
 use crate::modules::{Epoch, Module, Selection};
+use crate::outputs::recording::{RecordError, Recorder, Written};
 use crate::outputs::{self, Outputs, stdout::Stdout};
-use crate::pipeline::{Counters, Pipeline, Setup, TakeHit};
+use crate::pipeline::{Counters, Pipeline, Setup};
 use crate::sandbox::{Budget, FromJudge, Judge, Limits};
 use crate::source::ebpf::{Drops, Options, Probe, Scope};
 use crate::source::merge::Batch;
@@ -58,8 +59,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         // Further away than the clock reaches is as good as never.
         Instant::now().checked_add(Duration::from_secs(seconds))
     });
-    watch.until_told(&rules, end, || false)?;
-    watch.end()
+    watch.say_what_rules_are_on();
+    watch.until_told(&rules, end)?;
+    watch.end().map(drop)
 }
 
 /// How often it is looked whether anything was lost.
@@ -183,9 +185,9 @@ impl Watch {
         Ok(watch)
     }
 
-    /// Hands the events of hits to `take` instead of alerting.
-    pub(super) fn take_hits(&mut self, take: TakeHit) {
-        self.pipeline.take_hits(take);
+    /// Records the events of hits instead of alerting.
+    pub(super) fn record(&mut self, recorder: Recorder) {
+        self.pipeline.record(recorder);
     }
 
     /// What is plenty comes last, when there is somebody to read it.
@@ -194,20 +196,21 @@ impl Watch {
         self.probe
             .set_interest(&epoch.interest())
             .context(NOT_TOLD)?;
-        let rules = epoch.rules_on();
-        match rules {
-            0 => tracing::warn!("no rule is on: there is nothing to watch for"),
-            _ => tracing::info!("watching with {}", count(rules as u64, "rule")),
-        }
         Ok(())
     }
 
-    /// Watches until a signal, or that time, or until `is_over` says so.
+    fn say_what_rules_are_on(&self) {
+        match self.pipeline.epoch().rules_on() {
+            0 => tracing::warn!("no rule is on: there is nothing to watch for"),
+            rules => tracing::info!("watching with {}", count(rules as u64, "rule")),
+        }
+    }
+
+    /// Watches until a signal, or that time, or until its recording is over.
     pub(super) fn until_told(
         &mut self,
         rules: &[PathBuf],
         end: Option<Instant>,
-        is_over: impl Fn() -> bool,
     ) -> Result<(), Failure> {
         let mut batch = Rc::new(Batch::new());
         let mut reload: Option<oneshot::Receiver<Result<Vec<Module>, Failure>>> = None;
@@ -268,7 +271,7 @@ impl Watch {
                 look = now + LOOK_EVERY;
                 self.look_for_losses()?;
             }
-            if is_over() || end.is_some_and(|end| now >= end) {
+            if self.pipeline.is_recorded() || end.is_some_and(|end| now >= end) {
                 return Ok(());
             }
         }
@@ -298,7 +301,9 @@ impl Watch {
             return Ok(());
         }
         self.pipeline.switch(epoch)?;
-        self.record_what_rules_want()
+        self.record_what_rules_want()?;
+        self.say_what_rules_are_on();
+        Ok(())
     }
 
     /// Says while it matters what could not be recorded, and whether anything can be at all.
@@ -324,11 +329,13 @@ impl Watch {
     }
 
     /// Judges what had happened by now, writes the last alerts and says what was seen.
-    pub(super) fn end(mut self) -> Result<(), Failure> {
+    /// Tells what was recorded, if anything was to be.
+    pub(super) fn end(mut self) -> Result<Option<Result<Written, RecordError>>, Failure> {
         let mut last = Batch::new();
         self.probe.read(&mut last);
         self.pipeline.push(&Rc::new(last))?;
         self.pipeline.drain()?;
+        let recorded = self.pipeline.finish_recording();
         let captures = super::finish_captures(&mut self.pipeline);
         let counters = self.pipeline.counters();
         let drops = self.probe.drops().context(NOT_COUNTED)?.total;
@@ -345,8 +352,9 @@ impl Watch {
                 () = tokio::time::sleep(LAST_ALERTS_WITHIN) => {}
             }
         });
-        report(&counters, &drops, &written)?;
-        captures
+        report(&counters, &drops, &written, recorded.is_some())?;
+        captures?;
+        Ok(recorded)
     }
 }
 
@@ -410,13 +418,18 @@ fn losses(drops: &Drops, before: &Drops) -> String {
 }
 
 /// The closing line: what was seen, and everything that was lost, under its cause.
-fn report(counters: &Counters, drops: &Drops, written: &outputs::Counters) -> Result<(), Failure> {
-    let mut line = format!(
-        "stopped: {}, {}, {} dropped",
-        count(counters.events, "event"),
-        count(counters.alerts, "alert"),
-        drops.records()
-    );
+fn report(
+    counters: &Counters,
+    drops: &Drops,
+    written: &outputs::Counters,
+    is_recording: bool,
+) -> Result<(), Failure> {
+    let mut line = format!("stopped: {}", count(counters.events, "event"));
+    match is_recording {
+        true => line.push_str(" seen"),
+        false => line.push_str(&format!(", {}", count(counters.alerts, "alert"))),
+    }
+    line.push_str(&format!(", {} dropped", drops.records()));
     let causes = losses(drops, &Drops::default());
     if !causes.is_empty() {
         line.push_str(&format!(" ({causes})"));

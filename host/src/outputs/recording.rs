@@ -1,11 +1,33 @@
 //! Captures being written: as many files as asked for, each with the state it begins in.
 
+mod recorder;
+
+use crate::event::{self, Purpose};
 use crate::extract::{Scratch, View, Wire};
+use crate::state::State;
+pub(crate) use recorder::may_change_state;
+pub use recorder::{Recorder, Written};
 use saker_capture::{Compression, Entry, Event, WriteError, Writer};
 use std::collections::VecDeque;
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+/// The path that stands for standard output.
+pub const STDOUT: &str = "-";
+
+/// The flag of an event that is there for the state alone (libscap's `SCAP_DF_STATE_ONLY`).
+const STATE_ONLY: u32 = 1;
+
+/// What an event is written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It was asked for.
+    Asked,
+    /// It changes what is known of others. Readers take it in and show nothing of it.
+    State,
+}
 
 /// When a file ends and the next one begins, and when it is all over.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,12 +57,16 @@ pub struct Recording {
     state_bytes: u64,
     /// The file has no event yet, and nothing of the state.
     is_empty: bool,
-    /// When the file's first event was.
-    began: u64,
+    /// When the first event was that could stand in the file.
+    began: Option<u64>,
     files: VecDeque<PathBuf>,
     /// Files begun so far.
     begun: u64,
     events: u64,
+    /// Events for the state alone.
+    hidden: u64,
+    /// Bytes of files that have ended, before compression.
+    bytes: u64,
     cut: u64,
     wire: Wire,
     scratch: Scratch,
@@ -73,26 +99,18 @@ impl Recording {
             inputs,
             state_bytes: 0,
             is_empty: true,
-            began: 0,
+            began: None,
             files: VecDeque::new(),
             begun: 0,
             events: 0,
+            hidden: 0,
+            bytes: 0,
             cut: 0,
             wire: Wire::default(),
             scratch: Scratch::new(),
         };
         recording.open_file()?;
         Ok(recording)
-    }
-
-    /// Events written so far.
-    pub fn events(&self) -> u64 {
-        self.events
-    }
-
-    /// Texts and parameters of which only the beginning was written.
-    pub fn cut(&self) -> u64 {
-        self.cut + self.wire.cut
     }
 
     /// Whether all was written that was asked for.
@@ -110,64 +128,104 @@ impl Recording {
         written.map_or(0, |written| written.bytes.saturating_sub(self.state_bytes))
     }
 
-    /// Writes an event, in the next file if this one is long enough.
-    pub fn event(&mut self, view: &View<'_>) -> Result<(), RecordError> {
-        let time = view.event.time();
-        let limits = &self.limits;
-        let is_over = limits
-            .file_bytes
-            .is_some_and(|most| self.event_bytes() >= most)
-            || limits
-                .file_ns
-                .is_some_and(|most| time.saturating_sub(self.began) >= most);
-        if !self.is_empty && is_over {
+    /// Whether an event at that time, which is yet to come, is the first of a file, for which
+    /// [`Recording::begin`] must be told what is known before it.
+    pub fn is_due(&mut self, time: u64) -> bool {
+        let began = *self.began.get_or_insert(time);
+        let is_long = |most| self.event_bytes() >= most;
+        let lasted = |most| time.saturating_sub(began) >= most;
+        self.is_empty
+            || self.limits.file_bytes.is_some_and(is_long)
+            || self.limits.file_ns.is_some_and(lasted)
+    }
+
+    /// Begins a file at that time with what was known at the event of that number.
+    pub fn begin(&mut self, state: &State, number: u64, time: u64) -> Result<(), RecordError> {
+        if !self.is_empty {
             self.end_file()?;
-        }
-        if self.writer.is_none() {
             self.open_file()?;
         }
-        if self.is_empty {
-            self.write_state(view)?;
-            let written = self
-                .writer
-                .as_ref()
-                .map_or(0, |writer| writer.written().bytes);
-            self.state_bytes = written;
-            self.is_empty = false;
-            self.began = time;
-        }
-        let Some(kind) = view.event.kind() else {
+        self.began = Some(time);
+        let Some(writer) = &mut self.writer else {
             return Ok(());
+        };
+        let written = state.snapshot(number, |entry: &Entry<'_>| writer.write(entry));
+        written.map_err(|error| RecordError::Write(self.path.clone(), error))?;
+        self.state_is_written();
+        Ok(())
+    }
+
+    /// Takes over what another capture says of its beginning. Whether it could stand there.
+    pub fn entry(&mut self, entry: &Entry<'_>) -> Result<bool, RecordError> {
+        let Some(writer) = &mut self.writer else {
+            return Ok(true);
+        };
+        let before = writer.written().bytes;
+        let is_first = self.began.is_none();
+        match writer.write(entry) {
+            Ok(()) if is_first => self.state_is_written(),
+            // Another recording begins, in the middle of this one.
+            Ok(()) => self.state_bytes += writer.written().bytes.saturating_sub(before),
+            Err(error @ WriteError::Write(_)) => {
+                return Err(RecordError::Write(self.path.clone(), error));
+            }
+            Err(WriteError::Order(_) | WriteError::TooLong { .. } | WriteError::ParamCount(_)) => {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn state_is_written(&mut self) {
+        let written = self.writer.as_ref().map(Writer::written);
+        self.state_bytes = written.map_or(0, |written| written.bytes);
+        self.is_empty = false;
+    }
+
+    /// Writes an event. What is no event of Falco's is left out.
+    pub fn event(&mut self, view: &View<'_>, reason: Reason) -> Result<(), RecordError> {
+        let (code, reason) = match view.event {
+            event::Event::Recorded(event) => match event.kind {
+                Some(kind) => (kind.code(), reason),
+                None => return Ok(()),
+            },
+            event::Event::Captured(event) => match event.purpose {
+                Purpose::Judged => (event.kind.code(), reason),
+                Purpose::Hidden => (event.kind.code(), Reason::State),
+                // The type of which the end has that type.
+                Purpose::Beginning => (event.kind.code() - 1, Reason::State),
+            },
         };
         let Some(params) = self.wire.params(view, &mut self.scratch) else {
             return Ok(());
         };
+        let time = view.event.time();
         let event = Event {
             cpu: view.event.cpu(),
-            flags: 0,
+            flags: match reason {
+                Reason::Asked => 0,
+                Reason::State => STATE_ONLY,
+            },
             time,
             tid: view.event.tid(),
-            code: kind.code(),
+            code,
             params,
         };
         if let Some(writer) = &mut self.writer {
             let written = writer.event(&event);
             written.map_err(|error| RecordError::Write(self.path.clone(), error))?;
         }
-        self.events += 1;
+        match reason {
+            Reason::Asked => self.events += 1,
+            Reason::State => self.hidden += 1,
+        }
         Ok(())
     }
 
-    /// Writes what is known at the file's first event.
-    fn write_state(&mut self, view: &View<'_>) -> Result<(), RecordError> {
-        let Some(writer) = &mut self.writer else {
-            return Ok(());
-        };
-        let number = view.event.number();
-        let written = view
-            .state()
-            .snapshot(number, |entry: &Entry<'_>| writer.write(entry));
-        written.map_err(|error| RecordError::Write(self.path.clone(), error))
+    /// Hands on all that was written.
+    pub fn flush(&mut self) -> Result<(), RecordError> {
+        let flushed = self.writer.as_mut().map_or(Ok(()), Writer::flush);
+        flushed.map_err(|error| RecordError::Write(self.path.clone(), error))
     }
 
     fn open_file(&mut self) -> Result<(), RecordError> {
@@ -177,6 +235,7 @@ impl Recording {
         };
         let writer = self.make(&path)?;
         self.is_empty = true;
+        self.began = None;
         self.state_bytes = 0;
         self.writer = Some(writer);
         self.begun += 1;
@@ -206,13 +265,17 @@ impl Recording {
                 options.custom_flags(libc::O_NOFOLLOW);
             }
         }
+        let is_stdout = path == Path::new(STDOUT);
         let open = || {
-            let file = options.open(path)?;
+            let file = match is_stdout {
+                true => File::from(std::io::stdout().as_fd().try_clone_to_owned()?),
+                false => options.open(path)?,
+            };
             let found = file.metadata()?;
             if self.inputs.contains(&(found.dev(), found.ino())) {
                 return Err(std::io::Error::other("it is what is being read"));
             }
-            if found.is_file() {
+            if found.is_file() && !is_stdout {
                 file.set_len(0)?;
             }
             Ok(file)
@@ -230,15 +293,24 @@ impl Recording {
             return Ok(());
         };
         self.cut += writer.written().texts_cut;
+        self.bytes += writer.written().bytes;
         let ended = writer.finish();
         ended.map_err(|error| RecordError::Write(self.path.clone(), error))?;
         Ok(())
     }
 
-    /// Ends the last file. Tells how many files there are.
-    pub fn finish(mut self) -> Result<usize, RecordError> {
+    /// Ends the last file. Tells what there is now.
+    pub fn finish(mut self) -> Result<Written, RecordError> {
         self.end_file()?;
-        Ok(self.files.len())
+        Ok(Written {
+            events: self.events,
+            hidden: self.hidden,
+            bytes: self.bytes,
+            files: self.files.len() as u64,
+            removed: self.begun - self.files.len() as u64,
+            cut: self.cut + self.wire.cut,
+            entries_lost: 0,
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Captures that alerts ask for: what happened shortly before is kept all the time, and written
 //! together with what happens after.
 
-use super::recording::{Limits, RecordError, Recording};
+use super::recording::{Limits, Reason, RecordError, Recording};
 use crate::event::{Captured, Event, captured};
 use crate::extract::{Scratch, View, Wire};
 use crate::source::merge::Batch;
@@ -82,7 +82,7 @@ impl Triggered {
             && !running.recording.is_full()
         {
             running.written = running.written.max(time);
-            let written = running.recording.event(view);
+            let written = running.recording.event(view, Reason::Asked);
             self.end_if(written);
         }
         self.keep(view);
@@ -172,7 +172,12 @@ impl Triggered {
             ..Limits::default()
         };
         self.counters.captures += 1;
-        match Recording::new(PathBuf::from(name), limits, Vec::new()) {
+        let begun = Recording::new(PathBuf::from(name), limits, Vec::new());
+        let begun = begun.and_then(|mut recording| {
+            recording.begin(state, number, time)?;
+            Ok(recording)
+        });
+        match begun {
             Ok(recording) => {
                 self.running = Some(Running {
                     recording,
@@ -203,9 +208,8 @@ impl Triggered {
             };
             running.written = running.written.max(event.time);
             let event = Event::Captured(event);
-            written = running
-                .recording
-                .event(&View::new(&event, state, Seen::NONE));
+            let view = View::new(&event, state, Seen::NONE);
+            written = running.recording.event(&view, Reason::Asked);
             if written.is_err() {
                 break;
             }

@@ -21,19 +21,19 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// The parameters of an event as a capture has them; `None` for what is no event of Falco's.
+    /// The parameters of an event as a capture has them, of one of a capture as they were;
+    /// `None` for what is no event of Falco's.
     pub fn params(&mut self, view: &View<'_>, scratch: &mut Scratch) -> Option<Params<'_>> {
-        let kind = view.event.kind()?;
         self.params.clear();
-        for (index, param) in kind.params().iter().enumerate() {
-            self.one.clear();
-            match view.event {
-                Event::Captured(event) => match event.bytes(index) {
-                    Some(bytes) => self.one.extend_from_slice(bytes),
-                    // The file had fewer parameters than there are now.
-                    None => break,
-                },
-                Event::Recorded(event) => {
+        match view.event {
+            Event::Captured(event) => {
+                for index in 0..event.len() {
+                    self.params.push(event.bytes(index).unwrap_or_default());
+                }
+            }
+            Event::Recorded(event) => {
+                for (index, param) in event.kind?.params().iter().enumerate() {
+                    self.one.clear();
                     match event.param(index) {
                         Some(Param::Fact(Fact::Cgroups)) => {
                             if let Some(version) = view.version {
@@ -46,9 +46,9 @@ impl Wire {
                         self.one.truncate(PARAM_BYTES_MAX);
                         self.cut += 1;
                     }
+                    self.params.push(&self.one);
                 }
             }
-            self.params.push(&self.one);
         }
         Some(self.params.params())
     }
