@@ -8,6 +8,7 @@ mod container;
 mod descriptor;
 mod infra;
 pub mod made;
+mod need;
 mod param;
 mod path;
 mod polled;

@@ -48,7 +48,7 @@ pub use cache::{Cache, Unfit};
 pub use judge::{Counters, Judge, Nothing, SendError, SpawnError};
 pub use message::{FailureKind, FromJudge, Hit, RulesetImage, ToJudge};
 pub use validate::{
-    BODY_BYTES_MAX, BULK_MAX, FUNCTIONS_MAX, LOCALS_MAX, LOCALS_TIMES_BRANCHES_MAX,
+    BODY_BYTES_MAX, BULK_MAX, CLUES_MAX, FUNCTIONS_MAX, LOCALS_MAX, LOCALS_TIMES_BRANCHES_MAX,
     MANIFEST_ITEMS_MAX, MODULE_BYTES_MAX, MODULE_MEMORY_BYTES_MAX, Refusal, SLOTS_MAX, TARGETS_MAX,
     validate,
 };

@@ -77,6 +77,7 @@ fn manifest() -> Manifest {
             .map(|(event, fields)| EventLayout {
                 event,
                 slots: slots(fields),
+                needs: Vec::new(),
             })
             .collect(),
         ..Manifest::default()

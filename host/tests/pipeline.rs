@@ -294,6 +294,7 @@ fn hostile(body: &str) -> Module {
         events: vec![EventLayout {
             event: EventType::Openat,
             slots: Vec::new(),
+            needs: Vec::new(),
         }],
         hits_at: 1024,
         hits_max: 16,

@@ -5,6 +5,7 @@
 //! version and kept with it; what they were made of (ancestors, leaders, names of users) is
 //! held against the state whenever that changed. Nothing is allocated per event.
 
+use super::need::{self, PlannedNeed};
 use super::{Scratch, Value, View, made, param, process, value};
 use crate::event::Event;
 use crate::literal::Literals;
@@ -12,7 +13,7 @@ use crate::state::version::{RowCache, VersionIndex};
 use crate::state::{Seen, State};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::{Arg, Binding, Field, Type};
-use saker_rules_schema::manifest::{Manifest, Slot};
+use saker_rules_schema::manifest::{Manifest, Need, Slot};
 use saker_rules_schema::row::{
     self, LIST_LEN_MAX, PROCESS_ROW, PROCESS_ROWS_MAX, ROW_BYTES_MAX, ROW_HEADER_BYTES,
     ROW_TRUNCATED, STRING_BYTES_MAX, Shape, double_key,
@@ -65,38 +66,48 @@ const SLOTS_MAX: usize = 1024;
 pub struct RowPlan {
     code: u16,
     shape: Shape,
+    /// Those that the needs ask come first.
     slots: Vec<PlannedSlot>,
+    /// How many these are.
+    asked: usize,
+    /// What an event needs for a row; one of these. Nothing where there are none.
+    needs: Vec<PlannedNeed>,
     literals: Arc<Literals>,
     scratch: RefCell<Scratch>,
 }
 
 #[derive(Clone, Debug)]
-struct PlannedSlot {
+pub(super) struct PlannedSlot {
     term: Term,
     /// Of a parameter's text (`evt.arg`): its place.
     param: Option<usize>,
     /// Where the slot lies in the row, and its presence bit.
-    at: usize,
-    presence: (usize, u64),
-    bytes: bool,
+    pub(super) at: usize,
+    pub(super) presence: (usize, u64),
+    pub(super) bytes: bool,
     is_text: bool,
     is_list: bool,
 }
 
 impl PlannedSlot {
     #[inline]
-    fn is_single_text(&self) -> bool {
+    pub(super) fn is_single_text(&self) -> bool {
         self.is_text && !self.is_list
     }
 
     #[inline]
-    fn is_number(&self) -> bool {
+    pub(super) fn is_number(&self) -> bool {
         !self.is_text && !self.is_list
     }
 }
 
 impl RowPlan {
-    fn new(code: u16, slots: &[Slot], literals: &Arc<Literals>) -> Result<RowPlan, PlanError> {
+    fn new(
+        code: u16,
+        slots: &[Slot],
+        needs: &[Need],
+        literals: &Arc<Literals>,
+    ) -> Result<RowPlan, PlanError> {
         let terms = slots.iter().map(|slot| slot.term.size()).sum();
         if terms > SLOTS_MAX {
             return Err(PlanError::TooManySlots(terms));
@@ -108,39 +119,70 @@ impl RowPlan {
             let (at, mask) = shape.presence(index as u16);
             (shape.slot(index as u16) as usize, (at as usize, mask))
         };
+        let mut slots: Vec<PlannedSlot> = slots
+            .iter()
+            .enumerate()
+            .map(|(index, slot)| PlannedSlot {
+                term: slot.term.clone(),
+                param: param_of(code, &slot.term),
+                at: place(index).0,
+                presence: place(index).1,
+                bytes: slot.bytes,
+                is_text: matches!(
+                    slot.term.kind(),
+                    Type::Text | Type::Bytes | Type::IpAddr | Type::IpNet
+                ),
+                is_list: slot.term.is_list(),
+            })
+            .collect();
+        let planned = need::planned(needs, &slots, literals);
+        let mut asked = 0;
+        if !planned.is_empty() {
+            let is_asked = |at: usize| {
+                let mut all = needs.iter().flat_map(Need::slots);
+                all.any(|slot| place(slot.into()).0 == at)
+            };
+            slots.sort_by_key(|slot| !is_asked(slot.at));
+            asked = slots.iter().take_while(|slot| is_asked(slot.at)).count();
+        }
         Ok(RowPlan {
             code,
             shape,
-            slots: slots
-                .iter()
-                .enumerate()
-                .map(|(index, slot)| PlannedSlot {
-                    term: slot.term.clone(),
-                    param: param_of(code, &slot.term),
-                    at: place(index).0,
-                    presence: place(index).1,
-                    bytes: slot.bytes,
-                    is_text: matches!(
-                        slot.term.kind(),
-                        Type::Text | Type::Bytes | Type::IpAddr | Type::IpNet
-                    ),
-                    is_list: slot.term.is_list(),
-                })
-                .collect(),
+            slots,
+            asked,
+            needs: planned,
             literals: literals.clone(),
             scratch: RefCell::default(),
         })
     }
 
-    /// Writes the event's row to the beginning of `out` and tells its length. `process` is the
-    /// ordinal of the process row it belongs to.
-    pub fn write(&self, view: &View<'_>, out: &mut [u8], process: u32) -> Result<usize, Full> {
+    /// Writes the event's row to the beginning of `out` and tells its length; `None` if no rule
+    /// can match the event. Whose row it is stays open.
+    fn write(&self, view: &View<'_>, out: &mut [u8]) -> Result<Option<usize>, Full> {
         let scratch = &mut *self.scratch.borrow_mut();
-        let mut row = Writer::begin(out, self, view.event.time(), view.event.number(), process)?;
+        let mut row = Writer::begin(out, self, view.event.time(), view.event.number(), 0)?;
         if view.event.is_cut() {
             row.flags |= ROW_TRUNCATED;
         }
-        for slot in &self.slots {
+        let (asked, others) = self.slots.split_at(self.asked);
+        self.write_slots(asked, view, scratch, &mut row)?;
+        // One of which something was cut goes to the module, so that it is counted.
+        let is_filtered = !self.needs.is_empty() && row.flags & ROW_TRUNCATED == 0;
+        if is_filtered && !self.needs.iter().any(|need| need.holds(row.out)) {
+            return Ok(None);
+        }
+        self.write_slots(others, view, scratch, &mut row)?;
+        row.finish().map(Some)
+    }
+
+    fn write_slots(
+        &self,
+        slots: &[PlannedSlot],
+        view: &View<'_>,
+        scratch: &mut Scratch,
+        row: &mut Writer<'_>,
+    ) -> Result<(), Full> {
+        for slot in slots {
             match &slot.term {
                 Term::Field(_) if let Some(index) = slot.param => {
                     if let Some(text) = param::text(view, index, scratch) {
@@ -177,7 +219,7 @@ impl RowPlan {
                 }
             }
         }
-        row.finish()
+        Ok(())
     }
 
     fn write_process(
@@ -474,6 +516,8 @@ pub struct Plan {
     epoch: u32,
     rows: Vec<Option<RowPlan>>,
     process: RowPlan,
+    /// The row of an event, until it is known to be wanted.
+    event: Vec<u8>,
     row: Vec<u8>,
     row_bytes: usize,
     /// By version.
@@ -558,13 +602,14 @@ impl Plan {
         let mut rows: Vec<Option<RowPlan>> = Vec::new();
         rows.resize_with(EventType::COUNT, || None);
         for layout in &manifest.events {
-            let plan = RowPlan::new(layout.event.code(), &layout.slots, literals)?;
+            let plan = RowPlan::new(layout.event.code(), &layout.slots, &layout.needs, literals)?;
             rows[layout.event.index()] = Some(plan);
         }
         Ok(Plan {
             epoch,
             rows,
-            process: RowPlan::new(PROCESS_ROW, &manifest.process, literals)?,
+            process: RowPlan::new(PROCESS_ROW, &manifest.process, &[], literals)?,
+            event: vec![0; ROW_BYTES_MAX],
             row: Vec::new(),
             row_bytes: 0,
             written: Vec::new(),
@@ -587,8 +632,8 @@ impl Plan {
     }
 
     /// Writes an event's row, and before it its process row if this window lacks it, to the
-    /// beginning of `out`. `Ok(None)`: the module does not want such events. `Err(Full)`:
-    /// close the window, call [`Plan::begin_window`], try again.
+    /// beginning of `out`. `Ok(None)`: the module does not want the event. `Err(Full)`: close the
+    /// window, call [`Plan::begin_window`], try again.
     pub fn write(
         &mut self,
         state: &mut State,
@@ -599,9 +644,14 @@ impl Plan {
         let Some(kind) = event.kind() else {
             return Ok(None);
         };
-        if self.row(kind).is_none() {
+        let Some(plan) = &self.rows[kind.index()] else {
             return Ok(None);
-        }
+        };
+        // Beside the window, since most turn out to need no place there.
+        let view = View::new(event, state, seen);
+        let Some(bytes) = plan.write(&view, &mut self.event)? else {
+            return Ok(None);
+        };
         // An event of a process that is not known, and of no container, refers to an ordinal without values.
         let index = seen.process_row();
         let stamp = self.refresh(state, index, event.number());
@@ -615,7 +665,7 @@ impl Plan {
         }
         let mut process = self.written[place];
         let mut start = 0;
-        let mut truncated = false;
+        let mut truncated = row_is_truncated(&self.event);
         let is_new = process.window != self.window || process.stamp != stamp;
         if is_new {
             process.ordinal = self.ordinals.find(place, process.ordinal, self.window)?;
@@ -629,18 +679,17 @@ impl Plan {
                 None => &self.row[..self.row_bytes],
             };
             start = row.len();
-            out.get_mut(..start).ok_or(Full)?.copy_from_slice(row);
-            out[row::NUMBER_AT as usize..][..8].copy_from_slice(&process.serial.to_le_bytes());
-            out[row::PROCESS_AT as usize..][..4].copy_from_slice(&process.ordinal.to_le_bytes());
-            truncated = row_is_truncated(&out[..start]);
+            let room = out.get_mut(..start + bytes).ok_or(Full)?;
+            room[..start].copy_from_slice(row);
+            room[row::NUMBER_AT as usize..][..8].copy_from_slice(&process.serial.to_le_bytes());
+            room[row::PROCESS_AT as usize..][..4].copy_from_slice(&process.ordinal.to_le_bytes());
+            truncated |= row_is_truncated(row);
         }
-        let Some(plan) = &self.rows[kind.index()] else {
-            return Ok(None);
-        };
-        let view = View::new(event, state, seen);
-        let rest = &mut out[start..];
-        let bytes = plan.write(&view, rest, process.ordinal)?;
-        truncated |= row_is_truncated(&out[start..]);
+        let row = &mut self.event[..bytes];
+        row[row::PROCESS_AT as usize..][..8]
+            .copy_from_slice(&u64::from(process.ordinal).to_le_bytes());
+        let place_of_row = start..start + bytes;
+        out.get_mut(place_of_row).ok_or(Full)?.copy_from_slice(row);
         if is_new {
             self.ordinals.give(process.ordinal, place, self.window);
             self.serials = self.serials.max(process.serial);

@@ -779,6 +779,7 @@ fn everything() -> Manifest {
             .map(|event| EventLayout {
                 event: *event,
                 slots: of(Binding::Event),
+                needs: Vec::new(),
             })
             .collect(),
         ..Manifest::default()

@@ -44,6 +44,8 @@ pub const TARGETS_MAX: u32 = 65_536;
 pub const BULK_MAX: u32 = 16;
 /// No module has more rules, literals and sets, each.
 pub const MANIFEST_ITEMS_MAX: usize = 262_144;
+/// No more is asked of an event before it gets a row.
+pub const CLUES_MAX: usize = 256;
 /// No row has more slots.
 pub const SLOTS_MAX: usize = 1024;
 
@@ -523,6 +525,8 @@ fn admit_manifest(manifest: &Manifest, memory: MemoryType) -> Result<(), Refusal
     let mut seen = Vec::new();
     for layout in &manifest.events {
         at_most("slots in a row", layout.slots.len(), SLOTS_MAX)?;
+        let clues = layout.needs.iter().map(|need| 1 + need.clues.len()).sum();
+        at_most("clues to an event", clues, CLUES_MAX)?;
         if seen.contains(&layout.event) {
             return Err(Refusal::TwoLayouts(layout.event.name()));
         }

@@ -409,6 +409,7 @@ fn the_validator_holds_the_manifest_against_the_module() {
     let layout = EventLayout {
         event: EventType::from_code(7).unwrap_or(EventType::ALL[0]),
         slots: vec![],
+        needs: vec![],
     };
     let twice = of(&|m| m.events = vec![layout.clone(), layout.clone()]).unwrap_err();
     assert!(twice.contains("twice"), "{twice}");

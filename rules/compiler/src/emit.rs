@@ -31,6 +31,7 @@ mod own;
 mod text;
 
 use crate::Options;
+use crate::clue;
 use crate::guard::{self, Guard};
 use crate::ir::{Graph, Id, Node, is_string};
 use crate::share::{self, Costs};
@@ -192,9 +193,14 @@ pub(crate) fn emit(
             .events
             .iter()
             .zip(events)
-            .map(|(program, layout)| EventLayout {
-                event: program.event,
-                slots: layout.slots,
+            .map(|(program, layout)| {
+                let roots: Vec<Id> = program.rules.iter().map(|(_, root)| *root).collect();
+                let needs = clue::needs(graph, &roots, &programs.bit_of, &layout.slot_of);
+                EventLayout {
+                    event: program.event,
+                    slots: layout.slots,
+                    needs,
+                }
             })
             .collect(),
         hits_at: addresses.hits,

@@ -116,7 +116,7 @@ pub(crate) fn groups(
 
 /// Whether most values of it are named by no rule. Of those that say what kind of thing something
 /// is, rules name the commonest.
-fn is_telling(term: &Term) -> bool {
+pub(crate) fn is_telling(term: &Term) -> bool {
     !term.field().is_some_and(|field| {
         matches!(
             field.field,

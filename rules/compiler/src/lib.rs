@@ -14,6 +14,7 @@
 
 mod ast;
 pub mod automaton;
+mod clue;
 mod collect;
 mod compiled;
 pub mod diagnostic;

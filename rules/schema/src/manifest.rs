@@ -125,6 +125,51 @@ pub struct EventLayout {
     pub event: EventType,
     /// Its slots in order.
     pub slots: Vec<Slot>,
+    /// One of these must hold for any rule to hold, so that most events need no row; none where
+    /// that is not known.
+    pub needs: Vec<Need>,
+}
+
+/// What must hold of an event for some rules to hold: a part of what they ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// A slot that is to hold this number.
+    pub number: Option<(u16, u64)>,
+    /// One of these must hold as well, if there are any.
+    pub clues: Vec<Clue>,
+}
+
+/// A cheap question to a text. No absent one has any of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Clue {
+    /// The slot's text is one of the module's literals.
+    Known(u16),
+    /// It is this literal.
+    Is(u16, Vec<u8>),
+    /// It begins with these bytes.
+    Starts(u16, Vec<u8>),
+    /// It contains these bytes.
+    Contains(u16, Vec<u8>),
+}
+
+impl Need {
+    /// The slots that are asked.
+    pub fn slots(&self) -> impl Iterator<Item = u16> + '_ {
+        let number = self.number.iter().map(|(slot, _)| *slot);
+        number.chain(self.clues.iter().map(Clue::slot))
+    }
+}
+
+impl Clue {
+    /// The slot that is asked.
+    pub fn slot(&self) -> u16 {
+        match self {
+            Clue::Known(slot)
+            | Clue::Is(slot, _)
+            | Clue::Starts(slot, _)
+            | Clue::Contains(slot, _) => *slot,
+        }
+    }
 }
 
 /// Everything the host must know of a compiled ruleset.
@@ -220,6 +265,7 @@ impl Manifest {
         out.list(&self.events, |out, layout| {
             out.u32(layout.event.code().into());
             out.list(&layout.slots, Writer::slot);
+            out.list(&layout.needs, Writer::need);
         });
         for number in [
             self.hits_at,
@@ -273,6 +319,7 @@ impl Manifest {
                 Ok(EventLayout {
                     event: EventType::from_code(code).ok_or(ManifestError::Malformed)?,
                     slots: input.list(Reader::slot)?,
+                    needs: input.list(Reader::need)?,
                 })
             })?,
             hits_at: input.u32()?,
@@ -289,7 +336,13 @@ impl Manifest {
             .iter()
             .flatten()
             .all(|literal| (*literal as usize) < literals);
-        if !input.0.is_empty() || !sets_hold {
+        let needs_hold = manifest.events.iter().all(|layout| {
+            let asked = layout.needs.iter().flat_map(Need::slots);
+            asked
+                .into_iter()
+                .all(|slot| usize::from(slot) < layout.slots.len())
+        });
+        if !input.0.is_empty() || !sets_hold || !needs_hold {
             return Err(ManifestError::Malformed);
         }
         Ok(manifest)
@@ -359,6 +412,24 @@ impl Writer {
     fn slot(&mut self, slot: &Slot) {
         self.term(&slot.term);
         self.0.push(slot.bytes.into());
+    }
+    fn need(&mut self, need: &Need) {
+        self.0.push(need.number.is_some().into());
+        if let Some((slot, number)) = need.number {
+            self.u32(slot.into());
+            self.0.extend_from_slice(&number.to_le_bytes());
+        }
+        self.list(&need.clues, |out, clue| {
+            let (kind, text) = match clue {
+                Clue::Known(_) => (0, &[][..]),
+                Clue::Is(_, text) => (1, &text[..]),
+                Clue::Starts(_, text) => (2, &text[..]),
+                Clue::Contains(_, text) => (3, &text[..]),
+            };
+            out.0.push(kind);
+            out.u32(clue.slot().into());
+            out.bytes(text);
+        });
     }
 }
 
@@ -451,5 +522,32 @@ impl<'a> Reader<'a> {
             term: self.term(DEPTH_MAX)?,
             bytes: self.bool()?,
         })
+    }
+    fn slot_index(&mut self) -> Result<u16, ManifestError> {
+        u16::try_from(self.u32()?).map_err(|_| ManifestError::Malformed)
+    }
+    fn need(&mut self) -> Result<Need, ManifestError> {
+        let number = match self.bool()? {
+            false => None,
+            true => {
+                let slot = self.slot_index()?;
+                let bytes = self.take(8)?.try_into();
+                let bytes = bytes.map_err(|_| ManifestError::Malformed)?;
+                Some((slot, u64::from_le_bytes(bytes)))
+            }
+        };
+        let clues = self.list(|input| {
+            let kind = input.u8()?;
+            let slot = input.slot_index()?;
+            let text = input.bytes()?;
+            Ok(match kind {
+                0 if text.is_empty() => Clue::Known(slot),
+                1 => Clue::Is(slot, text.to_vec()),
+                2 => Clue::Starts(slot, text.to_vec()),
+                3 => Clue::Contains(slot, text.to_vec()),
+                _ => return Err(ManifestError::Malformed),
+            })
+        })?;
+        Ok(Need { number, clues })
     }
 }

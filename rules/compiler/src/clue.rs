@@ -1,0 +1,205 @@
+//! What must hold of an event for any of the rules that want it to hold, in a few cheap questions:
+//! whoever writes rows asks them first, and most events need no row.
+//!
+//! Only a part of what rules ask is told, never more: an event that meets it may still match
+//! nothing.
+
+use crate::guard::is_telling;
+use crate::ir::{Graph, Id, Node, Op, Test};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use saker_rules_schema::field::Type;
+use saker_rules_schema::manifest::{Clue, Need};
+use saker_rules_schema::term::Term;
+
+/// More than so many clues are not worth asking for.
+const CLUES_MAX: usize = 64;
+/// Nor are so many searches.
+const SEARCHES_MAX: usize = 6;
+/// A text that is compared with more than so many is looked up.
+const COMPARED_MAX: usize = 4;
+
+/// One of these holds where one of the conditions does; none if nothing can be said.
+pub(crate) fn needs(
+    graph: &Graph,
+    roots: &[Id],
+    bit_of: &HashMap<Id, u32, FixedState>,
+    slot_of: &HashMap<Term, u16, FixedState>,
+) -> Vec<Need> {
+    let mut telling = vec![true; slot_of.len()];
+    for (term, slot) in slot_of {
+        telling[usize::from(*slot)] = is_telling(term);
+    }
+    let finder = Finder {
+        graph,
+        bit_of,
+        slot_of,
+        telling,
+    };
+    let mut needs: Vec<Need> = Vec::new();
+    for root in roots {
+        let (number, clues) = finder.need(*root);
+        if number.is_none() && clues.is_empty() {
+            return Vec::new();
+        }
+        match needs.iter_mut().find(|need| need.number == number) {
+            // That number alone is enough for some rule.
+            Some(need) if need.clues.is_empty() || clues.is_empty() => need.clues.clear(),
+            Some(need) => {
+                for clue in clues {
+                    if !need.clues.contains(&clue) {
+                        need.clues.push(clue);
+                    }
+                }
+            }
+            None => needs.push(Need { number, clues }),
+        }
+    }
+    for need in &mut needs {
+        // Among literals of all rules is what one rule names.
+        let known = need.clues.clone();
+        need.clues.retain(|clue| {
+            !matches!(clue, Clue::Is(slot, _) if known.contains(&Clue::Known(*slot)))
+        });
+        need.clues.sort_by_key(cost);
+    }
+    let all = || needs.iter().flat_map(|need| &need.clues);
+    let searches = all().filter(|clue| matches!(clue, Clue::Contains(..)));
+    if all().count() > CLUES_MAX || searches.count() > SEARCHES_MAX {
+        return Vec::new();
+    }
+    needs
+}
+
+/// About how much a clue takes to ask.
+fn cost(clue: &Clue) -> u32 {
+    match clue {
+        Clue::Known(_) | Clue::Is(..) => 1,
+        Clue::Starts(..) => 2,
+        Clue::Contains(..) => 8,
+    }
+}
+
+struct Finder<'a> {
+    graph: &'a Graph,
+    bit_of: &'a HashMap<Id, u32, FixedState>,
+    slot_of: &'a HashMap<Term, u16, FixedState>,
+    /// By slot: whether most values are named by no rule.
+    telling: Vec<bool>,
+}
+
+impl Finder<'_> {
+    /// A number that the condition needs, and clues of which it needs one.
+    fn need(&self, root: Id) -> (Option<(u16, u64)>, Vec<Clue>) {
+        let mut parts = Vec::new();
+        let mut stack = vec![root];
+        while let Some(id) = stack.pop() {
+            match self.graph.node(id) {
+                Node::And(more) if !self.bit_of.contains_key(&id) => stack.extend(more.iter().rev()),
+                Node::And(_)
+                | Node::Or(_)
+                | Node::Not(_)
+                | Node::Test(_)
+                | Node::True
+                | Node::False => parts.push(id),
+            }
+        }
+        let numbers = parts.iter().filter_map(|part| self.number(*part));
+        // Whether something is so tells more than how many there are.
+        let number = numbers.min_by_key(|(kind, _)| *kind != Type::Bool);
+        let clues = parts.iter().filter_map(|part| self.clues(*part));
+        let clues = clues.min_by_key(|clues| self.price(clues));
+        (number.map(|(_, number)| number), clues.unwrap_or_default())
+    }
+
+    /// What asking for one of these costs: most of all that the answer is yes for most events.
+    fn price(&self, clues: &[Clue]) -> (bool, u32) {
+        let tells_little = |clue: &Clue| self.telling.get(usize::from(clue.slot())) != Some(&true);
+        (
+            clues.iter().any(tells_little),
+            clues.iter().map(cost).sum(),
+        )
+    }
+
+    fn slot(&self, test: &Test) -> Option<u16> {
+        if test.term.is_list() {
+            return None;
+        }
+        self.slot_of.get(&test.term).copied()
+    }
+
+    fn number(&self, id: Id) -> Option<(Type, (u16, u64))> {
+        let Node::Test(test) = self.graph.node(id) else {
+            return None;
+        };
+        let kind = test.term.kind();
+        match &test.op {
+            Op::Numbers(values) if kind != Type::Double && !self.bit_of.contains_key(&id) => {
+                let [value] = values[..] else { return None };
+                // The same whether the number has a sign or not.
+                let value = u64::try_from(i64::try_from(value).ok()?).ok()?;
+                Some((kind, (self.slot(test)?, value)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Clues of which one holds if the node holds. Recursion is bounded by the graph's depth.
+    fn clues(&self, id: Id) -> Option<Vec<Clue>> {
+        if self.bit_of.contains_key(&id) {
+            return None;
+        }
+        match self.graph.node(id) {
+            Node::Test(test) => self.clues_of(test),
+            Node::And(parts) => {
+                let clues = parts.iter().filter_map(|part| self.clues(*part));
+                clues.min_by_key(|clues| self.price(clues))
+            }
+            Node::Or(parts) => {
+                let mut all = Vec::new();
+                for part in parts {
+                    for clue in self.clues(*part)? {
+                        if !all.contains(&clue) {
+                            all.push(clue);
+                        }
+                    }
+                    if all.len() > CLUES_MAX {
+                        return None;
+                    }
+                }
+                Some(all)
+            }
+            Node::Not(_) | Node::True | Node::False => None,
+        }
+    }
+
+    fn clues_of(&self, test: &Test) -> Option<Vec<Clue>> {
+        let slot = self.slot(test)?;
+        Some(match &test.op {
+            Op::In(values) if values.len() <= COMPARED_MAX => {
+                let is = values.iter().map(|value| Clue::Is(slot, value.clone()));
+                is.collect()
+            }
+            Op::In(_) if is_telling(&test.term) => vec![Clue::Known(slot)],
+            Op::StartsWith(part) if !part.is_empty() => vec![Clue::Starts(slot, part.clone())],
+            Op::Glob(pattern) if !pattern.literal_start().is_empty() => {
+                vec![Clue::Starts(slot, pattern.literal_start())]
+            }
+            Op::Contains(part) | Op::EndsWith(part) if !part.is_empty() => {
+                vec![Clue::Contains(slot, part.clone())]
+            }
+            Op::Exists
+            | Op::In(_)
+            | Op::Differs(_)
+            | Op::Contains(_)
+            | Op::IContains(_)
+            | Op::StartsWith(_)
+            | Op::EndsWith(_)
+            | Op::Glob(_)
+            | Op::Accepted(_)
+            | Op::Networks(_)
+            | Op::Numbers(_)
+            | Op::Range(..) => return None,
+        })
+    }
+}
