@@ -124,6 +124,9 @@ pub struct Scratch {
     ranges: Vec<(usize, usize)>,
     patterns: container::Patterns,
     spelled: param::Spelled,
+    /// `util.cnt`, and of which event it was asked last.
+    count: u64,
+    count_of: Option<Key>,
 }
 
 /// Which event something in a [`Scratch`] belongs to.
@@ -140,6 +143,16 @@ impl Scratch {
     /// Empty buffers.
     pub fn new() -> Scratch {
         Scratch::default()
+    }
+
+    /// How many events this was asked of, that one included. A row that is written anew has the
+    /// same number.
+    fn count(&mut self, event: &Event<'_>) -> u64 {
+        let key = key(event);
+        if self.count_of.replace(key) != Some(key) {
+            self.count += 1;
+        }
+        self.count
     }
 
     /// The cleared text buffer.
@@ -361,6 +374,7 @@ fn event_value<'s>(
         | Field::FdLip
         | Field::FdRip
         | Field::FdPort
+        | Field::FdProto
         | Field::FdCport
         | Field::FdSport
         | Field::FdLport
@@ -385,6 +399,9 @@ fn event_value<'s>(
         | Field::FdIno
         | Field::FdIsUpperLayer
         | Field::FdIsLowerLayer => descriptor::value(field.field, view, scratch),
+        Field::FdContainername => in_container(Field::FdName, view, scratch),
+        Field::FdContainerdirectory => in_container(Field::FdDirectory, view, scratch),
+        Field::UtilCnt => Some(Value::Uint(scratch.count(event))),
 
         Field::FdlistNums
         | Field::FdlistNames
@@ -543,6 +560,26 @@ fn event_value<'s>(
         }
         absent_field!() => None,
     }
+}
+
+/// A field of the descriptor behind the id of the process's container, which the host has not.
+fn in_container<'s>(
+    field: Field,
+    view: &'s View<'_>,
+    scratch: &'s mut Scratch,
+) -> Option<Value<'s>> {
+    let version = view.state.version(view.seen.version)?;
+    let Value::Text(value) = descriptor::value(field, view, scratch)? else {
+        return None;
+    };
+    let value = value.to_vec();
+    let out = scratch.text();
+    if let Some(id) = version.container() {
+        out.extend_from_slice(id.short());
+    }
+    out.push(b':');
+    out.extend_from_slice(&value);
+    Some(Value::Text(out))
 }
 
 /// Whether the event is a call that failed, as Falco counts them: one that tells its result, or

@@ -350,6 +350,76 @@ fn what_is_no_capture_is_said_to_be_none() {
     assert!(err.contains("is a directory"), "{err}");
 }
 
+#[test]
+fn names_of_descriptors_are_told_apart_by_container() {
+    let Some(falco) = falco() else { return };
+    let mut containers = 0;
+    for name in ["docker", "server"] {
+        let capture = falcos(&falco, name).display().to_string();
+        let fields = [
+            "container.id",
+            "fd.name",
+            "fd.containername",
+            "fd.directory",
+        ];
+        let format = format!("%{}\\t%fd.containerdirectory", fields.join("\\t%"));
+        let args = ["replay", &capture, "--events", "--filter", "fd.num >= 0"];
+        let (out, err, code) = run(&[&args[..], &["-p", &format]].concat());
+        assert_eq!(code, Some(0), "{err}");
+        for line in out.lines() {
+            let values: Vec<&str> = line.split('\t').collect();
+            let [id, name, in_container, directory, directory_in] = values[..] else {
+                panic!("{line}");
+            };
+            let id = if id == "host" { "" } else { id };
+            containers += usize::from(!id.is_empty());
+            let inside = |value: &str| match value {
+                "<NA>" => value.to_owned(),
+                _ => format!("{id}:{value}"),
+            };
+            assert_eq!(in_container, inside(name), "{line}");
+            assert_eq!(directory_in, inside(directory), "{line}");
+        }
+    }
+    assert!(containers > 0, "nothing happens in a container");
+}
+
+#[test]
+fn a_port_is_the_same_by_either_name() {
+    let Some(falco) = falco() else { return };
+    let capture = falcos(&falco, "server").display().to_string();
+    for test in ["= 18101", "!= 18101", "in (443, 18101)", "> 1024", "exists"] {
+        let [port, proto] = ["fd.port", "fd.proto"].map(|field| {
+            let filter = format!("{field} {test}");
+            let args = ["replay", &capture, "--events", "--filter", &filter];
+            let (out, err, code) = run(&args);
+            assert_eq!(code, Some(0), "{err}");
+            out
+        });
+        assert!(!port.is_empty() && port == proto, "{test}");
+    }
+}
+
+#[test]
+fn a_counter_grows_with_each_event_that_is_shown() {
+    let folder = folder();
+    let capture = own_capture(&folder).display().to_string();
+    let args = [
+        "--filter",
+        "evt.type = close",
+        "-p",
+        "%evt.num %util.cnt %util.cnt",
+    ];
+    let (out, err, _) = run(&[&["replay", &capture, "--events"][..], &args].concat());
+    assert_eq!(out, "2 1 1\n4 2 2\n6 3 3\n8 4 4\n10 5 5\n", "{err}");
+    // A condition has a counter for each event type, whatever the size of windows.
+    for rows in ["window.rows_max=1", "window.rows_max=4096"] {
+        let args = ["--filter", "util.cnt > 4", "-p", "%evt.num", "-o", rows];
+        let (out, err, _) = run(&[&["replay", &capture, "--events"][..], &args].concat());
+        assert_eq!(out, "9\n10\n", "{err}");
+    }
+}
+
 /// The program at work, to be ended.
 struct Running {
     child: Child,

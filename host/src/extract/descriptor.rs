@@ -166,12 +166,12 @@ pub(super) fn value<'s>(
             let (client, server) = info.ends();
             Some(Value::List(vec![ip(client), ip(server)]))
         }
-        Field::FdPort if connected => {
+        Field::FdPort | Field::FdProto if connected => {
             let (client, server) = info.ends();
             Some(Value::List(vec![port(client), port(server)]))
         }
         Field::FdIp | Field::FdNet if bound => Some(Value::List(vec![ip(info.local())])),
-        Field::FdPort if bound => Some(Value::List(vec![port(info.local())])),
+        Field::FdPort | Field::FdProto if bound => Some(Value::List(vec![port(info.local())])),
         Field::FdCip | Field::FdCnet => connected.then(|| ip(info.ends().0)),
         Field::FdCport => connected.then(|| port(info.ends().0)),
         Field::FdSip | Field::FdSnet if bound => Some(ip(info.local())),

@@ -365,6 +365,10 @@ pub(super) fn value<'s>(
         | Field::FdSproto
         | Field::FdLproto
         | Field::FdRproto
+        | Field::FdContainername
+        | Field::FdContainerdirectory
+        | Field::FdProto
+        | Field::UtilCnt
         | Field::FdNameChanged
         | Field::FdlistNums
         | Field::FdlistNames

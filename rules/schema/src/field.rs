@@ -229,6 +229,9 @@ macro_rules! for_each_field {
             FdIno "fd.ino" Int Event None "Inode number of the file.";
             FdIsUpperLayer "fd.is_upper_layer" Bool Event None "Whether the file lies in an overlay's upper layer.";
             FdIsLowerLayer "fd.is_lower_layer" Bool Event None "Whether the file lies in an overlay's lower layer.";
+            FdContainername "fd.containername" Text Event None "Id of the container, none for the host, and `fd.name`, a colon between.";
+            FdContainerdirectory "fd.containerdirectory" Text Event None "The same with `fd.directory`.";
+            FdProto "fd.proto" Port Event None "The same as `fd.port`." FilterOnly NoRhs NoTransformer;
 
             FdlistNums "fdlist.nums" Text Event None "Numbers of the descriptors that a `poll` waits for.";
             FdlistNames "fdlist.names" Text Event None "Names of those descriptors.";
@@ -236,6 +239,8 @@ macro_rules! for_each_field {
             FdlistSips "fdlist.sips" Text Event None "Servers' addresses of those descriptors.";
             FdlistCports "fdlist.cports" Text Event None "Clients' ports of those descriptors.";
             FdlistSports "fdlist.sports" Text Event None "Servers' ports of those descriptors.";
+
+            UtilCnt "util.cnt" Uint Event None "A counter: of the events that an output shows, or of those of one type that a condition is asked of.";
 
             FsPathName "fs.path.name" Text Event None "Path a file-system call works on, made absolute and normalised.";
             FsPathNameraw "fs.path.nameraw" Text Event None "That path as the program gave it.";
@@ -498,7 +503,7 @@ impl Field {
     pub fn both_ends(self) -> Option<(Field, Field)> {
         match self {
             Field::FdIp => Some((Field::FdCip, Field::FdSip)),
-            Field::FdPort => Some((Field::FdCport, Field::FdSport)),
+            Field::FdPort | Field::FdProto => Some((Field::FdCport, Field::FdSport)),
             Field::FdNet => Some((Field::FdCnet, Field::FdSnet)),
             _ => None,
         }

@@ -101,8 +101,10 @@ fn of_socket<'s>(
             Some(Value::List(vec![ip(source), ip(destination)]))
         }
         Field::FdIp | Field::FdNet if is_bound => Some(Value::List(vec![ip(source)])),
-        Field::FdPort if is_pair => Some(Value::List(vec![port(source), port(destination)])),
-        Field::FdPort if is_bound => Some(Value::List(vec![port(source)])),
+        Field::FdPort | Field::FdProto if is_pair => {
+            Some(Value::List(vec![port(source), port(destination)]))
+        }
+        Field::FdPort | Field::FdProto if is_bound => Some(Value::List(vec![port(source)])),
         Field::FdCip | Field::FdCnet => is_connection.then(|| ip(source)),
         Field::FdCport => is_connection.then(|| port(source)),
         Field::FdSip | Field::FdSnet if is_bound => has_role.then(|| ip(source)),

@@ -36,9 +36,6 @@ macro_rules! for_each_absent_field {
             EvtPluginname "evt.pluginname" Text None "Name of the plugin that the event comes from; Saker runs none.";
             EvtPlugininfo "evt.plugininfo" Text None "What that plugin says of the event; Saker runs none.";
 
-            FdContainername "fd.containername" Text None "Id of the container and `fd.name`, a colon between.";
-            FdContainerdirectory "fd.containerdirectory" Text None "Id of the container and `fd.directory`, a colon between.";
-            FdProto "fd.proto" Port None "Name of the service at the client's or the server's port." FilterOnly NoRhs NoTransformer;
             FdCipName "fd.cip.name" Text None "Host name of the client's address." NoRhs NoTransformer;
             FdSipName "fd.sip.name" Text None "Host name of the server's address." NoRhs NoTransformer;
             FdLipName "fd.lip.name" Text None "Host name of the local address." NoRhs NoTransformer;
@@ -50,8 +47,6 @@ macro_rules! for_each_absent_field {
             ThreadCpu "thread.cpu" Double None "Part of a processor that the thread used in the last second.";
             ThreadCpuUser "thread.cpu.user" Double None "Part of that in user mode.";
             ThreadCpuSystem "thread.cpu.system" Double None "Part of that in kernel mode.";
-
-            UtilCnt "util.cnt" Uint None "A counter that grows with each look.";
 
             ContainerHealthcheck "container.healthcheck" Text None "Command of the health check.";
             ContainerLivenessProbe "container.liveness_probe" Text None "Command of the liveness probe.";
