@@ -91,6 +91,7 @@ codes! {
     FieldAsText "S513" Warning "LOAD_COMPILE_CONDITION" "A value is the name of a field, and compared as a text.";
     TransformerAsText "S514" Warning "LOAD_COMPILE_CONDITION" "A value looks like a transformer of a field, and is compared as a text.";
     SimpleRegex "S515" Warning "LOAD_COMPILE_CONDITION" "A regular expression asks for what a simpler operator does as well.";
+    TimeAsNumber "S516" Warning "LOAD_COMPILE_CONDITION" "A time that is written out is compared with a number.";
 
     Output "S601" Error "LOAD_ERR_COMPILE_OUTPUT" "An output format names an unknown field, or one that is for conditions.";
 

@@ -7,7 +7,7 @@
 pub(crate) mod compare;
 
 use crate::ONLY_IN_CAPTURES;
-use crate::ast::{self, Expr, Kind, Modifier, Operand, Operator, Right, Value};
+use crate::ast::{self, Expr, Kind, Modifier, Operand, Operator, Right, Takes, Value};
 use crate::automaton::Automata;
 use crate::collect::Collected;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -255,6 +255,9 @@ impl Lowering<'_> {
         if plain_field == Some(Field::EvtRes) {
             self.check_results(test.operator, values_of(test));
         }
+        if let Some(time) = plain_field.and_then(written_time) {
+            self.check_times(&time, test.operator, values_of(test));
+        }
         compare::check_type(test.operator, &left, test.operator_span)?;
         if let Right::Operand(operand) = &test.right {
             return self.compare_with(left, test, operand);
@@ -416,6 +419,31 @@ impl Lowering<'_> {
         }
     }
 
+    /// Warns of times as numbers: Falco compares those that are written out as texts, character
+    /// by character, so that `evt.time > 5` says nothing of time.
+    fn check_times(&mut self, time: &WrittenTime, operator: Operator, values: &[Value]) {
+        let compares = match operator {
+            Operator::Equal | Operator::Equal2 | Operator::NotEqual | Operator::In => true,
+            operator => operator.takes() == Takes::Number,
+        };
+        // An hour, or a year, is what such a time begins with.
+        let is_wrong = |value: &&Value| is_number(&value.text) && value.text.len() != time.first;
+        for value in values.iter().filter(is_wrong).filter(|_| compares) {
+            let message = format!(
+                "`{}` is compared with `{}` as a text, not as a number",
+                time.field.name(),
+                value.text
+            );
+            self.found.push(
+                Diagnostic::new(Code::TimeAsNumber, value.span, message)
+                    .label(format!("a time is a text such as `{}`", time.example))
+                    .help(
+                        "`evt.rawtime` is the time in nanoseconds since the epoch, `evt.rawtime.s` in seconds",
+                    ),
+            );
+        }
+    }
+
     fn check_event_types(&mut self, operator: Operator, values: &[Value]) -> Lower<()> {
         if !matches!(
             operator,
@@ -467,6 +495,30 @@ fn values_of(test: &ast::Test) -> &[Value] {
 
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A field that is a time as people write it.
+struct WrittenTime {
+    field: Field,
+    example: &'static str,
+    /// How many digits it begins with.
+    first: usize,
+}
+
+fn written_time(field: Field) -> Option<WrittenTime> {
+    let (example, first) = match field {
+        Field::EvtTime => ("13:45:01.000000000", 2),
+        Field::EvtTimeS => ("13:45:01", 2),
+        Field::EvtTimeIso8601 => ("2026-11-22T13:45:01.000000000+0000", 4),
+        Field::EvtDatetime => ("2026-11-22 13:45:01.000000000", 4),
+        Field::EvtDatetimeS => ("2026-11-22 13:45:01", 4),
+        _ => return None,
+    };
+    Some(WrittenTime {
+        field,
+        example,
+        first,
+    })
 }
 
 /// A warning, if no event and no process ever has the field with that argument.
