@@ -70,6 +70,7 @@ impl Alert {
         view: &View<'_>,
         scratch: &mut Scratch,
     ) -> Alert {
+        scratch.count_alert();
         let mut message = String::new();
         let mut breaks = Vec::new();
         let mut fields = Vec::new();

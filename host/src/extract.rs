@@ -124,9 +124,8 @@ pub struct Scratch {
     ranges: Vec<(usize, usize)>,
     patterns: container::Patterns,
     spelled: param::Spelled,
-    /// `util.cnt`, and of which event it was asked last.
-    count: u64,
-    count_of: Option<Key>,
+    /// How many alerts were rendered with this; 0 where rows are written.
+    alerts: u64,
 }
 
 /// Which event something in a [`Scratch`] belongs to.
@@ -145,14 +144,9 @@ impl Scratch {
         Scratch::default()
     }
 
-    /// How many events this was asked of, that one included. A row that is written anew has the
-    /// same number.
-    fn count(&mut self, event: &Event<'_>) -> u64 {
-        let key = key(event);
-        if self.count_of.replace(key) != Some(key) {
-            self.count += 1;
-        }
-        self.count
+    /// Another alert is rendered with this.
+    pub(crate) fn count_alert(&mut self) {
+        self.alerts += 1;
     }
 
     /// The cleared text buffer.
@@ -401,7 +395,12 @@ fn event_value<'s>(
         | Field::FdIsLowerLayer => descriptor::value(field.field, view, scratch),
         Field::FdContainername => in_container(Field::FdName, view, scratch),
         Field::FdContainerdirectory => in_container(Field::FdDirectory, view, scratch),
-        Field::UtilCnt => Some(Value::Uint(scratch.count(event))),
+        // Falco counts how often it is asked: in an output with each alert, in a condition that
+        // begins with it with each event.
+        Field::UtilCnt => Some(Value::Uint(match scratch.alerts {
+            0 => event.number(),
+            alerts => alerts,
+        })),
 
         Field::FdlistNums
         | Field::FdlistNames

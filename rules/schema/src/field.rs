@@ -240,7 +240,7 @@ macro_rules! for_each_field {
             FdlistCports "fdlist.cports" Text Event None "Clients' ports of those descriptors.";
             FdlistSports "fdlist.sports" Text Event None "Servers' ports of those descriptors.";
 
-            UtilCnt "util.cnt" Uint Event None "A counter: of the events that an output shows, or of those of one type that a condition is asked of.";
+            UtilCnt "util.cnt" Uint Event None "A counter: in an output of the alerts so far, in a condition of the events.";
 
             FsPathName "fs.path.name" Text Event None "Path a file-system call works on, made absolute and normalised.";
             FsPathNameraw "fs.path.nameraw" Text Event None "That path as the program gave it.";
