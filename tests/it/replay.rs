@@ -7,6 +7,7 @@ use crate::capture::{
 };
 use crate::program::saker;
 use serde_json::Value;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -401,7 +402,7 @@ fn a_port_is_the_same_by_either_name() {
 }
 
 #[test]
-fn a_counter_grows_with_each_event_that_is_shown() {
+fn a_counter_grows_with_what_is_shown() {
     let folder = folder();
     let capture = own_capture(&folder).display().to_string();
     let args = [
@@ -412,9 +413,9 @@ fn a_counter_grows_with_each_event_that_is_shown() {
     ];
     let (out, err, _) = run(&[&["replay", &capture, "--events"][..], &args].concat());
     assert_eq!(out, "2 1 1\n4 2 2\n6 3 3\n8 4 4\n10 5 5\n", "{err}");
-    // A condition has a counter for each event type, whatever the size of windows.
+    // In a condition it counts all events, whatever the size of windows.
     for rows in ["window.rows_max=1", "window.rows_max=4096"] {
-        let args = ["--filter", "util.cnt > 4", "-p", "%evt.num", "-o", rows];
+        let args = ["--filter", "util.cnt > 8", "-p", "%evt.num", "-o", rows];
         let (out, err, _) = run(&[&["replay", &capture, "--events"][..], &args].concat());
         assert_eq!(out, "9\n10\n", "{err}");
     }
@@ -564,18 +565,23 @@ fn a_replay_ends_when_nobody_reads_on() {
 /// What the program shows on a terminal that its messages go to, and its alerts do not.
 fn on_a_terminal(args: &[&str], input: Stdio) -> String {
     let (terminal, other_end) = terminal();
+    shown_on(terminal, args, input, Stdio::null(), other_end.into())
+}
+
+/// What it shows there.
+fn shown_on(mut end: File, args: &[&str], input: Stdio, output: Stdio, error: Stdio) -> String {
     let mut child = Command::new(saker())
         .args(["replay", "-o", "cache.dir="])
         .args(args)
         .env("TERM", "xterm")
         .stdin(input)
-        .stdout(Stdio::null())
-        .stderr(other_end)
+        .stdout(output)
+        .stderr(error)
         .spawn()
         .expect("saker starts");
     let mut shown = Vec::new();
     // It ends with an error once nobody holds the other end.
-    let _ = { terminal }.read_to_end(&mut shown);
+    let _ = end.read_to_end(&mut shown);
     assert!(child.wait().expect("a child of ours").success());
     String::from_utf8_lossy(&shown).into_owned()
 }
@@ -593,10 +599,25 @@ fn progress_is_whole_at_the_end() {
         assert!(last.ends_with("100"), "{shown}");
         assert!(shown.contains("events/s"), "{shown}");
     }
-    let input = std::fs::File::open(&capture).expect("it is there");
+    let input = File::open(&capture).expect("it is there");
     let shown = on_a_terminal(&["-"], input.into());
     assert!(
         shown.contains("events/s") && !shown.contains('%'),
         "{shown}"
     );
+}
+
+#[test]
+fn alerts_stand_above_the_progress_on_one_terminal() {
+    let folder = folder();
+    let (capture, rules) = (own_capture(&folder), shadow_rule(&folder));
+    let capture = capture.display().to_string();
+    let (shows, end) = terminal();
+    let output = end.try_clone().expect("it is open");
+    let args = [capture.as_str(), "-r", &rules, "--pace"];
+    let shown = shown_on(shows, &args, Stdio::null(), output.into(), end.into());
+    let (before, _) = shown.split_once("01:00:02.").expect("there is an alert");
+    assert!(before.contains(" % "), "{shown:?}");
+    // The bar's line is empty, and the alert at its beginning.
+    assert!(before.ends_with("\r\u{1b}[2K"), "{shown:?}");
 }

@@ -20,7 +20,7 @@ use crate::source::merge::Batch;
 use crate::state::State;
 use crate::window::Window;
 use anyhow::Context;
-use progress::Progress;
+use progress::{Bars, Progress};
 use saker_capture::{CaptureError, Entry, Reader};
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
@@ -137,6 +137,7 @@ pub(super) enum Purpose {
 pub(super) struct Replay {
     purpose: Purpose,
     stop: Stop,
+    bars: Bars,
     pipeline: Pipeline,
     outputs: Outputs,
     skipped: Skipped,
@@ -163,6 +164,8 @@ impl Replay {
         let epoch = Epoch::new(1, modules, selection);
         let mut state = State::new(Default::default(), Clock::default());
         state.set_hostname(config.hostname().as_bytes());
+        let bars = Bars::new(purpose);
+        let output = output.map(|output| bars.above(output));
         let outputs = Outputs::start(output.into_iter().collect(), config.outputs_queue_max)
             .context("cannot start the writer of alerts")?;
         let window = Window::create(config.window_slots).context("cannot make the window")?;
@@ -198,6 +201,7 @@ impl Replay {
         Ok(Replay {
             purpose,
             stop: Stop::on_signals()?,
+            bars,
             pipeline,
             outputs,
             skipped: Skipped::default(),
@@ -249,7 +253,7 @@ impl Replay {
             let bytes = found.filter(Metadata::is_file).map(|found| found.len());
             (file, bytes)
         };
-        let progress = Progress::begin(&name, bytes, self.purpose);
+        let progress = Progress::begin(&name, bytes, &self.bars);
         let counted = progress.counting(self.stop.reading(file));
         let reader = match Reader::new(BufReader::with_capacity(256 << 10, counted)) {
             Ok(reader) => reader,

@@ -1,7 +1,9 @@
 //! How far a replay is, on standard error when that is a terminal.
 
 use super::Purpose;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use crate::alert::Alert;
+use crate::outputs::Output;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Read, Result};
 use std::time::Duration;
 
@@ -12,21 +14,61 @@ pub(super) struct Progress {
     events: std::cell::Cell<u64>,
 }
 
+/// Where bars are shown, one below the other.
+#[derive(Clone)]
+pub(super) struct Bars(MultiProgress);
+
+impl Bars {
+    /// On standard error, if that is a terminal.
+    pub(super) fn new(purpose: Purpose) -> Bars {
+        // Events that are printed on a terminal are progress enough.
+        let is_in_the_way = purpose == Purpose::Print && std::io::stdout().is_terminal();
+        let target = match std::io::stderr().is_terminal() && !is_in_the_way {
+            true => ProgressDrawTarget::stderr(),
+            false => ProgressDrawTarget::hidden(),
+        };
+        Bars(MultiProgress::with_draw_target(target))
+    }
+
+    /// The output, whose lines go above the bars if both are on a terminal.
+    pub(super) fn above(&self, output: Box<dyn Output>) -> Box<dyn Output> {
+        match !self.0.is_hidden() && std::io::stdout().is_terminal() {
+            true => Box::new(Above {
+                output,
+                bars: self.clone(),
+            }),
+            false => output,
+        }
+    }
+}
+
+/// An output that takes the bars away while it writes.
+struct Above {
+    output: Box<dyn Output>,
+    bars: Bars,
+}
+
+impl Output for Above {
+    fn write(&mut self, alert: &Alert) -> Result<()> {
+        self.bars.0.suspend(|| self.output.write(alert))
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.bars.0.suspend(|| self.output.flush())
+    }
+}
+
 /// Nobody can read numbers that change faster.
 const TURN_EVERY: Duration = Duration::from_millis(100);
 
 impl Progress {
     /// Begins with the capture of that name and so many bytes.
-    pub(super) fn begin(name: &str, bytes: Option<u64>, purpose: Purpose) -> Progress {
+    pub(super) fn begin(name: &str, bytes: Option<u64>, bars: &Bars) -> Progress {
         let bar = match bytes {
             Some(bytes) => ProgressBar::new(bytes),
             None => ProgressBar::no_length(),
         };
-        // Events that are printed on a terminal are progress enough.
-        let is_in_the_way = purpose == Purpose::Print && std::io::stdout().is_terminal();
-        if !std::io::stderr().is_terminal() || is_in_the_way {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
-        }
+        let bar = bars.0.add(bar);
         let template = match bytes {
             Some(_) => "{prefix} {wide_bar} {percent:>3} %  {msg}  {eta} left",
             None => "{spinner} {prefix} {bytes}  {msg}",
