@@ -224,6 +224,7 @@ fn finish_captures(pipeline: &mut Pipeline) -> Result<(), Failure> {
     let lost = list_of(&[
         (counters.failed, "not whole"),
         (counters.forgotten, "events forgotten before their time"),
+        (counters.too_long, "events longer than a capture can hold"),
     ]);
     if !lost.is_empty() {
         line.push_str(&format!(" ({lost})"));

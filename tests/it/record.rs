@@ -275,7 +275,56 @@ fn a_capture_is_not_written_over_while_it_is_read() {
         assert_eq!(code, Some(1), "{err}");
         assert!(err.contains("what is being read"), "{err}");
     }
+    let ended = Command::new(saker())
+        .args(["record", "-", "-w", &capture, "-o", "cache.dir="])
+        .stdin(std::fs::File::open(&capture).expect("it is there"))
+        .output()
+        .expect("saker runs");
+    assert_eq!(ended.status.code(), Some(1));
     assert_eq!(std::fs::read(&capture).expect("it is there"), whole);
+}
+
+#[test]
+fn an_event_that_no_capture_can_hold_is_left_out_and_counted() {
+    let folder = folder();
+    let path = folder.path().join("own.scap");
+    let mut own = Own::begin(&path, b"sh");
+    own.open(BEGIN, "/tmp/a");
+    own.end();
+    // Readers take a block that is longer than those they write.
+    let mut bytes = std::fs::read(&path).expect("it was just written");
+    let data = vec![b'x'; 60_000];
+    let params: [&[u8]; 4] = [&[0; 8], &data, &data, &[0; 4]];
+    let all: usize = params.iter().map(|param| param.len()).sum();
+    let length = 26 + 2 * params.len() + all;
+    let total = (8 + 2 + length).next_multiple_of(4) + 4;
+    let mut block = Vec::new();
+    block.extend(0x216u32.to_le_bytes());
+    block.extend((total as u32).to_le_bytes());
+    block.extend(1u16.to_le_bytes());
+    block.extend((BEGIN + 1).to_le_bytes());
+    block.extend(77i64.to_le_bytes());
+    block.extend((length as u32).to_le_bytes());
+    block.extend(9u16.to_le_bytes());
+    block.extend((params.len() as u32).to_le_bytes());
+    block.extend(
+        params
+            .iter()
+            .flat_map(|param| (param.len() as u16).to_le_bytes()),
+    );
+    block.extend(params.concat());
+    block.resize(total - 4, 0);
+    block.extend((total as u32).to_le_bytes());
+    bytes.extend(block);
+    std::fs::write(&path, bytes).expect("a folder of the test");
+    let made = folder.path().join("made.scap").display().to_string();
+    let (_, err, code) = run(&["record", &path.display().to_string(), "-w", &made]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("recorded 1 event,"), "{err}");
+    assert!(
+        err.contains("1 events longer than a capture can hold"),
+        "{err}"
+    );
 }
 
 #[test]

@@ -6,7 +6,9 @@ use super::run::Watch;
 use super::{Failure, configured, count, doctor, list_of, shown, usage};
 use crate::config::Use;
 use crate::outputs::recording::{Limits, Recorder, Recording, STDOUT, Written};
+use std::fs::File;
 use std::io::IsTerminal;
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -81,8 +83,11 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             "take one capture at a time: each has processes of its own",
         ));
     }
-    let inputs = args.files.iter().filter_map(|path| path.metadata().ok());
-    let inputs = inputs.map(|found| (found.dev(), found.ino())).collect();
+    let inputs = args
+        .files
+        .iter()
+        .filter_map(|path| identity(path))
+        .collect();
     let begin = |path| {
         let recording = Recording::new(path, limits, inputs);
         let recording = recording.map_err(|error| Failure::Failed(error.into()))?;
@@ -134,6 +139,19 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
 }
 
+/// Device and inode of an input that is a file.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let input = match path == Path::new("-") {
+        true => std::io::stdin()
+            .as_fd()
+            .try_clone_to_owned()
+            .map(File::from),
+        false => return path.metadata().ok().map(|found| (found.dev(), found.ino())),
+    };
+    let found = input.ok()?.metadata().ok()?;
+    found.is_file().then(|| (found.dev(), found.ino()))
+}
+
 /// Says what there is now.
 fn tell(written: &Written, target: &str) {
     let mut line = count(written.events, "event");
@@ -147,6 +165,7 @@ fn tell(written: &Written, target: &str) {
     }
     let lost = list_of(&[
         (written.removed, "files removed to make room"),
+        (written.too_long, "events longer than a capture can hold"),
         (written.cut, "texts longer than a capture can hold"),
         (
             written.entries_lost,

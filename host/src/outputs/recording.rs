@@ -53,8 +53,8 @@ pub struct Recording {
     writer: Option<Writer<File>>,
     /// Files that are being read, by device and inode.
     inputs: Vec<(u64, u64)>,
-    /// What the file began with, bytes before compression.
-    state_bytes: u64,
+    /// What the file began with, bytes before compression, once it has an event.
+    state_bytes: Option<u64>,
     /// The file has no event yet, and nothing of the state.
     is_empty: bool,
     /// When the first event was that could stand in the file.
@@ -65,6 +65,8 @@ pub struct Recording {
     events: u64,
     /// Events for the state alone.
     hidden: u64,
+    /// Events that no reader would take.
+    too_long: u64,
     /// Bytes of files that have ended, before compression.
     bytes: u64,
     cut: u64,
@@ -97,13 +99,14 @@ impl Recording {
             limits,
             writer: None,
             inputs,
-            state_bytes: 0,
+            state_bytes: None,
             is_empty: true,
             began: None,
             files: VecDeque::new(),
             begun: 0,
             events: 0,
             hidden: 0,
+            too_long: 0,
             bytes: 0,
             cut: 0,
             wire: Wire::default(),
@@ -125,7 +128,8 @@ impl Recording {
     /// Bytes of the file's events, before compression.
     fn event_bytes(&self) -> u64 {
         let written = self.writer.as_ref().map(Writer::written);
-        written.map_or(0, |written| written.bytes.saturating_sub(self.state_bytes))
+        let begun = written.zip(self.state_bytes);
+        begun.map_or(0, |(written, state)| written.bytes.saturating_sub(state))
     }
 
     /// Whether an event at that time, which is yet to come, is the first of a file, for which
@@ -151,7 +155,7 @@ impl Recording {
         };
         let written = state.snapshot(number, |entry: &Entry<'_>| writer.write(entry));
         written.map_err(|error| RecordError::Write(self.path.clone(), error))?;
-        self.state_is_written();
+        self.is_empty = false;
         Ok(())
     }
 
@@ -161,11 +165,8 @@ impl Recording {
             return Ok(true);
         };
         let before = writer.written().bytes;
-        let is_first = self.began.is_none();
         match writer.write(entry) {
-            Ok(()) if is_first => self.state_is_written(),
-            // Another recording begins, in the middle of this one.
-            Ok(()) => self.state_bytes += writer.written().bytes.saturating_sub(before),
+            Ok(()) => {}
             Err(error @ WriteError::Write(_)) => {
                 return Err(RecordError::Write(self.path.clone(), error));
             }
@@ -173,16 +174,16 @@ impl Recording {
                 return Ok(false);
             }
         }
+        self.is_empty = false;
+        // Another recording may begin in the middle of this one.
+        if let Some(state) = &mut self.state_bytes {
+            *state += writer.written().bytes.saturating_sub(before);
+        }
         Ok(true)
     }
 
-    fn state_is_written(&mut self) {
-        let written = self.writer.as_ref().map(Writer::written);
-        self.state_bytes = written.map_or(0, |written| written.bytes);
-        self.is_empty = false;
-    }
-
-    /// Writes an event. What is no event of Falco's is left out.
+    /// Writes an event. What is no event of Falco's is left out, and so is, and counted, what no
+    /// reader would take.
     pub fn event(&mut self, view: &View<'_>, reason: Reason) -> Result<(), RecordError> {
         let (code, reason) = match view.event {
             event::Event::Recorded(event) => match event.kind {
@@ -212,8 +213,22 @@ impl Recording {
             params,
         };
         if let Some(writer) = &mut self.writer {
-            let written = writer.event(&event);
-            written.map_err(|error| RecordError::Write(self.path.clone(), error))?;
+            let written = match self.state_bytes {
+                Some(_) => Ok(()),
+                // Ends the last list, so that all of it is counted.
+                None => writer.flush(),
+            };
+            self.state_bytes.get_or_insert(writer.written().bytes);
+            match written.and_then(|()| writer.event(&event)) {
+                Ok(()) => {}
+                Err(WriteError::TooLong { .. } | WriteError::ParamCount(_)) => {
+                    self.too_long += 1;
+                    return Ok(());
+                }
+                Err(error @ (WriteError::Write(_) | WriteError::Order(_))) => {
+                    return Err(RecordError::Write(self.path.clone(), error));
+                }
+            }
         }
         match reason {
             Reason::Asked => self.events += 1,
@@ -236,7 +251,7 @@ impl Recording {
         let writer = self.make(&path)?;
         self.is_empty = true;
         self.began = None;
-        self.state_bytes = 0;
+        self.state_bytes = None;
         self.writer = Some(writer);
         self.begun += 1;
         self.files.push_back(path);
@@ -305,6 +320,7 @@ impl Recording {
         Ok(Written {
             events: self.events,
             hidden: self.hidden,
+            too_long: self.too_long,
             bytes: self.bytes,
             files: self.files.len() as u64,
             removed: self.begun - self.files.len() as u64,
@@ -350,12 +366,12 @@ mod tests {
         let path = folder.path().join("a.scap");
         let mut recording = Recording::new(path, limits, Vec::new()).unwrap();
         // As after a long list of processes.
-        recording.state_bytes = 5000;
+        recording.state_bytes = Some(5000);
         recording.end_file().unwrap();
         assert!(!recording.is_full());
         recording.open_file().unwrap();
-        assert_eq!(recording.state_bytes, 0);
-        recording.state_bytes = 5000;
+        assert_eq!(recording.state_bytes, None);
+        recording.state_bytes = Some(5000);
         assert!(!recording.is_full());
     }
 }

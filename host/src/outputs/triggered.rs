@@ -35,6 +35,8 @@ pub struct Counters {
     pub failed: u64,
     /// Events forgotten earlier than asked for, for want of room.
     pub forgotten: u64,
+    /// Events longer than a capture can hold.
+    pub too_long: u64,
 }
 
 /// Keeps recent events, and writes captures.
@@ -222,6 +224,7 @@ impl Triggered {
         let is_over = |running: &mut Running| running.until < now || running.recording.is_full();
         if let Some(running) = self.running.take_if(is_over) {
             let written = running.recording.finish();
+            self.counters.too_long += written.as_ref().map_or(0, |written| written.too_long);
             self.note(written.map(drop));
         }
     }

@@ -17,6 +17,8 @@ pub struct Written {
     pub events: u64,
     /// Events for the state alone.
     pub hidden: u64,
+    /// Events longer than a capture can hold, which were left out.
+    pub too_long: u64,
     /// Bytes of all files, before compression.
     pub bytes: u64,
     /// Files there are.
@@ -121,6 +123,7 @@ impl Recorder {
         let written = Written {
             events: self.recording.events,
             hidden: self.recording.hidden,
+            too_long: self.recording.too_long,
             ..Written::default()
         };
         match self.recording.finish() {
