@@ -58,9 +58,9 @@ pub(crate) fn needs(
     for need in &mut needs {
         // Among literals of all rules is what one rule names.
         let known = need.clues.clone();
-        need.clues.retain(|clue| {
-            !matches!(clue, Clue::Is(slot, _) if known.contains(&Clue::Known(*slot)))
-        });
+        need.clues.retain(
+            |clue| !matches!(clue, Clue::Is(slot, _) if known.contains(&Clue::Known(*slot))),
+        );
         need.clues.sort_by_key(cost);
     }
     let all = || needs.iter().flat_map(|need| &need.clues);
@@ -95,7 +95,9 @@ impl Finder<'_> {
         let mut stack = vec![root];
         while let Some(id) = stack.pop() {
             match self.graph.node(id) {
-                Node::And(more) if !self.bit_of.contains_key(&id) => stack.extend(more.iter().rev()),
+                Node::And(more) if !self.bit_of.contains_key(&id) => {
+                    stack.extend(more.iter().rev())
+                }
                 Node::And(_)
                 | Node::Or(_)
                 | Node::Not(_)
@@ -115,10 +117,7 @@ impl Finder<'_> {
     /// What asking for one of these costs: most of all that the answer is yes for most events.
     fn price(&self, clues: &[Clue]) -> (bool, u32) {
         let tells_little = |clue: &Clue| self.telling.get(usize::from(clue.slot())) != Some(&true);
-        (
-            clues.iter().any(tells_little),
-            clues.iter().map(cost).sum(),
-        )
+        (clues.iter().any(tells_little), clues.iter().map(cost).sum())
     }
 
     fn slot(&self, test: &Test) -> Option<u16> {

@@ -10,9 +10,11 @@ use saker_rules_compiler::{Code, Options, compile};
 use saker_rules_schema::abi::{MATCH_ALL, MATCH_FIRST};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::{Binding, FieldRef};
+use saker_rules_schema::manifest::{Clue, Manifest};
+use saker_rules_schema::row::Shape;
 use std::cell::Cell;
 use std::time::Instant;
-use support::{Facts, Judge, Known, Window, engine, facts, ruleset, source};
+use support::{Facts, Judge, Known, Window, engine, facts, ids, ruleset, source};
 
 const TEXT_FIELDS: [&str; 9] = [
     "proc.name",
@@ -444,6 +446,9 @@ fn agree(conditions: &[String], rows: &Rows, keep_bytes: bool) -> Result<u64, Te
                 prop_assert_eq!(holds(condition, &values, *event), answer, "{}", condition);
             }
             if answer {
+                // Nor is an event left out that a rule holds for.
+                let offered = is_offered(manifest, *event, window.last());
+                prop_assert!(offered, "{condition} without {:?}", manifest.layout(*event));
                 found.push((row, rule as u32));
             }
         }
@@ -457,6 +462,43 @@ fn agree(conditions: &[String], rows: &Rows, keep_bytes: bool) -> Result<u64, Te
     judge.set_matching(MATCH_FIRST);
     prop_assert_eq!(&judge.judge(&window.bytes), &first);
     Ok((conditions.len() * rows.rows.len()) as u64)
+}
+
+/// Whether the row meets one of the needs of its event type, asked in the plainest way.
+fn is_offered(manifest: &Manifest, event: EventType, row: &[u8]) -> bool {
+    let Some(layout) = manifest.layout(event) else {
+        return false;
+    };
+    let ids = ids(manifest);
+    let shape = Shape {
+        slots: layout.slots.len() as u16,
+    };
+    let word = |at: u32| u64::from_le_bytes(row[at as usize..][..8].try_into().unwrap());
+    let text = |slot: u16| {
+        let place = (word(shape.slot(slot)) >> 32) as usize;
+        let string = (place != 0).then(|| &row[place..]);
+        string.map_or(&[][..], |string| {
+            let len = u32::from_le_bytes(string[..4].try_into().unwrap());
+            &string[4..4 + len as usize]
+        })
+    };
+    let holds = |clue: &Clue| match clue {
+        Clue::Known(slot) => word(shape.slot(*slot)) as u32 != 0,
+        Clue::Is(slot, text) => word(shape.slot(*slot)) as u32 == ids[text],
+        Clue::Starts(slot, start) => text(*slot).starts_with(start),
+        Clue::Contains(slot, part) => {
+            let text = text(*slot);
+            part.len() <= text.len() && text.windows(part.len()).any(|found| found == part)
+        }
+    };
+    let needs = &layout.needs;
+    needs.is_empty()
+        || needs.iter().any(|need| {
+            need.number.is_none_or(|(slot, number)| {
+                let (at, mask) = shape.presence(slot);
+                word(at) & mask != 0 && word(shape.slot(slot)) == number
+            }) && (need.clues.is_empty() || need.clues.iter().any(holds))
+        })
 }
 
 proptest! {
