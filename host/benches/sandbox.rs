@@ -1,12 +1,17 @@
 //! What it costs to hand a window over to the judge: messages, threads, and the call itself.
 //! `walk` beside `empty` is what a module pays for finding the rows. Elements are rows, so the
-//! time per element is the cost per row.
+//! time per element is the cost per row. `component` is the same for a component, in a batch as
+//! it comes from the kernel and row by row as in a replay.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use saker::componentise::componentise;
+use saker::sandbox::component::{Code, ComponentLimits, Keep, Resident, Start, Workshop};
 use saker::sandbox::{FromJudge, Judge, Limits, RulesetImage, ToJudge};
 use saker::window::{Filled, Window};
 use saker_rules_schema::abi;
 use saker_rules_schema::manifest::Manifest;
+use std::sync::Arc;
+use std::time::Duration;
 
 const ROWS: u32 = 1000;
 /// A row of eight slots.
@@ -112,5 +117,57 @@ fn hand_over(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, hand_over);
+/// A component that walks its rows and has nothing to say; what it says of itself is empty.
+const COMPONENT: &str = r#"(module
+    (memory (export "memory") 16)
+    (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536))
+    (func (export "saker:rules/module@0.1.0#describe") (result i32) (i32.const 128))
+    (func (export "saker:rules/module@0.1.0#init") (param i32 i32 i32 i32) (result i32)
+        (i32.const 128))
+    (func (export "saker:rules/module@0.1.0#on-tick") (param i64) (result i32) (i32.const 128))
+    (func (export "saker:rules/module@0.1.0#on-batch") (param i32 i32) (result i32)
+        (local.set 1 (i32.add (local.get 0) (local.get 1)))
+        (block $done
+            (loop $next
+                (br_if $done (i32.ge_u (local.get 0) (local.get 1)))
+                (local.set 0 (i32.add (local.get 0) (i32.load (local.get 0))))
+                (br $next)))
+        (i32.const 128)))"#;
+
+fn component(criterion: &mut Criterion) {
+    let core = wat::parse_str(COMPONENT).expect("the text is a module");
+    let wasm = componentise(&core).expect("it follows the world");
+    let rows = |count: usize| {
+        let mut bytes = vec![0; count * ROW_BYTES];
+        for row in bytes.chunks_exact_mut(ROW_BYTES) {
+            row[..4].copy_from_slice(&(ROW_BYTES as u32).to_le_bytes());
+        }
+        Arc::new(bytes)
+    };
+    let mut group = criterion.benchmark_group("component");
+    let live = ComponentLimits::live(Duration::from_millis(50));
+    for (name, limits, count) in [
+        ("batch", live, ROWS as usize),
+        ("row", live, 1),
+        ("row in a replay", ComponentLimits::replay(2_000_000_000), 1),
+    ] {
+        let workshop = Workshop::new(limits).expect("an engine");
+        let (code, _) = Code::load(&workshop, wasm.clone()).expect("it loads");
+        let start = Start {
+            name: "bench".into(),
+            granted: Vec::new(),
+            keep: Keep::default(),
+            config: Vec::new(),
+            columns: Vec::new(),
+        };
+        let resident = Resident::start(Arc::new(code), start, Arc::default());
+        let mut resident = resident.unwrap_or_else(|failure| panic!("{failure}"));
+        let rows = rows(count);
+        group.throughput(Throughput::Elements(count as u64));
+        group.bench_function(name, |bencher| bencher.iter(|| resident.batch(&rows, 0)));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, hand_over, component);
 criterion_main!(benches);

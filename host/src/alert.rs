@@ -141,6 +141,57 @@ impl Alert {
         }
     }
 
+    /// What a component has to say, by a rule of its own: in `message`, or else by the rule's
+    /// output, of whose fields `value` knows what the component's row has. `more` is what it
+    /// shows beside those.
+    pub fn told<'r>(
+        rule: &Rule,
+        message: Option<String>,
+        more: Vec<(String, serde_json::Value)>,
+        time: u64,
+        value: impl Fn(&Term) -> Option<Value<'r>>,
+    ) -> Alert {
+        let mut output = String::new();
+        let mut fields = Vec::new();
+        for part in &rule.output {
+            match part {
+                OutputPart::Text(text) => output.push_str(text),
+                OutputPart::Value { name, term } => {
+                    let value = value(term);
+                    push_text(&mut output, value.as_ref());
+                    if !term.field().is_some_and(|field| is_time(field.field)) {
+                        fields.push((name.clone(), to_json(value.as_ref())));
+                    }
+                }
+            }
+        }
+        let mut message = message.unwrap_or(output);
+        if message.is_empty() {
+            message.push_str(&rule.name);
+        }
+        if message.len() > MESSAGE_BYTES_MAX {
+            message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
+            message.push('…');
+        }
+        // Where both have a name, the row's is kept.
+        fields.extend(more);
+        fields.sort_by(|a, b| a.0.cmp(&b.0));
+        fields.dedup_by(|a, b| a.0 == b.0);
+        let mut tags = rule.tags.clone();
+        tags.sort();
+        tags.dedup();
+        Alert {
+            time,
+            rule: rule.name.clone(),
+            priority: rule.priority,
+            source: rule.source.clone(),
+            tags,
+            message,
+            breaks: Vec::new(),
+            fields,
+        }
+    }
+
     /// The alert as one line without its end, in the form `format` asks for.
     pub fn line(&self, format: &Format, hostname: &str) -> String {
         if format.json {
@@ -152,8 +203,13 @@ impl Alert {
 
     /// Bytes of memory it takes, about.
     pub fn bytes(&self) -> usize {
-        // A field's value is at most as long as in the message, where its text stands as well.
-        size_of::<Alert>() + 3 * self.message.len() + 128 * self.fields.len()
+        // A field's value is at most as long as in the message, where its text stands as well; but
+        // what a component shows beside need not stand there.
+        let texts = self.fields.iter().map(|(name, value)| {
+            let text = value.as_str().map_or(0, str::len);
+            128 + name.len() + text
+        });
+        size_of::<Alert>() + 3 * self.message.len() + texts.sum::<usize>()
     }
 
     fn headline(&self, format: &Format) -> String {

@@ -7,6 +7,7 @@ mod compile;
 mod doctor;
 mod explain;
 mod list;
+mod module;
 mod record;
 mod replay;
 mod rules;
@@ -52,6 +53,8 @@ enum Command {
     Compile(compile::Args),
     /// List rules, or the fields or event types that they may name
     List(list::Args),
+    /// Write rule modules in any language: begin, build, test and inspect them
+    Module(module::Args),
     /// Show what a rule asks of each event type
     Explain(explain::Args),
     /// Say whether Saker can run here, and what to do if not
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::Compile(args) => compile::run(args),
         Command::List(args) => list::run(args),
+        Command::Module(args) => module::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Completion { shell } => {

@@ -6,7 +6,7 @@
 mod array;
 
 use crate::alert::Format;
-pub use array::{Append, ENTRY_SETTINGS, EntrySetting, RuleChoice};
+pub use array::{Append, ENTRY_SETTINGS, EntrySetting, ModuleChoice, RuleChoice};
 use saker_rules_compiler::similar;
 use saker_rules_schema::manifest::Priority;
 use std::path::PathBuf;
@@ -45,6 +45,8 @@ pub struct Config {
     pub rules: Vec<RuleChoice>,
     /// What is added to outputs.
     pub append_output: Vec<Append>,
+    /// What is set for components.
+    pub modules: Vec<ModuleChoice>,
     /// The capture to replay, if none is named otherwise.
     pub capture_file: Option<PathBuf>,
     /// Alerts of rules that ask for it are accompanied by captures.
@@ -96,6 +98,7 @@ impl Default for Config {
             rules_files: Vec::new(),
             rules: Vec::new(),
             append_output: Vec::new(),
+            modules: Vec::new(),
             capture_file: None,
             capture: false,
             capture_all_rules: false,

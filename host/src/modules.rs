@@ -3,6 +3,10 @@
 //! An epoch is a set of modules with all that follows from it: the table of literals, the plan
 //! of rows, the event types that are wanted. It never changes; a swap makes the next one.
 
+mod component;
+
+pub use component::{Component, Unfit};
+
 use crate::config::{Append, Config, Matching, RuleChoice};
 use crate::event;
 use crate::extract;
@@ -23,7 +27,7 @@ use std::sync::Arc;
 /// No epoch has more modules.
 pub const MODULES_MAX: usize = 256;
 
-/// A compiled ruleset, checked.
+/// A compiled ruleset, checked; or a component, of which the ruleset is what it subscribes to.
 #[derive(Clone)]
 pub struct Module {
     /// Where it came from, for messages.
@@ -32,6 +36,7 @@ pub struct Module {
     manifest: Manifest,
     /// Made by the compiler in this program, not read from a file.
     own: bool,
+    component: Option<Arc<Component>>,
 }
 
 impl Module {
@@ -57,12 +62,21 @@ impl Module {
             wasm,
             manifest,
             own,
+            component: None,
         })
     }
 
-    /// What it says of itself.
+    /// What it says of itself; of a component, what its subscription is.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The rules that it may alert by.
+    pub fn rules(&self) -> &[Rule] {
+        match &self.component {
+            Some(component) => &component.rules,
+            None => &self.manifest.rules,
+        }
     }
 }
 
@@ -217,7 +231,9 @@ impl Epoch {
         let fields = modules
             .iter_mut()
             .map(|module| {
-                let rules = module.manifest.rules.iter_mut();
+                // A component's alert shows its own row, and nothing can be appended to that.
+                let of_ruleset = module.component.is_none();
+                let rules = module.manifest.rules.iter_mut().filter(|_| of_ruleset);
                 rules
                     .map(|rule| {
                         let mut fields = Vec::new();
@@ -267,11 +283,13 @@ impl Epoch {
 
     /// How many rules may alert: those that are on, and urgent enough.
     pub fn rules_on(&self) -> usize {
-        let rules = self
-            .modules
-            .iter()
-            .flat_map(|module| &module.manifest.rules);
+        let rules = self.modules.iter().flat_map(Module::rules);
         rules.filter(|rule| self.selection.is_on(rule)).count()
+    }
+
+    /// Which rules may alert, and which are on.
+    pub fn selection(&self) -> &Selection {
+        &self.selection
     }
 
     /// Event types that some module wants.
@@ -344,11 +362,17 @@ impl Epoch {
         let manifest = &module.manifest;
         RulesetImage {
             wasm: module.wasm.clone(),
-            enabled: manifest
-                .rules
-                .iter()
-                .map(|rule| self.selection.is_on(rule))
-                .collect(),
+            enabled: match &module.component {
+                // The rule of a subscription is none to choose.
+                Some(component) => {
+                    vec![component.rules_on(&self.selection).contains(&true)]
+                }
+                None => manifest
+                    .rules
+                    .iter()
+                    .map(|rule| self.selection.is_on(rule))
+                    .collect(),
+            },
             matching: match self.selection.matching {
                 Matching::All => MATCH_ALL,
                 Matching::First => MATCH_FIRST,

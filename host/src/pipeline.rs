@@ -9,9 +9,11 @@ use crate::alert::Alert;
 use crate::event::{Captured, Clock, Event, decode};
 use crate::extract::row::{Full, Plan, PlanError};
 use crate::extract::{Scratch, View};
+use crate::guests::Guests;
 use crate::modules::Epoch;
 use crate::outputs::recording::{Reason, RecordError, Recorder, Written, may_change_state};
 use crate::outputs::triggered::Triggered;
+use crate::sandbox::component::FromComponent;
 use crate::sandbox::{FailureKind, FromJudge, Hit, Judge, SendError, ToJudge};
 use crate::source::merge::{Batch, Form};
 use crate::state::{Seen, State};
@@ -46,6 +48,8 @@ pub struct Counters {
     pub rows_too_large: u64,
     /// Rows in which a string is cut.
     pub rows_truncated: u64,
+    /// Rows that were lost because their component was too slow.
+    pub rows_untaken: u64,
     /// Times a module trapped or went over its budget.
     pub module_failures: u64,
 }
@@ -55,6 +59,10 @@ pub struct Pipeline {
     state: State,
     window: Window,
     judge: Judge,
+    /// The components at work.
+    guests: Guests,
+    /// When they are told the time next, by events; never, where there are none.
+    next_tick: u64,
     epoch: Rc<Epoch>,
     /// How the running epoch's modules want their rows, in load order.
     plans: Vec<Plan>,
@@ -99,6 +107,8 @@ struct Round {
     first: u64,
     /// Time of its last event.
     last_time: u64,
+    /// Seconds that events reached, and the numbers of those events.
+    ticks: Vec<(u64, u64)>,
     unanswered: usize,
 }
 
@@ -158,6 +168,18 @@ struct Row {
     seen: Seen,
 }
 
+/// What the judge or a component answered.
+#[derive(Debug)]
+pub enum Answer {
+    /// The judge.
+    Judge(FromJudge),
+    /// A component.
+    Component(FromComponent),
+}
+
+/// Nanoseconds between two ticks.
+const TICK_NS: u64 = 1_000_000_000;
+
 /// Why the pipeline cannot go on, or not with that epoch.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
@@ -208,6 +230,8 @@ impl Pipeline {
             state,
             window,
             judge,
+            guests: Guests::default(),
+            next_tick: u64::MAX,
             plans: epoch.plans()?,
             epoch: epoch.clone(),
             scratch: Scratch::new(),
@@ -224,6 +248,8 @@ impl Pipeline {
             capture: CaptureMode::default(),
         };
         pipeline.prepare(&epoch)?;
+        pipeline.guests.switch(&epoch);
+        pipeline.begin_ticks();
         Ok(pipeline)
     }
 
@@ -257,7 +283,25 @@ impl Pipeline {
 
     /// What happened so far.
     pub fn counters(&self) -> Counters {
-        self.counters
+        let guests = &self.guests.counters;
+        Counters {
+            rows_unjudged: self.counters.rows_unjudged + guests.rows_unjudged,
+            rows_truncated: self.counters.rows_truncated + guests.rows_truncated,
+            hits_lost: self.counters.hits_lost + guests.alerts_invalid,
+            rows_untaken: guests.rows_untaken,
+            module_failures: self.counters.module_failures + guests.failures,
+            ..self.counters
+        }
+    }
+
+    /// The components at work.
+    pub fn guests(&self) -> &Guests {
+        &self.guests
+    }
+
+    fn begin_ticks(&mut self) {
+        // The first event sets the clock, and is no tick.
+        self.next_tick = if self.guests.is_empty() { u64::MAX } else { 0 };
     }
 
     /// The state, for what answers from it.
@@ -270,6 +314,7 @@ impl Pipeline {
     pub fn seed(&mut self, entry: &Entry<'_>) -> Result<(), PipelineError> {
         if let Entry::Section(_) = entry {
             self.drain()?;
+            self.begin_ticks();
             if let Some(triggered) = &mut self.triggered {
                 triggered.restart();
             }
@@ -289,9 +334,9 @@ impl Pipeline {
         &self.epoch
     }
 
-    /// Whether the judge owes an answer.
+    /// Whether the judge or a component owes an answer.
     pub fn is_waiting(&self) -> bool {
-        !self.flying.is_empty()
+        !self.flying.is_empty() || self.guests.is_waiting()
     }
 
     /// Has the judge make an epoch's modules ready, and waits for that; windows of the running
@@ -307,7 +352,9 @@ impl Pipeline {
                 .blocking_receive()
                 .ok_or(PipelineError::NoJudge)?
             {
-                FromJudge::Installed { epoch: ready } if ready == epoch.id => return Ok(()),
+                FromJudge::Installed { epoch: ready } if ready == epoch.id => {
+                    return self.start_components(epoch);
+                }
                 FromJudge::Refused {
                     epoch: refused,
                     ruleset,
@@ -324,6 +371,17 @@ impl Pipeline {
         }
     }
 
+    fn start_components(&mut self, epoch: &Epoch) -> Result<(), PipelineError> {
+        let Err((module, why)) = self.guests.prepare(epoch) else {
+            return Ok(());
+        };
+        self.send(ToJudge::Retire { epoch: epoch.id })?;
+        Err(PipelineError::Refused {
+            name: epoch.modules[module].name.clone(),
+            reason: why.to_string(),
+        })
+    }
+
     /// Lets a prepared epoch judge every event from here on. The one before is forgotten when
     /// its last window is judged.
     pub fn switch(&mut self, epoch: Rc<Epoch>) -> Result<(), PipelineError> {
@@ -332,7 +390,9 @@ impl Pipeline {
         self.state
             .keep_all_descriptors(epoch.needs_all_descriptors());
         self.state.keep_notes(epoch.noted());
+        self.guests.switch(&epoch);
         let last = std::mem::replace(&mut self.epoch, epoch);
+        self.begin_ticks();
         // The judge answers what was sent before it retires an epoch.
         self.send(ToJudge::Retire { epoch: last.id })
     }
@@ -376,6 +436,9 @@ impl Pipeline {
                 self.number += u64::from(event.is_numbered());
                 continue;
             };
+            if event.time() >= self.next_tick {
+                self.tick(event.time());
+            }
             self.number += 1;
             match kind.class() == Class::Plugin {
                 true => self.counters.of_plugins += 1,
@@ -497,6 +560,7 @@ impl Pipeline {
             rows: 0,
             first: number,
             last_time: 0,
+            ticks: Vec::new(),
             unanswered: 0,
         })
     }
@@ -573,17 +637,62 @@ impl Pipeline {
                 .ok_or(PipelineError::NoJudge)?;
             self.take(answer);
         }
+        while self.guests.is_waiting()
+            && let Some(answer) = self.guests.blocking_answer()
+        {
+            self.take_answer(Answer::Component(answer));
+        }
         Ok(())
     }
 
-    /// Waits for the judge's next answer; for a caller that has nothing else to do. May be given
-    /// up at any time.
-    pub async fn answer(&mut self) -> Result<FromJudge, PipelineError> {
-        self.judge.receive().await.ok_or(PipelineError::NoJudge)
+    /// Waits for the next answer of the judge or a component; for a caller that has nothing else
+    /// to do. May be given up at any time.
+    pub async fn answer(&mut self) -> Result<Answer, PipelineError> {
+        tokio::select! {
+            answer = self.judge.receive() => {
+                answer.map(Answer::Judge).ok_or(PipelineError::NoJudge)
+            }
+            answer = self.guests.answer() => Ok(Answer::Component(answer)),
+        }
     }
 
     /// Takes an answer that [`Pipeline::answer`] gave.
-    pub fn take(&mut self, answer: FromJudge) {
+    pub fn take_answer(&mut self, answer: Answer) {
+        match answer {
+            Answer::Judge(answer) => self.take(answer),
+            Answer::Component(answer) => {
+                let alerts = self.guests.take(answer);
+                self.alert_all(alerts);
+            }
+        }
+    }
+
+    fn alert_all(&mut self, alerts: Vec<Alert>) {
+        for alert in alerts {
+            self.counters.alerts += 1;
+            (self.alerts)(alert);
+        }
+    }
+
+    /// Notes that events have reached another second; components are told in its turn.
+    fn tick(&mut self, time: u64) {
+        let second = time - time % TICK_NS;
+        let is_first = self.next_tick == 0;
+        self.next_tick = second.saturating_add(TICK_NS);
+        if is_first {
+            return;
+        }
+        match self.open.as_mut().or(self.flying.back_mut()) {
+            Some(round) => round.ticks.push((self.number, second)),
+            // All before it is judged.
+            None => {
+                let alerts = self.guests.tick(second);
+                self.alert_all(alerts);
+            }
+        }
+    }
+
+    fn take(&mut self, answer: FromJudge) {
         match answer {
             FromJudge::Judged {
                 window,
@@ -661,6 +770,9 @@ impl Pipeline {
         while let Ok(answer) = self.judge.try_receive() {
             self.take(answer);
         }
+        while let Some(answer) = self.guests.try_answer() {
+            self.take_answer(Answer::Component(answer));
+        }
     }
 
     /// Renders the alerts of the rounds that are judged, oldest first, and frees what only they
@@ -677,6 +789,12 @@ impl Pipeline {
             match self.recorder.is_some() {
                 true => self.write_recording(&round),
                 false => self.render(&round),
+            }
+            if !self.guests.is_empty() {
+                self.guests.flush();
+                let flying = self.flying.iter().chain(&self.open);
+                let running = flying.map(|round| &*round.epoch).chain([&*self.epoch]);
+                self.guests.retain(running);
             }
             if let Some(triggered) = &mut self.triggered {
                 triggered.judged(round.last_time);
@@ -737,12 +855,25 @@ impl Pipeline {
     }
 
     fn render(&mut self, round: &Round) {
+        let mut ticks = round.ticks.iter().peekable();
         for (number, module, rule, row) in self.hits(round) {
+            while let Some((_, time)) = ticks.next_if(|(at, _)| *at <= number) {
+                let alerts = self.guests.tick(*time);
+                self.alert_all(alerts);
+            }
             let index = rule as usize;
             let Some(rule) = round.epoch.modules[module].manifest().rules.get(index) else {
                 self.counters.hits_lost += 1;
                 continue;
             };
+            if let Some(component) = round.epoch.modules[module].as_component() {
+                let alerts = round.event(&row, self.state.clock(), |event| {
+                    let view = View::new(event, &self.state, row.seen);
+                    self.guests.offer(component, &view)
+                });
+                self.alert_all(alerts.unwrap_or_default());
+                continue;
+            }
             let wants_capture = self.capture.all_rules || rule.capture;
             let more = round.epoch.fields_of(module, index);
             let alert = round.event(&row, self.state.clock(), |event| {
@@ -763,6 +894,10 @@ impl Pipeline {
                 triggered.trigger(&self.state, alert.time, number, duration);
             }
             (self.alerts)(alert);
+        }
+        for (_, time) in ticks {
+            let alerts = self.guests.tick(*time);
+            self.alert_all(alerts);
         }
     }
 

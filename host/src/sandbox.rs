@@ -1,5 +1,6 @@
 //! The sandbox: runs compiled rulesets over windows, so that none of them can crash, stall or
-//! deceive the host. The only place that knows wasmtime.
+//! deceive the host, and [components](component) over rows of their own. The only place that
+//! knows wasmtime.
 //!
 //! **Two walls.** A module that is not ours to trust must get past both to touch the host's
 //! rows, and each is tested with the other one off. [`validate()`] admits only modules that do
@@ -32,6 +33,7 @@
 //! must not have.)
 
 mod cache;
+pub mod component;
 mod deadline;
 #[cfg(test)]
 mod fixture;

@@ -24,10 +24,11 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("saker-tests", &["saker", "saker-capture"]),
     ("saker-fuzz", &["saker-capture", "saker-rules-compiler"]),
+    ("beacon", &["saker-rules-sdk"]),
 ];
 
-/// The workspace, and the one that is apart from it.
-const MANIFESTS: [&str; 2] = ["Cargo.toml", "fuzz/Cargo.toml"];
+/// The workspace, and those that are apart from it.
+const MANIFESTS: [&str; 3] = ["Cargo.toml", "fuzz/Cargo.toml", "examples/Cargo.toml"];
 
 fn packages(manifest: &str) -> Vec<serde_json::Value> {
     let output = Command::new(env!("CARGO"))
@@ -72,6 +73,8 @@ fn one_module_reads_yaml_and_one_runs_wasm() {
         ("wasmtime", "host/src/sandbox"),
         ("aya", "host/src/source/ebpf"),
         ("flate2", "capture/src"),
+        ("wit_component", "host/src/componentise"),
+        ("wit_bindgen", "rules-sdk/src/bindings"),
     ];
     let mut wrong = Vec::new();
     for folder in [
@@ -79,6 +82,7 @@ fn one_module_reads_yaml_and_one_runs_wasm() {
         "host/src",
         "rules/compiler/src",
         "rules/schema/src",
+        "rules-sdk/src",
         "ebpf/src",
     ] {
         walk(

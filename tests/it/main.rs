@@ -5,6 +5,7 @@ mod command_line;
 mod crate_edges;
 mod legacy;
 mod live;
+mod modules;
 mod needs;
 mod operation;
 mod program;

@@ -29,3 +29,22 @@ pub(crate) fn live() -> bool {
     };
     have("live", missing)
 }
+
+/// Compilers for WebAssembly: clang with its linker, and a Rust compiler that has a target for it
+/// or the source of its library.
+pub(crate) fn wasm_guests() -> bool {
+    let fits = |program: &str, args: &[&str]| {
+        let output = std::process::Command::new(program).args(args).output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    let clang = ["clang", "clang-14", "clang-16", "clang-19", "clang-22"];
+    let library = std::path::Path::new("/usr/lib/rustlib/src/rust/library/std");
+    let missing = if !clang.iter().any(|name| fits(name, &["--version"])) {
+        Some("no clang".into())
+    } else if !library.is_dir() {
+        Some("no rustc-web with rust-web-src".into())
+    } else {
+        None
+    };
+    have("wasm-guests", missing)
+}

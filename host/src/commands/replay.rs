@@ -92,7 +92,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     });
     let modules = match &events {
         Some(events) => events.module()?,
-        None => rules::load_for_captures(&rule_files(&args.rules, &config), config.matching)?,
+        None => {
+            let loading = rules::Loading::of_captures(&config, FUEL);
+            rules::load(&rule_files(&args.rules, &config), &loading)?
+        }
     };
     let files: Vec<PathBuf> = match args.files.is_empty() {
         true => config.capture_file.clone().into_iter().collect(),

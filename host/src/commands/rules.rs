@@ -1,13 +1,16 @@
 //! Reading rule files for the commands that compile them.
 
 use super::{Failure, complain, shown, stderr_color};
-use crate::config::Matching;
-use crate::modules::Module;
+use crate::config::{Config, Matching, ModuleChoice};
+use crate::modules::{Module, Unfit};
 use crate::sandbox::MODULE_BYTES_MAX;
+use crate::sandbox::component::{COMPONENT_BYTES_MAX, ComponentLimits, Workshop, is_component};
 use anyhow::Context;
 use saker_rules_compiler::{Code, Options, Ruleset, Source, compile, render};
+use std::cell::OnceCell;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The ruleset in the program itself, and how it is named on the command line.
 const DEFAULT_PATH: &str = "default";
@@ -131,46 +134,129 @@ pub(crate) fn is_module(path: &Path) -> bool {
         || begins().is_some()
 }
 
-/// A compiled module from a file. That it is none is printed.
-pub(crate) fn read_module(path: &Path) -> Result<Module, Failure> {
+/// How rules and modules are loaded.
+#[derive(Clone, Debug)]
+pub(crate) struct Loading {
+    matching: Matching,
+    /// What is set for components.
+    choices: Vec<ModuleChoice>,
+    limits: ComponentLimits,
+    /// The events will be the running kernel's, of which there are not all types.
+    is_live: bool,
+}
+
+impl Loading {
+    /// For events as they happen.
+    pub(crate) fn live(config: &Config) -> Loading {
+        Loading {
+            matching: config.matching,
+            choices: config.modules.clone(),
+            limits: ComponentLimits::live(config.budget_cpu),
+            is_live: true,
+        }
+    }
+
+    /// For events of captures, where a call may take that much fuel.
+    pub(crate) fn of_captures(config: &Config, fuel: u64) -> Loading {
+        Loading {
+            limits: ComponentLimits::replay(fuel),
+            is_live: false,
+            ..Loading::live(config)
+        }
+    }
+}
+
+/// A module from a file: a compiled ruleset or a component. That it is neither is printed.
+pub(crate) fn read_module(path: &Path, loading: &Loading) -> Result<Module, Failure> {
+    read_one(path, loading, &OnceCell::new())
+}
+
+/// Settings of a module that there is not are most likely misspelt.
+fn not_loaded(name: &str) {
+    let name = super::escaped(name);
+    tracing::warn!("there are settings for the module `{name}`, which is not loaded");
+}
+
+fn read_one(
+    path: &Path,
+    loading: &Loading,
+    workshop: &OnceCell<Arc<Workshop>>,
+) -> Result<Module, Failure> {
     let shown = shown(path);
-    let wasm = read_bounded(path, "module", MODULE_BYTES_MAX as u64)?;
+    let wasm = read_bounded(path, "module", COMPONENT_BYTES_MAX as u64)?;
     let refused = |why: &dyn std::fmt::Display| {
         complain(&format!(
-            "saker: `{shown}` is no module that Saker can run: {why}\n"
+            "saker: `{shown}` is no module that Saker can run: {}\n",
+            super::escaped(&why.to_string())
         ));
         Failure::Invalid
     };
+    if is_component(&wasm) {
+        // One engine for all of them.
+        let workshop = match workshop.get() {
+            Some(workshop) => workshop.clone(),
+            None => {
+                let made = Workshop::new(loading.limits);
+                let made = made.map_err(|why| anyhow::anyhow!("no sandbox for modules: {why}"))?;
+                workshop.get_or_init(|| made).clone()
+            }
+        };
+        let loaded = Module::component(shown.clone(), wasm, &workshop, &loading.choices);
+        let (module, mut found, source) = match loaded {
+            Ok(loaded) => loaded,
+            Err(Unfit::Subscription(found, source)) => {
+                complain(&render(&found, &[source], stderr_color()));
+                return Err(refused(&"its subscription is invalid"));
+            }
+            Err(Unfit::Module(why)) => return Err(refused(&why)),
+        };
+        if !loading.is_live {
+            found.retain(|found| found.code != Code::EventTypeNotSeen);
+        }
+        if !found.is_empty() {
+            complain(&render(&found, &[source], stderr_color()));
+        }
+        return Ok(module);
+    }
+    if wasm.len() > MODULE_BYTES_MAX {
+        let most = MODULE_BYTES_MAX >> 20;
+        return Err(refused(&format!("it is larger than {most} MiB")));
+    }
     let module = Module::foreign(shown.clone(), wasm).map_err(|refusal| refused(&refusal))?;
     module.plan().map_err(|error| refused(&error))?;
     Ok(module)
 }
 
-/// All modules to run: one compiled of all rule files, then the compiled ones.
-pub(crate) fn load(paths: &[PathBuf], matching: Matching) -> Result<Vec<Module>, Failure> {
-    load_for(paths, matching, true)
-}
-
-/// The same, for events of captures.
-pub(crate) fn load_for_captures(
-    paths: &[PathBuf],
-    matching: Matching,
-) -> Result<Vec<Module>, Failure> {
-    load_for(paths, matching, false)
-}
-
-fn load_for(paths: &[PathBuf], matching: Matching, is_live: bool) -> Result<Vec<Module>, Failure> {
+/// All modules to run: one compiled of all rule files, then the others.
+pub(crate) fn load(paths: &[PathBuf], loading: &Loading) -> Result<Vec<Module>, Failure> {
     let (modules, files): (Vec<_>, Vec<_>) =
         paths.iter().cloned().partition(|path| is_module(path));
-    let mut loaded = Vec::new();
+    let mut loaded: Vec<Module> = Vec::new();
     if !files.is_empty() || modules.is_empty() {
-        let ruleset = compile_for(&read(&files)?, matching, is_live)?;
+        let ruleset = compile_for(&read(&files)?, loading.matching, loading.is_live)?;
         let module = Module::compiled("rules", ruleset.wasm)
             .context("the compiler made a module that the sandbox refuses")?;
         loaded.push(module);
     }
+    let workshop = OnceCell::new();
     for path in &modules {
-        loaded.push(read_module(path)?);
+        loaded.push(read_one(path, loading, &workshop)?);
+    }
+    let mut names = Vec::new();
+    for component in loaded.iter().filter_map(Module::as_component) {
+        if names.contains(&&component.name) {
+            complain(&format!(
+                "saker: two modules are called `{}`\n",
+                component.name
+            ));
+            return Err(Failure::Invalid);
+        }
+        names.push(&component.name);
+    }
+    for choice in &loading.choices {
+        if !names.iter().any(|name| ***name == *choice.name) {
+            not_loaded(&choice.name);
+        }
     }
     Ok(loaded)
 }

@@ -2,13 +2,13 @@
 //! stop. SIGHUP reads the rules again; what is wrong with them is said, and the old ones stay.
 
 use super::{Failure, configured, count, doctor, list_of, rule_files, rules, shown, usage};
-use crate::config::{Config, Engine, Matching, Use};
+use crate::config::{Config, Engine, Use};
 use crate::enrich::{self, Enrichment};
 use crate::modules::{Epoch, Module, Selection};
 use crate::outputs::recording::{RecordError, Recorder, Written};
 use crate::outputs::{self, Outputs, stdout::Stdout};
-use crate::pipeline::{Counters, Pipeline, Setup};
-use crate::sandbox::{Budget, FromJudge, Judge, Limits};
+use crate::pipeline::{Answer, Counters, Pipeline, Setup};
+use crate::sandbox::{Budget, Judge, Limits};
 use crate::source::ebpf::{Drops, Options, Probe, Scope};
 use crate::source::merge::Batch;
 use crate::state::{self, State};
@@ -43,7 +43,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let mut config = configured(&args.option)?;
     config.format.json |= args.json;
     let rules = rule_files(&args.rules, &config);
-    let modules = rules::load(&rules, config.matching)?;
+    let loading = rules::Loading::live(&config);
+    let modules = rules::load(&rules, &loading)?;
     if config.engine == Some(Engine::Replay) {
         return Err(usage(
             "a capture is judged by `saker replay`, not by `saker run`",
@@ -76,6 +77,8 @@ pub(super) struct Watch {
     again: Signal,
     scope: Option<Watched>,
     selection: Selection,
+    /// How rules are read again.
+    loading: rules::Loading,
     flush_after: Duration,
     probe: Probe,
     pipeline: Pipeline,
@@ -92,7 +95,7 @@ enum Step {
     Reloaded(Result<Vec<Module>, Failure>),
     Deserted,
     Read,
-    Answer(FromJudge),
+    Answer(Answer),
 }
 
 impl Watch {
@@ -174,6 +177,7 @@ impl Watch {
             again,
             scope,
             selection,
+            loading: rules::Loading::live(config),
             flush_after: config.window_flush_after,
             probe,
             pipeline,
@@ -249,7 +253,7 @@ impl Watch {
             match step.map_err(Failure::Failed)? {
                 Step::Stop => return Ok(()),
                 Step::Reload if reload.is_some() => {}
-                Step::Reload => reload = Some(load_aside(rules.to_vec(), self.selection.matching)?),
+                Step::Reload => reload = Some(load_aside(rules.to_vec(), self.loading.clone())?),
                 Step::Reloaded(loaded) => {
                     reload = None;
                     self.change_rules(loaded)?;
@@ -258,7 +262,7 @@ impl Watch {
                     tracing::error!("nobody reads the alerts any more");
                     return Ok(());
                 }
-                Step::Answer(answer) => self.pipeline.take(answer),
+                Step::Answer(answer) => self.pipeline.take_answer(answer),
                 Step::Read => {
                     self.pipeline.push(&batch)?;
                     // Live, an alert is worth more than a full window.
@@ -364,14 +368,14 @@ const NOT_COUNTED: &str = "cannot read what was dropped";
 /// Reads and compiles the rules on a thread of its own: events go on being judged.
 fn load_aside(
     paths: Vec<PathBuf>,
-    matching: Matching,
+    loading: rules::Loading,
 ) -> Result<oneshot::Receiver<Result<Vec<Module>, Failure>>, Failure> {
     let (tell, told) = oneshot::channel();
     std::thread::Builder::new()
         .name("saker-rules".into())
         .spawn(move || {
             // Nobody listens any more only when the program ends.
-            let _ = tell.send(rules::load(&paths, matching));
+            let _ = tell.send(rules::load(&paths, &loading));
         })
         .context("cannot start reading the rules")?;
     Ok(told)
@@ -447,6 +451,10 @@ fn report(
             "events judged by texts that were cut",
         ),
         (counters.hits_lost, "hits lost"),
+        (
+            counters.rows_untaken,
+            "events that modules were too slow for",
+        ),
         (untaken, "alerts not taken by the output"),
         (unwritten, "alerts not written"),
     ]);

@@ -32,6 +32,17 @@ pub struct Append {
     pub tags: Vec<String>,
 }
 
+/// An entry of `modules`: what is set for which component.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ModuleChoice {
+    /// Its name.
+    pub name: String,
+    /// What it is allowed.
+    pub grant: Vec<String>,
+    /// What it is told: keys and values.
+    pub config: Vec<(String, String)>,
+}
+
 /// One row of the table of settings that are parts of a list's entry.
 pub struct EntrySetting {
     /// Its name, `[]` standing for the entry.
@@ -123,6 +134,39 @@ pub const ENTRY_SETTINGS: &[EntrySetting] = &[
             entry(&mut config.append_output, at)?
                 .tags
                 .push(value.to_owned());
+            Some(())
+        },
+    },
+    EntrySetting {
+        key: "modules[].name",
+        wanted: "the name that a component gives itself",
+        description: "What the other parts of this entry of `modules[]` are about.",
+        apply: |config, at, value| {
+            entry(&mut config.modules, at)?.name = value.to_owned();
+            Some(())
+        },
+    },
+    EntrySetting {
+        key: "modules[].grant[]",
+        wanted: "clock or kv",
+        description: "Allow the component this, beside judging.",
+        apply: |config, at, value| {
+            let grant = &mut entry(&mut config.modules, at)?.grant;
+            ["clock", "kv"]
+                .contains(&value)
+                .then(|| grant.push(value.to_owned()))
+        },
+    },
+    EntrySetting {
+        key: "modules[].config[]",
+        wanted: "key=value",
+        description: "Tell the component this.",
+        apply: |config, at, value| {
+            let (key, value) = value.split_once('=')?;
+            let module = entry(&mut config.modules, at)?;
+            module
+                .config
+                .push((key.trim().to_owned(), value.to_owned()));
             Some(())
         },
     },
@@ -220,6 +264,7 @@ impl Config {
         match list {
             "rules" => self.rules.len(),
             "append_output" => self.append_output.len(),
+            "modules" => self.modules.len(),
             _ => 0,
         }
     }

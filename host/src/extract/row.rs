@@ -102,7 +102,9 @@ impl PlannedSlot {
 }
 
 impl RowPlan {
-    fn new(
+    /// How rows with these slots are written, whatever the event; where there are needs, of events
+    /// that meet one.
+    pub fn new(
         code: u16,
         slots: &[Slot],
         needs: &[Need],
@@ -158,7 +160,7 @@ impl RowPlan {
 
     /// Writes the event's row to the beginning of `out` and tells its length; `None` if no rule
     /// can match the event. Whose row it is stays open.
-    fn write(&self, view: &View<'_>, out: &mut [u8]) -> Result<Option<usize>, Full> {
+    pub fn write(&self, view: &View<'_>, out: &mut [u8]) -> Result<Option<usize>, Full> {
         let scratch = &mut *self.scratch.borrow_mut();
         let mut row = Writer::begin(out, self, view.event.time(), view.event.number(), 0)?;
         if view.event.is_cut() {

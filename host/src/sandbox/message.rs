@@ -152,6 +152,8 @@ pub enum FailureKind {
     Memory,
     /// It claimed more hits than there are rows and rules.
     Hits,
+    /// It answered, or asked for, what it may not.
+    Answer,
     /// It failed too often and was not run.
     Quarantined,
     /// The request named an epoch, a ruleset, a slot or rows that are not there.
@@ -162,11 +164,12 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All of them, for counting by kind.
-    pub const ALL: [FailureKind; 7] = [
+    pub const ALL: [FailureKind; 8] = [
         FailureKind::Trap,
         FailureKind::Deadline,
         FailureKind::Memory,
         FailureKind::Hits,
+        FailureKind::Answer,
         FailureKind::Quarantined,
         FailureKind::Request,
         FailureKind::Judge,
@@ -175,9 +178,11 @@ impl FailureKind {
     /// Whether the module is to blame.
     pub fn is_strike(self) -> bool {
         match self {
-            FailureKind::Trap | FailureKind::Deadline | FailureKind::Memory | FailureKind::Hits => {
-                true
-            }
+            FailureKind::Trap
+            | FailureKind::Deadline
+            | FailureKind::Memory
+            | FailureKind::Hits
+            | FailureKind::Answer => true,
             FailureKind::Quarantined | FailureKind::Request | FailureKind::Judge => false,
         }
     }
@@ -189,6 +194,7 @@ impl FailureKind {
             FailureKind::Deadline => "deadline",
             FailureKind::Memory => "memory",
             FailureKind::Hits => "hits",
+            FailureKind::Answer => "answer",
             FailureKind::Quarantined => "quarantined",
             FailureKind::Request => "request",
             FailureKind::Judge => "judge",

@@ -9,6 +9,7 @@ pub mod abi;
 pub mod event;
 pub mod field;
 pub mod manifest;
+pub mod offered;
 pub mod row;
 pub mod syscall;
 pub mod term;

@@ -106,9 +106,18 @@ pub const fn double_key(number: f64) -> u64 {
     }
 }
 
+/// The number that a [`double_key`] stands for.
+pub const fn double_of(key: u64) -> f64 {
+    match key {
+        u64::MAX => f64::NAN,
+        _ if key >> 63 == 1 => f64::from_bits(key & !(1 << 63)),
+        _ => f64::from_bits(!key),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::double_key;
+    use super::{double_key, double_of};
 
     #[test]
     fn keys_are_in_the_order_of_numbers() {
@@ -128,5 +137,7 @@ mod tests {
         assert_eq!(double_key(-0.0), double_key(0.0));
         assert_eq!(double_key(f64::NAN), u64::MAX);
         assert!(double_key(f64::INFINITY) < u64::MAX);
+        assert!(numbers.iter().all(|n| double_of(double_key(*n)) == *n));
+        assert!(double_of(double_key(f64::NAN)).is_nan());
     }
 }

@@ -1,0 +1,38 @@
+//! `saker module`: rule modules in any language, from an empty folder to a component.
+
+mod build;
+mod inspect;
+mod new;
+mod test;
+mod toolchain;
+
+use super::Failure;
+use clap::Subcommand;
+
+#[derive(clap::Args)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Begin a module in a new folder
+    New(new::Args),
+    /// Build a module to a component
+    Build(build::Args),
+    /// Run a module's own tests, and hold its alerts over captures against what is expected
+    Test(test::Args),
+    /// Show what a module says of itself, and what it imports
+    Inspect(inspect::Args),
+}
+
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    match args.command {
+        Command::New(args) => new::run(args),
+        Command::Build(args) => build::run(args).map(drop),
+        Command::Test(args) => test::run(args),
+        Command::Inspect(args) => inspect::run(args),
+    }
+}

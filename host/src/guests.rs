@@ -1,0 +1,470 @@
+//! Components at work: which events they are offered, as rows of their own, and what becomes of
+//! their alerts.
+//!
+//! Of an event as it happens a copy is put into the component's batch, which goes to its thread
+//! when the windows around it are judged; its alerts come when it answers. In a replay it is
+//! asked row by row, in the order of events, so that the size of windows and the number of
+//! threads show in nothing. When to offer what is the pipeline's to say.
+
+use crate::alert::{self, Alert};
+use crate::extract::row::{Full, PlanError, RowPlan};
+use crate::extract::{Value, View};
+use crate::literal::Literals;
+use crate::modules::{Component, Epoch};
+use crate::sandbox::FailureKind;
+use crate::sandbox::component::{
+    self, Failure, FromComponent, Keep, Put, Resident, ToComponent, Worker,
+};
+use saker_rules_schema::offered::{self, Kind, Row, Rows};
+use saker_rules_schema::row::{ROW_BYTES_MAX, double_of};
+use saker_rules_schema::term::Term;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// A batch is handed over when it is so long, also between windows.
+const BATCH_BYTES: usize = 256 * 1024;
+/// No alert shows more values beside its output's.
+const FIELDS_MAX: usize = 64;
+/// No name of such a value is longer.
+const NAME_BYTES_MAX: usize = 256;
+/// What is longer of such a text is cut.
+const TEXT_BYTES_MAX: usize = 16 * 1024;
+/// Buffers of batches that are kept for the next.
+const SPARE_MAX: usize = 16;
+
+/// What happened so far. Everything lost is here, under its cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Rows that were offered.
+    pub rows: u64,
+    /// Rows that were lost because their component was too slow.
+    pub rows_untaken: u64,
+    /// Rows of batches for which there is no answer.
+    pub rows_unjudged: u64,
+    /// Rows in which a string is cut.
+    pub rows_truncated: u64,
+    /// Alerts about rows or rules that there are not, or that show too much.
+    pub alerts_invalid: u64,
+    /// Times that a component failed.
+    pub failures: u64,
+}
+
+/// Why a component cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// It does not start.
+    #[error("{0}")]
+    Start(String),
+    /// Its rows cannot be.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+}
+
+/// The components of the epochs that are not over yet.
+pub struct Guests {
+    guests: Vec<Guest>,
+    /// By the module's name.
+    keeps: HashMap<String, Keep>,
+    answers: UnboundedReceiver<FromComponent>,
+    answer_to: UnboundedSender<FromComponent>,
+    numbers: u64,
+    row: Vec<u8>,
+    spare: Vec<Arc<Vec<u8>>>,
+    /// What happened so far.
+    pub counters: Counters,
+}
+
+/// A component at work.
+struct Guest {
+    number: u64,
+    component: Arc<Component>,
+    /// Which of its rules may alert.
+    rules_on: Vec<bool>,
+    plan: RowPlan,
+    at: Place,
+    batch: Vec<u8>,
+    rows: u32,
+    /// Time of the batch's last row.
+    now: u64,
+    /// Messages that are not answered yet.
+    waiting: usize,
+    /// Its queue was full when it was last tried.
+    is_late: bool,
+    /// It failed too often, and is not called any more.
+    is_aside: bool,
+}
+
+/// Where a component runs.
+enum Place {
+    /// On this thread, in a replay.
+    Here(Box<Resident>),
+    /// On its own.
+    There(Worker),
+}
+
+impl Default for Guests {
+    fn default() -> Guests {
+        let (answer_to, answers) = unbounded_channel();
+        Guests {
+            guests: Vec::new(),
+            keeps: HashMap::new(),
+            answers,
+            answer_to,
+            numbers: 0,
+            row: Vec::new(),
+            spare: Vec::new(),
+            counters: Counters::default(),
+        }
+    }
+}
+
+impl Guests {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.guests.is_empty()
+    }
+
+    /// Whether one owes an answer.
+    pub fn is_waiting(&self) -> bool {
+        self.guests.iter().any(|guest| guest.waiting > 0)
+    }
+
+    /// Starts the components of an epoch that are not at work already, and waits until they are.
+    /// An error names the module of the epoch.
+    pub fn prepare(&mut self, epoch: &Epoch) -> Result<(), (usize, Refused)> {
+        for (index, module) in epoch.modules.iter().enumerate() {
+            let Some(component) = module.as_component() else {
+                continue;
+            };
+            // One that was set aside gets another chance.
+            let known = self.find(component);
+            if known.is_none_or(|known| self.guests[known].is_aside) {
+                let guest = self.start(component).map_err(|why| (index, why))?;
+                match known {
+                    Some(known) => self.guests[known] = guest,
+                    None => self.guests.push(guest),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, component: &Arc<Component>) -> Result<Guest, Refused> {
+        self.numbers += 1;
+        let number = self.numbers;
+        let keep = self.keeps.entry(component.name.to_string()).or_default();
+        let start = component.start(keep.clone());
+        let code = component.code.clone();
+        let in_words = |failure: Failure| Refused::Start(format!("{failure}"));
+        let at = if code.workshop().is_replay() {
+            let never = Arc::new(AtomicBool::new(false));
+            let resident = Resident::start(code, start, never).map_err(in_words)?;
+            Place::Here(Box::new(resident))
+        } else {
+            let worker = Worker::spawn(number, code, start, self.answer_to.clone());
+            let worker = worker.map_err(|error| Refused::Start(error.to_string()))?;
+            Place::There(worker.map_err(in_words)?)
+        };
+        // Literals are the rules' business: a component gets texts.
+        let literals = Arc::new(Literals::new());
+        Ok(Guest {
+            number,
+            component: component.clone(),
+            rules_on: vec![false; component.rules.len()],
+            plan: RowPlan::new(offered::CODE, &component.slots, &[], &literals)?,
+            at,
+            batch: Vec::new(),
+            rows: 0,
+            now: 0,
+            waiting: 0,
+            is_late: false,
+            is_aside: false,
+        })
+    }
+
+    /// From here on, rules are on as that epoch says.
+    pub fn switch(&mut self, epoch: &Epoch) {
+        for module in &epoch.modules {
+            let Some(component) = module.as_component() else {
+                continue;
+            };
+            if let Some(index) = self.find(component) {
+                self.guests[index].rules_on = component.rules_on(epoch.selection());
+            }
+        }
+    }
+
+    /// Ends the components that none of the epochs has.
+    pub fn retain<'e>(&mut self, epochs: impl Iterator<Item = &'e Epoch> + Clone) {
+        self.guests.retain(|guest| {
+            let mut modules = epochs.clone().flat_map(|epoch| &epoch.modules);
+            guest.waiting > 0
+                || modules.any(|module| {
+                    let component = module.as_component();
+                    component.is_some_and(|other| other.key == guest.component.key)
+                })
+        });
+    }
+
+    fn find(&self, component: &Component) -> Option<usize> {
+        let mut guests = self.guests.iter();
+        guests.position(|guest| guest.component.key == component.key)
+    }
+
+    /// Offers an event to a component whose subscription it meets.
+    pub fn offer(&mut self, component: &Component, view: &View<'_>) -> Vec<Alert> {
+        let Some(index) = self.find(component) else {
+            return Vec::new();
+        };
+        self.row.resize(ROW_BYTES_MAX, 0);
+        let guest = &mut self.guests[index];
+        let row = match guest.plan.write(view, &mut self.row) {
+            Ok(Some(bytes)) => &self.row[..bytes],
+            // With a whole row's room, a row always fits; and its subscription was asked before.
+            Ok(None) | Err(Full) => return Vec::new(),
+        };
+        self.counters.rows += 1;
+        guest.now = view.event.time();
+        guest.rows += 1;
+        if let Some((row, _)) = Row::first(row, 0) {
+            self.counters.rows_truncated += u64::from(row.is_cut());
+        }
+        guest.batch.extend_from_slice(row);
+        if matches!(guest.at, Place::Here(_)) || guest.batch.len() >= BATCH_BYTES {
+            return self.hand_over(index);
+        }
+        Vec::new()
+    }
+
+    /// Hands over what was offered so far.
+    pub fn flush(&mut self) {
+        for index in 0..self.guests.len() {
+            // One that runs here was handed each row at once.
+            let _ = self.hand_over(index);
+        }
+    }
+
+    /// Tells all of them the time of events, which has reached another second.
+    pub fn tick(&mut self, time: u64) -> Vec<Alert> {
+        let mut alerts = Vec::new();
+        for index in 0..self.guests.len() {
+            alerts.extend(self.hand_over(index));
+            alerts.extend(self.put(index, ToComponent::Tick { time }, 0));
+        }
+        alerts
+    }
+
+    fn hand_over(&mut self, index: usize) -> Vec<Alert> {
+        let guest = &mut self.guests[index];
+        if guest.rows == 0 {
+            return Vec::new();
+        }
+        let count = std::mem::take(&mut guest.rows);
+        let mut rows = self.spare.pop().unwrap_or_default();
+        if let Some(rows) = Arc::get_mut(&mut rows) {
+            rows.clear();
+            std::mem::swap(rows, &mut guest.batch);
+        }
+        let now = guest.now;
+        self.put(index, ToComponent::Batch { rows, now }, count)
+    }
+
+    fn put(&mut self, index: usize, message: ToComponent, count: u32) -> Vec<Alert> {
+        let guest = &mut self.guests[index];
+        match &mut guest.at {
+            Place::Here(resident) => {
+                let answer = match &message {
+                    ToComponent::Batch { rows, now } => resident.batch(rows, *now),
+                    ToComponent::Tick { time } => resident.tick(*time),
+                };
+                self.answered(index, message, answer)
+            }
+            Place::There(worker) => {
+                match worker.put(message) {
+                    Put::Queued => {
+                        guest.waiting += 1;
+                        guest.is_late = false;
+                    }
+                    Put::Full => {
+                        self.counters.rows_untaken += u64::from(count);
+                        if !guest.is_late {
+                            let name = &guest.component.name;
+                            tracing::warn!("module `{name}` is too slow and loses events");
+                        }
+                        guest.is_late = true;
+                    }
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// The next answer; waits for ever where none is due. May be given up at any time.
+    pub async fn answer(&mut self) -> FromComponent {
+        match self.answers.recv().await {
+            Some(answer) => answer,
+            // We hold a sender ourselves.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The same for code outside of an async runtime, where one is due.
+    pub fn blocking_answer(&mut self) -> Option<FromComponent> {
+        self.answers.blocking_recv()
+    }
+
+    /// The next answer, if there is one already.
+    pub fn try_answer(&mut self) -> Option<FromComponent> {
+        self.answers.try_recv().ok()
+    }
+
+    /// Takes an answer: the alerts in it.
+    pub fn take(&mut self, answer: FromComponent) -> Vec<Alert> {
+        let of = |guest: &Guest| guest.number == answer.worker;
+        let Some(index) = self.guests.iter().position(of) else {
+            // It was set aside, and another has its place.
+            if let ToComponent::Batch { rows, .. } = &answer.of {
+                self.counters.rows_unjudged += Rows::new(rows, 0).count() as u64;
+            }
+            return Vec::new();
+        };
+        self.guests[index].waiting -= 1;
+        self.answered(index, answer.of, answer.answer)
+    }
+
+    fn answered(
+        &mut self,
+        index: usize,
+        of: ToComponent,
+        answer: Result<Vec<component::Alert>, Failure>,
+    ) -> Vec<Alert> {
+        let guest = &self.guests[index];
+        let columns = guest.component.slots.len() as u16;
+        let none = Arc::default();
+        let (bytes, time) = match &of {
+            ToComponent::Batch { rows, now } => (rows, *now),
+            ToComponent::Tick { time } => (&none, *time),
+        };
+        let alerts = match answer {
+            // Mostly it has nothing to say.
+            Ok(told) if told.is_empty() => Vec::new(),
+            Ok(told) => {
+                let rows: Vec<Row<'_>> = Rows::new(bytes, columns).collect();
+                let all = told.len();
+                let (alerts, valid) = guest.alerts(&rows, time, told);
+                self.counters.alerts_invalid += (all - valid) as u64;
+                alerts
+            }
+            Err(failure) => {
+                let rows = Rows::new(bytes, columns).count();
+                self.counters.rows_unjudged += rows as u64;
+                self.counters.failures += u64::from(failure.kind.is_strike());
+                guest.complain(&failure, rows);
+                self.guests[index].is_aside |= failure.is_last;
+                Vec::new()
+            }
+        };
+        if let ToComponent::Batch { rows, .. } = of
+            && self.spare.len() < SPARE_MAX
+            && Arc::strong_count(&rows) == 1
+        {
+            self.spare.push(rows);
+        }
+        alerts
+    }
+}
+
+impl Guest {
+    /// What it told, as alerts, in the order of rows and rules; and how much of it is valid.
+    fn alerts(
+        &self,
+        rows: &[Row<'_>],
+        time: u64,
+        mut told: Vec<component::Alert>,
+    ) -> (Vec<Alert>, usize) {
+        told.retain(|alert| {
+            let is_row = alert.row.is_none_or(|row| (row as usize) < rows.len());
+            let is_shown = alert.fields.len() <= FIELDS_MAX
+                && alert
+                    .fields
+                    .iter()
+                    .all(|(name, _)| name.len() <= NAME_BYTES_MAX);
+            is_row && is_shown && (alert.rule as usize) < self.rules_on.len()
+        });
+        let valid = told.len();
+        told.retain(|alert| self.rules_on[alert.rule as usize]);
+        told.sort_by_key(|alert| (alert.row.unwrap_or(u32::MAX), alert.rule));
+        let slots = &self.component.slots;
+        let alerts = told.into_iter().map(|alert| {
+            let row = alert.row.map(|row| &rows[row as usize]);
+            let rule = &self.component.rules[alert.rule as usize];
+            let more = alert
+                .fields
+                .into_iter()
+                .map(|(name, value)| (name, shown(value)));
+            let time = row.map_or(time, Row::time);
+            Alert::told(rule, alert.message, more.collect(), time, |term| {
+                let column = slots.iter().position(|slot| slot.term == *term)?;
+                value(row?, column as u16, term)
+            })
+        });
+        (alerts.collect(), valid)
+    }
+
+    fn complain(&self, failure: &Failure, rows: usize) {
+        // Of one that was set aside it has been said once.
+        if failure.kind == FailureKind::Quarantined {
+            return;
+        }
+        let name = &self.component.name;
+        tracing::warn!("module `{name}` failed ({failure}), {rows} events unjudged");
+        if failure.is_last {
+            tracing::error!(
+                "module `{name}` failed too often and is set aside: its rules no longer alert"
+            );
+        }
+    }
+}
+
+fn shown(value: component::Value) -> serde_json::Value {
+    match value {
+        component::Value::Text(mut text) => {
+            if text.len() > TEXT_BYTES_MAX {
+                text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+                text.push('…');
+            }
+            text.into()
+        }
+        component::Value::Signed(number) => number.into(),
+        component::Value::Unsigned(number) => number.into(),
+        component::Value::Real(number) => alert::to_json(Some(&Value::Double(number))),
+        component::Value::Boolean(flag) => flag.into(),
+    }
+}
+
+/// A column's value, as an alert shows it.
+fn value<'r>(row: &Row<'r>, column: u16, term: &Term) -> Option<Value<'r>> {
+    let slot = row.slot(column)?;
+    let kind = Kind::of(term.kind());
+    match term.is_list() {
+        true => {
+            let items = row.list(slot).filter_map(|slot| single(row, slot, kind));
+            Some(Value::List(items.collect()))
+        }
+        false => single(row, slot, kind),
+    }
+}
+
+fn single<'r>(row: &Row<'r>, slot: u64, kind: Kind) -> Option<Value<'r>> {
+    Some(match kind {
+        Kind::Text => Value::Text(row.text(slot)?),
+        Kind::Address => Value::Ip(row.text(slot)?),
+        Kind::Bytes => Value::Bytes(row.text(slot)?),
+        Kind::Boolean => Value::Bool(slot != 0),
+        Kind::Signed => Value::Int(slot.cast_signed()),
+        Kind::Unsigned | Kind::Time | Kind::Duration => Value::Uint(slot),
+        Kind::Real => Value::Double(double_of(slot)),
+    })
+}

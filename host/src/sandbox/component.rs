@@ -1,0 +1,92 @@
+//! Components: modules in any language, by the world of `wit/rules.wit`.
+//!
+//! A component gets rows that were copied for it, and answers with alerts; it sees neither the
+//! window nor anything of the host. Of the world's imports it has those it was granted, and none
+//! of them waits. There is no WASI.
+//!
+//! [`Code`] is a component, compiled and asked what it is. A [`Resident`] is one at work: its
+//! instance, and what becomes of it when it fails. A [`Worker`] is a resident on a thread of its
+//! own, behind a bounded queue, so that one that is slow loses its own rows and holds up nobody.
+//! In a replay the resident is called directly, row by row, in the order of events, and its
+//! budget is fuel.
+//!
+//! **What a guest can make the host copy** is bounded before it is copied (wasmtime's "hostcall
+//! fuel"): lists and texts of an answer may overlap in the guest's memory, so that some MiB
+//! there could stand for terabytes here.
+
+mod admit;
+mod call;
+mod capability;
+mod code;
+#[cfg(test)]
+mod hostile;
+mod resident;
+#[cfg(test)]
+pub(crate) mod specimen;
+mod worker;
+
+pub use admit::{COMPONENT_BYTES_MAX, imports, is_component};
+pub use call::{
+    Alert, Capability, Column, Description, Kind, Priority, Rule, State, Subscription, Value,
+};
+pub use capability::{KEEP_BYTES_MAX, Keep};
+pub use code::{Code, NotLoaded, Workshop};
+pub use resident::{Failure, Resident, Start};
+pub use worker::{FromComponent, Put, ToComponent, Worker};
+
+use super::Budget;
+use std::time::Duration;
+
+/// What a component may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ComponentLimits {
+    /// For a batch, or a tick.
+    pub budget: Budget,
+    /// For making an instance and its `init`, and for `describe`.
+    pub start: Budget,
+    /// Bytes of all its memories and tables together.
+    pub memory_bytes_max: usize,
+    /// Bytes of stack.
+    pub stack_bytes_max: usize,
+    /// Bytes that one call may hand to the host: an answer, or the arguments of an import.
+    pub answer_bytes_max: usize,
+    /// So many failures, all within [`strike_calls`](Self::strike_calls), and it is set aside.
+    /// 0: never.
+    pub strikes: u32,
+    /// How many calls a failure counts.
+    pub strike_calls: u64,
+    /// Batches that may wait for it.
+    pub queue: usize,
+    /// How long it may take to compile it.
+    pub compile: Duration,
+}
+
+impl ComponentLimits {
+    /// Those for events as they happen.
+    pub fn live(cpu: Duration) -> ComponentLimits {
+        let wall = Duration::from_secs(2);
+        ComponentLimits {
+            budget: Budget::Time { cpu, wall },
+            start: Budget::Time {
+                cpu: Duration::from_secs(1),
+                wall: Duration::from_secs(10),
+            },
+            memory_bytes_max: 64 << 20,
+            stack_bytes_max: 512 * 1024,
+            answer_bytes_max: 1 << 20,
+            strikes: 3,
+            strike_calls: 1024,
+            queue: 64,
+            compile: Duration::from_secs(60),
+        }
+    }
+
+    /// Those for a replay: the same everywhere.
+    pub fn replay(fuel: u64) -> ComponentLimits {
+        ComponentLimits {
+            budget: Budget::Fuel(fuel),
+            start: Budget::Fuel(fuel.saturating_mul(4)),
+            ..ComponentLimits::live(Duration::ZERO)
+        }
+    }
+}

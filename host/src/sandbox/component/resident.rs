@@ -1,0 +1,145 @@
+//! A component at work: its instance, and what becomes of it when it fails.
+
+use super::call::{Alert, Capability, Column};
+use super::capability::Keep;
+use super::code::{Code, Seat};
+use crate::sandbox::FailureKind;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What every instance of a component is told and given.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// Its name, for what it says.
+    pub name: Arc<str>,
+    /// What it may do.
+    pub granted: Vec<Capability>,
+    /// What outlives its instances.
+    pub keep: Keep,
+    /// Its settings.
+    pub config: Vec<(String, String)>,
+    /// Its fields, in the order of its rows.
+    pub columns: Vec<Column>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Of which kind.
+    pub kind: FailureKind,
+    /// In words.
+    pub message: String,
+    /// It was one too many: the component is set aside from here on.
+    pub is_last: bool,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.kind, self.message)
+    }
+}
+
+/// A component at work. What it is called for is answered in order; after a failure the next
+/// call finds a new instance.
+pub struct Resident {
+    code: Arc<Code>,
+    start: Start,
+    seat: Option<Seat>,
+    stopping: Arc<AtomicBool>,
+    calls: u64,
+    /// The numbers, counting its calls, of those that failed lately.
+    strikes: VecDeque<u64>,
+    is_aside: bool,
+}
+
+impl Resident {
+    /// Makes its first instance, to see that it can be done. `stopping` ends any call.
+    pub fn start(
+        code: Arc<Code>,
+        start: Start,
+        stopping: Arc<AtomicBool>,
+    ) -> Result<Resident, Failure> {
+        let seat = guarded(|| Seat::new(&code, &start, &stopping))?;
+        Ok(Resident {
+            code,
+            start,
+            seat: Some(seat),
+            stopping,
+            calls: 0,
+            strikes: VecDeque::new(),
+            is_aside: false,
+        })
+    }
+
+    /// Has it judge rows; `now` is the time of the last.
+    pub fn batch(&mut self, rows: &Arc<Vec<u8>>, now: u64) -> Result<Vec<Alert>, Failure> {
+        self.call(|seat, code| seat.batch(code.workshop(), rows, now))
+    }
+
+    /// Tells it the time.
+    pub fn tick(&mut self, time: u64) -> Result<Vec<Alert>, Failure> {
+        self.call(|seat, code| seat.tick(code.workshop(), time))
+    }
+
+    fn call(
+        &mut self,
+        call: impl FnOnce(&mut Seat, &Code) -> Result<Vec<Alert>, Failure>,
+    ) -> Result<Vec<Alert>, Failure> {
+        if self.is_aside {
+            return Err(Failure {
+                kind: FailureKind::Quarantined,
+                message: "in quarantine".into(),
+                is_last: false,
+            });
+        }
+        self.calls += 1;
+        let seat = self.seat.take();
+        let answer = guarded(|| {
+            let mut seat = match seat {
+                Some(seat) => seat,
+                None => Seat::new(&self.code, &self.start, &self.stopping)?,
+            };
+            let alerts = call(&mut seat, &self.code)?;
+            Ok((seat, alerts))
+        });
+        match answer {
+            // Only who has answered keeps its seat.
+            Ok((seat, alerts)) => {
+                self.seat = Some(seat);
+                Ok(alerts)
+            }
+            Err(failure) if self.stopping.load(Ordering::SeqCst) => Err(Failure {
+                kind: FailureKind::Judge,
+                message: "the sandbox is stopping".into(),
+                ..failure
+            }),
+            Err(failure) => Err(Failure {
+                is_last: failure.kind.is_strike() && self.strike(),
+                ..failure
+            }),
+        }
+    }
+
+    /// Notes a failure; true if it was the one too many.
+    fn strike(&mut self) -> bool {
+        let limits = &self.code.workshop().limits;
+        let now = self.calls;
+        self.strikes.push_back(now);
+        self.strikes.retain(|then| now - then < limits.strike_calls);
+        self.is_aside = limits.strikes > 0 && self.strikes.len() >= limits.strikes as usize;
+        self.is_aside
+    }
+}
+
+/// A panic in the engine costs the call and the instance.
+fn guarded<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+        Err(Failure {
+            kind: FailureKind::Judge,
+            message: "the sandbox panicked".into(),
+            is_last: false,
+        })
+    })
+}

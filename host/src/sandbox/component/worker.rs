@@ -1,0 +1,140 @@
+//! A resident on a thread of its own, behind a bounded queue of copies.
+
+use super::call::Alert;
+use super::code::Code;
+use super::resident::{Failure, Resident, Start};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
+use std::thread::JoinHandle;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// Stack of the thread beyond what a component may use of it.
+const STACK_BYTES: usize = 2 << 20;
+
+/// What a component is to do.
+#[derive(Clone, Debug)]
+pub enum ToComponent {
+    /// Judge rows.
+    Batch {
+        /// The rows, back to back.
+        rows: Arc<Vec<u8>>,
+        /// Time of the last.
+        now: u64,
+    },
+    /// Take note of the time.
+    Tick {
+        /// Nanoseconds since 1970.
+        time: u64,
+    },
+}
+
+/// What became of it. Every message gets one answer, in their order.
+#[derive(Debug)]
+pub struct FromComponent {
+    /// Who answers: what [`Worker::spawn`] was told.
+    pub worker: u64,
+    /// The message.
+    pub of: ToComponent,
+    /// The answer.
+    pub answer: Result<Vec<Alert>, Failure>,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It waits.
+    Queued,
+    /// It does not: too many wait already.
+    Full,
+}
+
+/// The host's end of a component's thread.
+#[derive(Debug)]
+pub struct Worker {
+    queue: Option<SyncSender<ToComponent>>,
+    stopping: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    /// Starts the thread, and returns when the component has its first instance, or cannot. No
+    /// more answers are under way than its queue holds and one.
+    pub fn spawn(
+        number: u64,
+        code: Arc<Code>,
+        start: Start,
+        answers: UnboundedSender<FromComponent>,
+    ) -> io::Result<Result<Worker, Failure>> {
+        let limits = code.workshop().limits;
+        let stopping = Arc::new(AtomicBool::new(false));
+        let (queue, queued) = sync_channel(limits.queue.max(1));
+        let (ready, is_ready) = channel();
+        let seen = Arc::clone(&stopping);
+        let thread = std::thread::Builder::new()
+            .name("saker-module".into())
+            .stack_size(STACK_BYTES.saturating_add(limits.stack_bytes_max))
+            .spawn(move || match Resident::start(code, start, seen) {
+                Ok(resident) => {
+                    let _ = ready.send(Ok(()));
+                    work(number, resident, &queued, &answers);
+                }
+                Err(failure) => {
+                    let _ = ready.send(Err(failure));
+                }
+            })?;
+        let worker = Worker {
+            queue: Some(queue),
+            stopping,
+            thread: Some(thread),
+        };
+        match is_ready.recv() {
+            Ok(Ok(())) => Ok(Ok(worker)),
+            Ok(Err(failure)) => Ok(Err(failure)),
+            Err(_) => Err(io::Error::other("the thread of the module died")),
+        }
+    }
+
+    /// Hands over a message, without waiting.
+    pub fn put(&self, message: ToComponent) -> Put {
+        let Some(queue) = &self.queue else {
+            return Put::Full;
+        };
+        match queue.try_send(message) {
+            Ok(()) => Put::Queued,
+            // The thread ends only with the queue.
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Put::Full,
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // The component is interrupted at the next tick.
+        self.stopping.store(true, Ordering::SeqCst);
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // What it died of was said when it died.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(
+    worker: u64,
+    mut resident: Resident,
+    queue: &Receiver<ToComponent>,
+    answers: &UnboundedSender<FromComponent>,
+) {
+    while let Ok(of) = queue.recv() {
+        let answer = match &of {
+            ToComponent::Batch { rows, now } => resident.batch(rows, *now),
+            ToComponent::Tick { time } => resident.tick(*time),
+        };
+        let answer = FromComponent { worker, of, answer };
+        if answers.send(answer).is_err() {
+            return;
+        }
+    }
+}

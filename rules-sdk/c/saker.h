@@ -1,0 +1,468 @@
+/* Rule modules for Saker, written in C: this header is all there is to it.
+ *
+ * A module defines `saker_module`, `saker_init`, `saker_event` and `saker_tick`, and is built by
+ * `saker module build` (clang for wasm32, no libc). Everything that crosses the border of the
+ * sandbox does it by the structures below, which lie in memory exactly as the world of
+ * `wit/rules.wit` wants them, so that nothing is copied or converted.
+ *
+ * Include it in one file only.
+ */
+#ifndef SAKER_H
+#define SAKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A text: not terminated, and not necessarily UTF-8 where it comes from an event. */
+typedef struct {
+    const char *bytes;
+    uint32_t len;
+} saker_text;
+
+/* The text of a string literal. */
+#define SAKER_TEXT(literal) {(literal), sizeof(literal) - 1}
+/* The same, where an expression is wanted. */
+#define saker_text_of(literal) ((saker_text)SAKER_TEXT(literal))
+/* How many elements an array has. */
+#define SAKER_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- what a module is ---- */
+
+enum {
+    SAKER_EMERGENCY,
+    SAKER_ALERT,
+    SAKER_CRITICAL,
+    SAKER_ERROR,
+    SAKER_WARNING,
+    SAKER_NOTICE,
+    SAKER_INFORMATIONAL,
+    SAKER_DEBUG,
+};
+
+typedef struct {
+    saker_text name;
+    saker_text description;
+    uint8_t priority;
+    const saker_text *tags;
+    uint32_t tags_count;
+    /* With %field in it, for fields of the module's rows. */
+    saker_text output;
+} saker_rule;
+
+/* What a module may want to be allowed. */
+enum { SAKER_CLOCK, SAKER_KV };
+
+/* What a module's memory is about. */
+enum { SAKER_STATE_NONE, SAKER_STATE_CONTAINER, SAKER_STATE_PROCESS_TREE, SAKER_STATE_GLOBAL };
+
+typedef struct {
+    saker_text name;
+    saker_text version;
+    const saker_rule *rules;
+    uint32_t rules_count;
+    /* Only events that meet this are handed over. */
+    saker_text condition;
+    /* What rows hold; columns are counted from 0 in this order. */
+    const saker_text *fields;
+    uint32_t fields_count;
+    /* One byte each. */
+    const uint8_t *capabilities;
+    uint32_t capabilities_count;
+    uint8_t state;
+} saker_description;
+
+/* ---- what a module defines ---- */
+
+/* A setting of the module. */
+typedef struct {
+    saker_text key;
+    saker_text value;
+} saker_setting;
+
+/* A row: an event, as far as the module asked for it. Valid until `saker_event` returns. */
+typedef struct {
+    const uint8_t *bytes;
+} saker_row;
+
+extern const saker_description saker_module;
+
+/* Called once, first. False refuses the module; `saker_refuse` says why. What `settings` refers
+ * to is gone when it returns. */
+bool saker_init(const saker_setting *settings, uint32_t count);
+
+/* An event that meets the condition. They come in order. */
+void saker_event(saker_row row);
+
+/* The time of events has reached another second: nanoseconds since 1970. */
+void saker_tick(uint64_t time);
+
+/* ---- alerts ---- */
+
+enum { SAKER_VALUE_TEXT, SAKER_VALUE_SIGNED, SAKER_VALUE_UNSIGNED, SAKER_VALUE_REAL, SAKER_VALUE_BOOLEAN };
+
+/* A value that an alert shows. */
+typedef struct {
+    saker_text name;
+    uint8_t kind;
+    union {
+        saker_text text;
+        int64_t signed_number;
+        uint64_t unsigned_number;
+        double real;
+        uint8_t boolean;
+    } value;
+} saker_field;
+
+typedef struct {
+    uint8_t has_row;
+    uint32_t row;
+    uint32_t rule;
+    uint8_t has_message;
+    saker_text message;
+    const saker_field *fields;
+    uint32_t fields_count;
+} saker_alert;
+
+/* No batch gives more alerts, and no alert shows more values; what is more is left out. */
+#ifndef SAKER_ALERTS_MAX
+#define SAKER_ALERTS_MAX 64
+#endif
+#ifndef SAKER_FIELDS_MAX
+#define SAKER_FIELDS_MAX 8
+#endif
+
+/* Alerts by a rule, about the event that was handed over; in `saker_tick`, about none. NULL where
+ * there is no room for another. Texts that it is given must live until the batch is over: they
+ * are literals, or the module's own. */
+static saker_alert *saker_alert_by(uint32_t rule);
+static void saker_show_text(saker_alert *alert, saker_text name, saker_text text);
+static void saker_show_signed(saker_alert *alert, saker_text name, int64_t number);
+static void saker_show_unsigned(saker_alert *alert, saker_text name, uint64_t number);
+static void saker_show_real(saker_alert *alert, saker_text name, double number);
+
+/* Says why `saker_init` returns false: a literal, or a text of the module's own. */
+static void saker_refuse(saker_text why);
+
+/* ---- rows: the layout is specified in rules/schema/src/offered.rs ---- */
+
+static inline uint32_t saker_u32_at(const uint8_t *bytes) {
+    return *(const uint32_t *)(const void *)bytes;
+}
+
+static inline uint64_t saker_u64_at(const uint8_t *bytes) {
+    return *(const uint64_t *)(const void *)bytes;
+}
+
+/* When the event happened: nanoseconds since 1970. */
+static inline uint64_t saker_time(saker_row row) {
+    return saker_u64_at(row.bytes + 8);
+}
+
+/* The event's number. */
+static inline uint64_t saker_number(saker_row row) {
+    return saker_u64_at(row.bytes + 16);
+}
+
+/* Whether a column has a value. */
+static inline bool saker_has(saker_row row, uint32_t column) {
+    return row.bytes[32 + column / 8] >> (column % 8) & 1;
+}
+
+/* A column's slot: the value of a number, 0 where there is none. */
+static inline uint64_t saker_unsigned(saker_row row, uint32_t column) {
+    uint32_t words = (saker_module.fields_count + 63) / 64;
+    return saker_u64_at(row.bytes + 32 + words * 8 + column * 8);
+}
+
+static inline int64_t saker_signed(saker_row row, uint32_t column) {
+    return (int64_t)saker_unsigned(row, column);
+}
+
+static inline bool saker_boolean(saker_row row, uint32_t column) {
+    return saker_unsigned(row, column) != 0;
+}
+
+/* The text that a slot refers to; an address is one of 4 or 16 bytes. */
+static inline saker_text saker_text_in(saker_row row, uint64_t slot) {
+    uint32_t at = (uint32_t)(slot >> 32);
+    if (at == 0) {
+        return (saker_text){"", 0};
+    }
+    return (saker_text){(const char *)row.bytes + at + 4, saker_u32_at(row.bytes + at)};
+}
+
+/* A column's text, empty where there is none. */
+static inline saker_text saker_string(saker_row row, uint32_t column) {
+    return saker_text_in(row, saker_unsigned(row, column));
+}
+
+/* How many values a column's list has. */
+static inline uint32_t saker_list_count(saker_row row, uint32_t column) {
+    return (uint32_t)saker_unsigned(row, column);
+}
+
+/* The slot of a list's element: a number, or for `saker_text_in`. */
+static inline uint64_t saker_list_slot(saker_row row, uint32_t column, uint32_t index) {
+    uint32_t at = (uint32_t)(saker_unsigned(row, column) >> 32);
+    /* Lists of texts lie at multiples of 4 only. */
+    const uint8_t *slot = row.bytes + at + index * 8;
+    return saker_u32_at(slot) | (uint64_t)saker_u32_at(slot + 4) << 32;
+}
+
+/* ---- what a module may call ---- */
+
+enum { SAKER_LOG_DEBUG, SAKER_LOG_INFO, SAKER_LOG_WARN, SAKER_LOG_ERROR };
+
+/* Says something to whoever runs Saker. */
+__attribute__((import_module("saker:rules/log@0.1.0"), import_name("write"))) void
+saker__log(uint32_t level, const char *message, uint32_t len);
+
+static inline void saker_log(uint32_t level, saker_text message) {
+    saker__log(level, message.bytes, message.len);
+}
+
+/* The time, in nanoseconds since 1970 and whole milliseconds. Wants SAKER_CLOCK. */
+__attribute__((import_module("saker:rules/clock@0.1.0"), import_name("now"))) uint64_t
+saker_now(void);
+
+__attribute__((import_module("saker:rules/kv@0.1.0"), import_name("get"))) void
+saker__kv_get(const char *key, uint32_t len, uint32_t *result);
+__attribute__((import_module("saker:rules/kv@0.1.0"), import_name("set"))) void
+saker__kv_set(const char *key, uint32_t key_len, const char *value, uint32_t len, uint8_t *result);
+__attribute__((import_module("saker:rules/kv@0.1.0"), import_name("delete"))) void
+saker__kv_delete(const char *key, uint32_t len);
+
+/* What is kept under a key: false if nothing. The text is gone when the call of the module ends.
+ * Wants SAKER_KV, as do the others. */
+static inline bool saker_kv_get(saker_text key, saker_text *value) {
+    uint32_t result[3];
+    saker__kv_get(key.bytes, key.len, result);
+    if (!(result[0] & 1)) {
+        return false;
+    }
+    *value = (saker_text){(const char *)(uintptr_t)result[1], result[2]};
+    return true;
+}
+
+/* Keeps a value; false where there is no room, or one is too long. */
+static inline bool saker_kv_set(saker_text key, saker_text value) {
+    uint8_t result[2];
+    saker__kv_set(key.bytes, key.len, value.bytes, value.len, result);
+    return result[0] == 0;
+}
+
+static inline void saker_kv_delete(saker_text key) {
+    saker__kv_delete(key.bytes, key.len);
+}
+
+/* ---- texts ---- */
+
+static inline bool saker_equal(saker_text one, saker_text other) {
+    if (one.len != other.len) {
+        return false;
+    }
+    for (uint32_t i = 0; i < one.len; i++) {
+        if (one.bytes[i] != other.bytes[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A setting's value as a number; false if it is none. */
+static inline bool saker_parse(saker_text text, uint64_t *number) {
+    uint64_t sum = 0;
+    if (text.len == 0 || text.len > 18) {
+        return false;
+    }
+    for (uint32_t i = 0; i < text.len; i++) {
+        if (text.bytes[i] < '0' || text.bytes[i] > '9') {
+            return false;
+        }
+        sum = sum * 10 + (uint64_t)(text.bytes[i] - '0');
+    }
+    *number = sum;
+    return true;
+}
+
+/* ---- between the module and the world; nothing below concerns a module ---- */
+
+/* The compiler may call these where no libc has them. */
+__attribute__((weak, no_builtin("memset"))) void *memset(void *at, int byte, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        ((volatile uint8_t *)at)[i] = (uint8_t)byte;
+    }
+    return at;
+}
+
+__attribute__((weak, no_builtin("memcpy"))) void *memcpy(void *to, const void *from, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        ((volatile uint8_t *)to)[i] = ((const uint8_t *)from)[i];
+    }
+    return to;
+}
+
+_Static_assert(sizeof(saker_rule) == 36, "as the world has it");
+_Static_assert(sizeof(saker_description) == 52, "as the world has it");
+_Static_assert(sizeof(saker_alert) == 32, "as the world has it");
+_Static_assert(sizeof(saker_field) == 24, "as the world has it");
+
+static struct {
+    saker_alert alerts[SAKER_ALERTS_MAX];
+    saker_field fields[SAKER_ALERTS_MAX][SAKER_FIELDS_MAX];
+    uint32_t count;
+    /* The row that is judged. */
+    bool has_row;
+    uint32_t row;
+    /* What is returned refers to. */
+    struct {
+        const saker_alert *alerts;
+        uint32_t count;
+    } answer;
+    struct {
+        uint8_t is_error;
+        saker_text why;
+    } start;
+    /* What the host puts into the module's memory lies from here on, until a call is over. */
+    uintptr_t arena;
+} saker__;
+
+static void saker_refuse(saker_text why) {
+    saker__.start.why = why;
+}
+
+static saker_alert *saker_alert_by(uint32_t rule) {
+    if (saker__.count == SAKER_ALERTS_MAX) {
+        return NULL;
+    }
+    saker_alert *alert = &saker__.alerts[saker__.count];
+    alert->has_row = saker__.has_row;
+    alert->row = saker__.row;
+    alert->rule = rule;
+    alert->has_message = 0;
+    alert->fields = saker__.fields[saker__.count];
+    alert->fields_count = 0;
+    saker__.count++;
+    return alert;
+}
+
+static saker_field *saker__field(saker_alert *alert, saker_text name, uint8_t kind) {
+    static saker_field nowhere;
+    if (alert == NULL || alert->fields_count == SAKER_FIELDS_MAX) {
+        return &nowhere;
+    }
+    saker_field *field = (saker_field *)&alert->fields[alert->fields_count++];
+    field->name = name;
+    field->kind = kind;
+    return field;
+}
+
+__attribute__((unused)) static void saker_show_text(saker_alert *alert, saker_text name,
+                                                    saker_text text) {
+    saker__field(alert, name, SAKER_VALUE_TEXT)->value.text = text;
+}
+
+__attribute__((unused)) static void saker_show_signed(saker_alert *alert, saker_text name,
+                                                      int64_t number) {
+    saker__field(alert, name, SAKER_VALUE_SIGNED)->value.signed_number = number;
+}
+
+__attribute__((unused)) static void saker_show_unsigned(saker_alert *alert, saker_text name,
+                                                        uint64_t number) {
+    saker__field(alert, name, SAKER_VALUE_UNSIGNED)->value.unsigned_number = number;
+}
+
+__attribute__((unused)) static void saker_show_real(saker_alert *alert, saker_text name,
+                                                    double number) {
+    saker__field(alert, name, SAKER_VALUE_REAL)->value.real = number;
+}
+
+#define SAKER__EXPORT(name) __attribute__((export_name(name), used))
+
+extern uint8_t __heap_base;
+
+/* Hands out memory behind what was handed out before; all of it is free again when a call ends. */
+SAKER__EXPORT("cabi_realloc")
+void *saker__realloc(void *old, uint32_t old_len, uint32_t align, uint32_t len) {
+    if (saker__.arena == 0) {
+        saker__.arena = (uintptr_t)&__heap_base;
+    }
+    uintptr_t at = (saker__.arena + align - 1) & ~(uintptr_t)(align - 1);
+    uintptr_t end = at + len;
+    uintptr_t pages = __builtin_wasm_memory_size(0);
+    if (end < at || (end > pages << 16 &&
+                     __builtin_wasm_memory_grow(0, (end - (pages << 16) + 0xffff) >> 16) ==
+                         (size_t)-1)) {
+        __builtin_trap();
+    }
+    saker__.arena = end;
+    uint8_t *place = (uint8_t *)at;
+    if (old_len > 0) {
+        memcpy(place, old, old_len < len ? old_len : len);
+    }
+    return place;
+}
+
+static void saker__begin(void) {
+    saker__.count = 0;
+    saker__.has_row = false;
+}
+
+static void *saker__end(void) {
+    saker__.answer.alerts = saker__.alerts;
+    saker__.answer.count = saker__.count;
+    return &saker__.answer;
+}
+
+SAKER__EXPORT("saker:rules/module@0.1.0#describe")
+const void *saker__describe(void) {
+    return &saker_module;
+}
+
+SAKER__EXPORT("saker:rules/module@0.1.0#init")
+const void *saker__init(const saker_setting *settings, uint32_t count, const void *layout,
+                        uint32_t columns) {
+    (void)layout;
+    if (columns != saker_module.fields_count) {
+        __builtin_trap();
+    }
+    saker__.start.why = saker_text_of("the settings are wrong");
+    saker__.start.is_error = !saker_init(settings, count);
+    saker__.arena = 0;
+    return &saker__.start;
+}
+
+SAKER__EXPORT("saker:rules/module@0.1.0#on-batch")
+const void *saker__on_batch(const uint8_t *rows, uint32_t bytes) {
+    saker__begin();
+    uint32_t number = 0;
+    for (uint32_t at = 0; at < bytes; at += saker_u32_at(rows + at)) {
+        saker__.has_row = true;
+        saker__.row = number++;
+        saker_event((saker_row){rows + at});
+    }
+    return saker__end();
+}
+
+SAKER__EXPORT("saker:rules/module@0.1.0#on-tick")
+const void *saker__on_tick(uint64_t time) {
+    saker__begin();
+    saker_tick(time);
+    return saker__end();
+}
+
+/* An answer was taken. */
+SAKER__EXPORT("cabi_post_saker:rules/module@0.1.0#on-batch")
+void saker__batch_over(const void *answer) {
+    (void)answer;
+    saker__.arena = 0;
+}
+
+SAKER__EXPORT("cabi_post_saker:rules/module@0.1.0#on-tick")
+void saker__tick_over(const void *answer) {
+    (void)answer;
+    saker__.arena = 0;
+}
+
+#endif
