@@ -4,11 +4,10 @@
 //! Only a part of what rules ask is told, never more: an event that meets it may still match
 //! nothing.
 
-use crate::guard::is_telling;
 use crate::ir::{Graph, Id, Node, Op, Test};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use saker_rules_schema::field::Type;
+use saker_rules_schema::field::{Field, Type};
 use saker_rules_schema::manifest::{Clue, Need};
 use saker_rules_schema::term::Term;
 
@@ -69,6 +68,24 @@ pub(crate) fn needs(
         return Vec::new();
     }
     needs
+}
+
+/// Whether most values of it are named by no rule. Of those that say what kind of thing something
+/// is, rules name the commonest.
+fn is_telling(term: &Term) -> bool {
+    !term.field().is_some_and(|field| {
+        matches!(
+            field.field,
+            Field::FdType
+                | Field::FdTypechar
+                | Field::FdL4proto
+                | Field::FdSockfamily
+                | Field::EvtRes
+                | Field::ProcStdinType
+                | Field::ProcStdoutType
+                | Field::ProcStderrType
+        )
+    })
 }
 
 /// About how much a clue takes to ask.

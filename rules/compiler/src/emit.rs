@@ -32,7 +32,7 @@ mod text;
 
 use crate::Options;
 use crate::clue;
-use crate::guard::{self, Guard};
+use crate::guard::{self, Group, Groups, Sign};
 use crate::ir::{Graph, Id, Node, is_string};
 use crate::share::{self, Costs};
 use crate::split::{EventProgram, Programs, WORDS_MAX, bits_below};
@@ -82,6 +82,8 @@ pub(crate) struct Functions {
     hit: u32,
     find: u32,
     find_folded: u32,
+    seek: u32,
+    seek_folded: u32,
     same: u32,
     glob: u32,
     walk: u32,
@@ -94,10 +96,12 @@ pub(crate) const FUNCTIONS: Functions = Functions {
     hit: 1,
     find: 2,
     find_folded: 3,
-    same: 4,
-    glob: 5,
-    walk: 6,
-    first: 7,
+    seek: 4,
+    seek_folded: 5,
+    same: 6,
+    glob: 7,
+    walk: 8,
+    first: 9,
 };
 
 /// Types of functions.
@@ -111,6 +115,10 @@ enum Signature {
     Word,
     /// `(entry i32, words i64)`
     Learn,
+    /// `(i32, i32, i32, i32) -> i32`
+    Four,
+    /// `(text i32, needle i32, gap i32, first i64, last i64) -> i32`
+    Find,
 }
 
 /// Compiles programs.
@@ -309,6 +317,16 @@ struct Early {
     slots: Slots,
 }
 
+/// The conditions of a function, and what was done for them so far.
+struct Asked<'a> {
+    roots: &'a [Id],
+    early: Early,
+    /// The function that learns words of bits.
+    learn: Option<u32>,
+    /// The words that are known here, whichever way one came.
+    learnt: u64,
+}
+
 impl Emitter<'_> {
     fn functions(&mut self) -> Emitted<()> {
         // The fixed functions come first; `evaluate` needs to know the others.
@@ -327,8 +345,10 @@ impl Emitter<'_> {
         self.bodies = vec![
             (Signature::Two, evaluate),
             (Signature::Three, self.hit()),
-            (Signature::Three, text::find(false)),
-            (Signature::Three, text::find(true)),
+            (Signature::Find, text::find(false, FUNCTIONS.seek)),
+            (Signature::Find, text::find(true, FUNCTIONS.seek_folded)),
+            (Signature::Four, text::seek(false)),
+            (Signature::Four, text::seek(true)),
             (Signature::Three, text::same()),
             (Signature::Three, text::glob(self.addresses.data)),
             (Signature::Three, text::walk()),
@@ -409,7 +429,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// Asks conditions group by group; `take` gets each one's answer, on the stack. Processes'
+    /// Asks conditions group by group; what `take` makes of one is done if it holds. Processes'
     /// bits are learnt where a group first asks for them.
     fn conditions(
         &mut self,
@@ -419,28 +439,68 @@ impl Emitter<'_> {
         learn: Option<u32>,
         mut take: impl FnMut(&mut InstructionSink<'_>, usize),
     ) -> Locals {
-        let groups = guard::groups(self.graph, roots, unit.bits, &unit.layout.slot_of);
-        let mut reads = share::often(self.graph, roots, &unit.costs, &unit.layout.slot_of);
-        let mut heads: Vec<u16> = Vec::new();
-        for group in &groups {
-            match &group.guard {
-                Guard::Known(slots) => reads.extend(slots.iter().map(|slot| (*slot, false))),
-                Guard::Starts(slot, _) => {
+        let slot_of = &unit.layout.slot_of;
+        let groups = guard::groups(self.graph, roots, unit.bits, slot_of, &mut unit.costs);
+        let (early, locals) = self.early(unit, body, roots, &groups);
+        unit.costs.set_early(&early.tests);
+        let mut asked = Asked {
+            roots,
+            early,
+            learn,
+            learnt: 0,
+        };
+        if !groups.rare.is_empty() {
+            self.guard(unit, body, &mut asked, &groups.rare_signs);
+            for group in &groups.rare {
+                self.group(unit, body, &mut asked, group, &mut take);
+            }
+            body.sink().end();
+        }
+        for group in &groups.others {
+            self.group(unit, body, &mut asked, group, &mut take);
+        }
+        unit.costs.set_early(&HashMap::default());
+        locals
+    }
+
+    /// Reads and tests before all conditions what many of them ask for.
+    fn early(
+        &mut self,
+        unit: &mut Unit<'_>,
+        body: &mut Body,
+        roots: &[Id],
+        groups: &Groups,
+    ) -> (Early, Locals) {
+        let hot = groups.hot(roots);
+        let slot_of = &unit.layout.slot_of;
+        let mut reads = share::often(self.graph, roots, &hot, &unit.costs, slot_of);
+        let (mut starts, mut ends) = (Vec::new(), Vec::new());
+        let others = groups.others.iter().flat_map(|group| &group.signs);
+        for sign in groups.rare_signs.iter().chain(others) {
+            match sign {
+                Sign::In(slot, _) => reads.push((*slot, false)),
+                Sign::Starts(slot, _) => {
                     reads.push((*slot, true));
-                    heads.push(*slot);
+                    starts.push(*slot);
                 }
-                Guard::Always | Guard::Test(_) | Guard::Bits { .. } => {}
+                Sign::Ends(slot, _) => {
+                    reads.push((*slot, true));
+                    ends.push(*slot);
+                }
+                Sign::Test(_) | Sign::Bits { .. } => {}
             }
         }
         reads.sort_unstable();
         reads.dedup();
-        heads.sort_unstable();
-        heads.dedup();
-        let tests = share::early(self.graph, roots, &mut unit.costs);
+        for edges in [&mut starts, &mut ends] {
+            edges.sort_unstable();
+            edges.dedup();
+        }
+        let tests = share::early(self.graph, roots, &hot, &mut unit.costs);
 
         let locals = Locals {
             ints: (reads.len() + tests.len()) as u32,
-            longs: heads.len() as u32,
+            longs: (starts.len() + ends.len()) as u32,
         };
         let mut early = Early::default();
         let mut next = node::EARLY;
@@ -459,80 +519,77 @@ impl Emitter<'_> {
             early.tests.insert(id, next);
             next += 1;
         }
-        for slot in heads {
+        for slot in starts {
             if let Some(text) = early.slots.texts.get(&slot) {
-                self.scope(unit, &early).read_head(body, *text, next);
-                early.slots.heads.insert(slot, next);
+                self.scope(unit, &early).read_start(body, *text, next);
+                early.slots.starts.insert(slot, next);
                 next += 1;
             }
         }
-        unit.costs.set_early(&early.tests);
-
-        for group in &groups {
-            let members = group.members.iter().map(|member| roots[*member]);
-            let words = bits_below(self.graph, members, unit.bits)
-                .into_iter()
-                .filter_map(|id| unit.bits.get(&id))
-                .fold(0u64, |words, bit| words | 1 << (bit / 64));
-            let is_guarded = self.guard(unit, body, &early, &group.guard, learn);
-            let learnt = match group.guard {
-                Guard::Bits { word, .. } => 1 << word,
-                Guard::Always | Guard::Known(_) | Guard::Starts(..) | Guard::Test(_) => 0,
-            };
-            self.learn(&mut body.sink(), learn, words & !learnt);
-            // Words of bits are filled up with what never holds.
-            let members = group.members.iter();
-            for member in members.filter(|member| roots[**member] != Id::FALSE) {
-                self.scope(unit, &early).node(body, roots[*member]);
-                take(&mut body.sink(), *member);
-            }
-            if is_guarded {
-                body.sink().end();
+        for slot in ends {
+            if let Some(text) = early.slots.texts.get(&slot) {
+                self.scope(unit, &early).read_end(body, *text, next);
+                early.slots.ends.insert(slot, next);
+                next += 1;
             }
         }
-        unit.costs.set_early(&HashMap::default());
-        locals
+        (early, locals)
     }
 
-    /// Opens an `if` for what a group's conditions have in common; whether there was anything.
+    fn group(
+        &mut self,
+        unit: &mut Unit<'_>,
+        body: &mut Body,
+        asked: &mut Asked<'_>,
+        group: &Group,
+        take: &mut impl FnMut(&mut InstructionSink<'_>, usize),
+    ) {
+        let roots = asked.roots;
+        let members = group.members.iter().map(|member| roots[*member]);
+        let words = bits_below(self.graph, members, unit.bits)
+            .into_iter()
+            .filter_map(|id| unit.bits.get(&id))
+            .fold(0u64, |words, bit| words | 1 << (bit / 64));
+        if !group.signs.is_empty() {
+            self.guard(unit, body, asked, &group.signs);
+        }
+        let learnt = asked.learnt;
+        self.learn(&mut body.sink(), asked, words);
+        // Words of bits are filled up with what never holds.
+        let members = group.members.iter();
+        for member in members.filter(|member| roots[**member] != Id::FALSE) {
+            let mut sink = body.sink();
+            sink.block(BlockType::Empty);
+            self.scope(unit, &asked.early)
+                .unless(body, roots[*member], 0);
+            take(&mut body.sink(), *member);
+            body.sink().end();
+        }
+        if !group.signs.is_empty() {
+            body.sink().end();
+            // Whoever was not let in learnt nothing behind the guard.
+            asked.learnt = learnt;
+        }
+    }
+
+    /// Opens an `if` for one of these signs.
     fn guard(
         &mut self,
         unit: &mut Unit<'_>,
         body: &mut Body,
-        early: &Early,
-        guard: &Guard,
-        learn: Option<u32>,
-    ) -> bool {
-        match guard {
-            Guard::Always => return false,
-            Guard::Known(slots) => {
-                let ids = slots.iter().filter_map(|slot| early.slots.ids.get(slot));
-                body.sink().i32_const(0);
-                for local in ids {
-                    body.sink().local_get(*local).i32_or();
-                }
-            }
-            Guard::Starts(slot, head) => match early.slots.heads.get(slot) {
-                Some(local) => self.scope(unit, early).starts(body, *local, *head),
-                None => return false,
-            },
-            Guard::Test(id) => self.scope(unit, early).node(body, *id),
-            Guard::Bits { word, mask } => {
-                self.learn(&mut body.sink(), learn, 1 << word);
-                let mut sink = body.sink();
-                sink.local_get(node::BITS);
-                sink.i64_load(own64(WORDS_AT + word * 8));
-                sink.i64_const(mask.cast_signed()).i64_and();
-                sink.i64_const(0).i64_ne();
-            }
-        }
+        asked: &mut Asked<'_>,
+        signs: &[Sign],
+    ) {
+        self.learn(&mut body.sink(), asked, words_of(signs));
+        self.scope(unit, &asked.early).signs(body, signs);
         body.sink().if_(BlockType::Empty);
-        true
     }
 
     /// Sees to it that these words of the process's bits are known.
-    fn learn(&self, sink: &mut InstructionSink<'_>, learn: Option<u32>, words: u64) {
-        let (Some(learn), 1..) = (learn, words) else {
+    fn learn(&self, sink: &mut InstructionSink<'_>, asked: &mut Asked<'_>, words: u64) {
+        let words = words & !asked.learnt;
+        asked.learnt |= words;
+        let (Some(learn), 1..) = (asked.learn, words) else {
             return;
         };
         sink.local_get(node::BITS).i64_load(own64(KNOWN_AT));
@@ -558,9 +615,8 @@ impl Emitter<'_> {
         for word in programs.bits.chunks(64) {
             let mut body = Body::default();
             let locals = self.conditions(&mut unit, &mut body, word, None, |sink, at| {
-                sink.if_(BlockType::Empty);
                 sink.local_get(node::WORD).i64_const(1 << at).i64_or();
-                sink.local_set(node::WORD).end();
+                sink.local_set(node::WORD);
             });
             body.sink().local_get(node::WORD).end();
             words.push(self.push(Signature::Word, body.finish(1, locals))?);
@@ -637,13 +693,12 @@ impl Emitter<'_> {
             let roots: Vec<Id> = rules.iter().map(|(_, condition)| *condition).collect();
             let locals = self.conditions(&mut unit, &mut body, &roots, learn, |sink, at| {
                 let rule = rules[at].0;
-                sink.if_(BlockType::Empty);
                 sink.i32_const(0)
                     .i32_load8_u(own8(addresses.enabled + rule));
                 sink.if_(BlockType::Empty);
                 sink.local_get(node::ROW).i32_const(rule as i32);
                 sink.local_get(node::HITS).call(FUNCTIONS.hit);
-                sink.local_set(node::HITS).end().end();
+                sink.local_set(node::HITS).end();
             });
             body.sink().local_get(node::HITS).end();
             functions.push(self.push(Signature::Two, body.finish(2, locals))?);
@@ -728,8 +783,9 @@ impl Emitter<'_> {
         const CODE: u32 = 4;
         const BEFORE: u32 = 5;
         const ENTRY: u32 = 6;
-        const SERIAL: u32 = 7;
-        let mut function = Function::new([(5, ValType::I32), (1, ValType::I64)]);
+        const LEFT: u32 = 7;
+        const SERIAL: u32 = 8;
+        let mut function = Function::new([(6, ValType::I32), (1, ValType::I64)]);
         let mut sink = function.instructions();
         let has_bits = !self.programs.bits.is_empty();
         if has_bits {
@@ -738,10 +794,10 @@ impl Emitter<'_> {
             sink.i32_const(PLACES_BYTES as i32).memory_fill(OWN);
         }
         sink.block(BlockType::Empty);
+        sink.local_get(ROW).local_get(END).i32_gt_u().br_if(0);
         sink.loop_(BlockType::Empty);
         // At least a header must be left.
-        sink.local_get(ROW).local_get(END).i32_ge_u().br_if(1);
-        sink.local_get(END).local_get(ROW).i32_sub();
+        sink.local_get(END).local_get(ROW).i32_sub().local_tee(LEFT);
         sink.i32_const(row::ROW_HEADER_BYTES as i32)
             .i32_lt_u()
             .br_if(1);
@@ -751,12 +807,7 @@ impl Emitter<'_> {
         sink.i32_const(row::ROW_HEADER_BYTES as i32)
             .i32_lt_u()
             .br_if(1);
-        sink.local_get(LEN);
-        sink.local_get(END)
-            .local_get(ROW)
-            .i32_sub()
-            .i32_gt_u()
-            .br_if(1);
+        sink.local_get(LEN).local_get(LEFT).i32_gt_u().br_if(1);
         sink.local_get(ROW)
             .i32_load16_u(MemArg {
                 offset: row::CODE_AT.into(),
@@ -814,6 +865,14 @@ impl Emitter<'_> {
     }
 }
 
+/// The words of bits that these signs are read of.
+fn words_of(signs: &[Sign]) -> u64 {
+    signs.iter().fold(0, |words, sign| match sign {
+        Sign::Bits { word, .. } => words | 1 << word,
+        Sign::In(..) | Sign::Starts(..) | Sign::Ends(..) | Sign::Test(_) => words,
+    })
+}
+
 fn window32(offset: u32) -> MemArg {
     MemArg {
         offset: offset.into(),
@@ -865,6 +924,15 @@ fn assemble(
     types.ty().function([ValType::I32; 3], [ValType::I32]);
     types.ty().function([ValType::I32], [ValType::I64]);
     types.ty().function([ValType::I32, ValType::I64], []);
+    types.ty().function([ValType::I32; 4], [ValType::I32]);
+    let find = [
+        ValType::I32,
+        ValType::I32,
+        ValType::I32,
+        ValType::I64,
+        ValType::I64,
+    ];
+    types.ty().function(find, [ValType::I32]);
     module.section(&types);
 
     let mut imports = ImportSection::new();
@@ -889,6 +957,8 @@ fn assemble(
             Signature::Three => 1,
             Signature::Word => 2,
             Signature::Learn => 3,
+            Signature::Four => 4,
+            Signature::Find => 5,
         });
     }
     module.section(&functions);

@@ -282,25 +282,60 @@ fn sharing(graph: &ir::Graph, programs: &split::Programs) -> BTreeMap<&'static s
         for id in share::shared(graph, &roots, &mut costs) {
             let _ = writeln!(out, "  once: {}", graph.show(id));
         }
-        for id in share::early(graph, &roots, &mut costs) {
+        let groups = guard::groups(graph, &roots, &programs.bit_of, &slots, &mut costs);
+        for id in share::early(graph, &roots, &groups.hot(&roots), &mut costs) {
             let _ = writeln!(out, "  first: {}", graph.show(id));
         }
-        for group in guard::groups(graph, &roots, &programs.bit_of, &slots) {
-            let name = |slot: &u16| {
-                let found = slots.iter().find(|(_, known)| *known == slot);
-                found.map_or(String::new(), |(term, _)| term.to_string())
-            };
-            let guard = match &group.guard {
-                guard::Guard::Always => continue,
-                guard::Guard::Known(slots) => {
-                    let names: Vec<String> = slots.iter().map(name).collect();
-                    format!("{} has a value that rules name", names.join(" or "))
-                }
-                guard::Guard::Starts(slot, _) => format!("{} begins so", name(slot)),
-                guard::Guard::Test(id) => graph.show(*id).to_string(),
-                guard::Guard::Bits { word, mask } => format!("a bit of {mask:#x} in word {word}"),
-            };
-            let _ = writeln!(out, "  only if {guard}: {:?}", group.members);
+        let name = |slot: &u16| {
+            let found = slots.iter().find(|(_, known)| *known == slot);
+            found.map_or(String::new(), |(term, _)| term.to_string())
+        };
+        let sign = |sign: &guard::Sign| match sign {
+            guard::Sign::In(_, tests) => {
+                let tests: Vec<String> =
+                    tests.iter().map(|id| graph.show(*id).to_string()).collect();
+                tests.join(" or ")
+            }
+            guard::Sign::Starts(slot, edge) => {
+                format!(
+                    "{} begins with \"{}\"",
+                    name(slot),
+                    edge.bytes().escape_ascii()
+                )
+            }
+            guard::Sign::Ends(slot, edge) => {
+                format!(
+                    "{} ends with \"{}\"",
+                    name(slot),
+                    edge.bytes().escape_ascii()
+                )
+            }
+            guard::Sign::Test(id) => graph.show(*id).to_string(),
+            guard::Sign::Bits { word, mask } => format!("a bit of {mask:#x} in word {word}"),
+        };
+        let signs = |signs: &[guard::Sign]| -> String {
+            let signs: Vec<String> = signs.iter().map(sign).collect();
+            signs.join(" or ")
+        };
+        if !groups.rare.is_empty() {
+            let _ = writeln!(out, "  rarely: {}", signs(&groups.rare_signs));
+        }
+        for group in &groups.rare {
+            let _ = writeln!(
+                out,
+                "    only if {}: {:?}",
+                signs(&group.signs),
+                group.members
+            );
+        }
+        let others = groups.others.iter();
+        for group in others.filter(|group| !group.signs.is_empty()) {
+            let _ = writeln!(
+                out,
+                "  only if {}: {:?}",
+                signs(&group.signs),
+                group.members
+            );
         }
         all.insert(program.event.name(), out);
     }

@@ -1,13 +1,18 @@
 //! Which parts of a function's conditions are evaluated at most once, and in which order the
 //! parts of an and or an or are tried: the cheap and telling ones first.
 
-use crate::ir::{Graph, Id, Node, Op};
+use crate::ir::{Graph, Id, Node, Op, Test};
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
+use saker_rules_schema::field::Field;
 use saker_rules_schema::term::Term;
 
-/// A part that costs less is computed again: remembering costs about as much.
-const SHARED_COST_MIN: u32 = 9;
+/// A part that is expected to cost less is computed again: remembering costs about as much.
+const SHARED_COST_MIN: u32 = 20;
+/// Copies of a part are not written down if together they cost so much at worst.
+const COPIES_WEIGHT_MAX: u32 = 300;
+/// A test that is made early costs no more.
+const EARLY_COST_MAX: u32 = 8;
 /// A cheap test used so often is made once, before the rules, and kept in a local.
 const EARLY_USES_MIN: u32 = 3;
 /// No more than so many: each is made whether or not a rule comes to ask for it.
@@ -15,13 +20,29 @@ const EARLY_MAX: usize = 24;
 /// What a list costs over one value.
 const LIST_FACTOR: u32 = 6;
 
-/// What a node costs, in loads or thereabouts.
+/// What nodes cost, in loads or thereabouts, and how often they hold. Nobody knows what events
+/// will come: what rules look for is rare, and what they make exceptions for is too.
 pub(crate) struct Costs<'a> {
     graph: &'a Graph,
     bits: &'a HashMap<Id, u32, FixedState>,
-    known: HashMap<Id, u32, FixedState>,
+    known: HashMap<Id, Cost, FixedState>,
     early: HashMap<Id, u32, FixedState>,
 }
+
+#[derive(Clone, Copy)]
+struct Cost {
+    /// As long as it takes until the node is decided, mostly.
+    expected: u32,
+    /// At worst.
+    weight: u32,
+    /// How often it holds, in a thousand.
+    likely: u32,
+}
+
+/// Always.
+const ALWAYS: u32 = 1000;
+/// What costs no more is asked without a branch between it and others of its kind.
+pub(crate) const TOGETHER_COST_MAX: u32 = 3;
 
 impl<'a> Costs<'a> {
     pub(crate) fn new(graph: &'a Graph, bits: &'a HashMap<Id, u32, FixedState>) -> Costs<'a> {
@@ -39,7 +60,7 @@ impl<'a> Costs<'a> {
         self.known.clear();
     }
 
-    /// Recursion is bounded by the graph's depth.
+    /// What the node costs, as a rule.
     pub(crate) fn of(&mut self, id: Id) -> u32 {
         if self.early.contains_key(&id) {
             return 1;
@@ -47,47 +68,134 @@ impl<'a> Costs<'a> {
         if self.bits.contains_key(&id) {
             return 3;
         }
+        self.cost(id).expected
+    }
+
+    /// How often the node holds, in a thousand.
+    pub(crate) fn likely(&mut self, id: Id) -> u32 {
+        self.cost(id).likely
+    }
+
+    /// Recursion is bounded by the graph's depth.
+    fn cost(&mut self, id: Id) -> Cost {
         if let Some(cost) = self.known.get(&id) {
             return *cost;
         }
         let cost = match self.graph.node(id) {
-            Node::False | Node::True => 0,
-            Node::Test(test) => {
-                let cost = match &test.op {
-                    // Equality is the most telling: it is rarely true.
-                    Op::In(values) if values.len() == 1 => 2,
-                    Op::Numbers(values) => 1 + values.len().min(100) as u32,
-                    Op::Exists | Op::In(_) | Op::Differs(_) | Op::Range(..) => 4,
-                    Op::StartsWith(_) => 5,
-                    Op::EndsWith(_) => 9,
-                    Op::Contains(_) => 60,
-                    Op::IContains(_) => 100,
-                    Op::Networks(networks) => 4 + 4 * networks.len().min(100) as u32,
-                    Op::Accepted(_) => 80,
-                    // Its beginning is asked for first.
-                    Op::Glob(pattern) if !pattern.literal_start().is_empty() => 10,
-                    Op::Glob(_) => 150,
-                };
-                match test.term.is_list() {
-                    true => cost * LIST_FACTOR,
-                    false => cost,
+            Node::False => Cost::of(0, 0),
+            Node::True => Cost::of(0, ALWAYS),
+            Node::Test(test) => Cost::of_test(test),
+            Node::Not(part) => {
+                let part = self.cost(*part);
+                Cost {
+                    expected: part.expected.saturating_add(2),
+                    weight: part.weight.saturating_add(2),
+                    likely: ALWAYS - part.likely,
                 }
             }
-            Node::Not(part) => self.of(*part).saturating_add(2),
-            Node::And(parts) | Node::Or(parts) => parts
-                .iter()
-                .fold(0u32, |sum, part| sum.saturating_add(self.of(*part))),
+            Node::And(parts) => self.chain(parts, true),
+            Node::Or(parts) => self.chain(parts, false),
         };
         self.known.insert(id, cost);
         cost
     }
 
-    /// The parts in the order in which they are to be tried.
-    pub(crate) fn sorted(&mut self, parts: &[Id]) -> Vec<Id> {
+    fn chain(&mut self, parts: &[Id], and: bool) -> Cost {
+        let mut chain = Cost::of(0, 0);
+        // How often one comes so far.
+        let mut reached = ALWAYS;
+        for part in self.sorted(parts, and) {
+            let (expected, cost) = (self.of(part), self.cost(part));
+            chain.weight = chain.weight.saturating_add(cost.weight);
+            let here = u64::from(expected) * u64::from(reached);
+            chain.expected = chain
+                .expected
+                .saturating_add(u32::try_from(here.div_ceil(ALWAYS.into())).unwrap_or(u32::MAX));
+            let goes_on = if and {
+                cost.likely
+            } else {
+                ALWAYS - cost.likely
+            };
+            reached = reached * goes_on / ALWAYS;
+        }
+        chain.likely = if and { reached } else { ALWAYS - reached };
+        chain
+    }
+
+    /// The parts of an and, or of an or, in the order in which they are to be tried: those that
+    /// cost next to nothing, then those that decide most for what they cost.
+    pub(crate) fn sorted(&mut self, parts: &[Id], and: bool) -> Vec<Id> {
         let mut parts = parts.to_vec();
-        parts.sort_by_cached_key(|part| self.of(*part));
+        parts.sort_by_cached_key(|part| {
+            let cost = self.of(*part);
+            if cost <= TOGETHER_COST_MAX {
+                return (false, cost);
+            }
+            let likely = self.likely(*part);
+            let decides = if and { ALWAYS - likely } else { likely };
+            (true, cost.saturating_mul(ALWAYS) / decides.max(1))
+        });
         parts
     }
+}
+
+impl Cost {
+    fn of(cost: u32, likely: u32) -> Cost {
+        Cost {
+            expected: cost,
+            weight: cost,
+            likely,
+        }
+    }
+
+    fn of_test(test: &Test) -> Cost {
+        let many = |count: usize| count.min(100) as u32;
+        let (cost, likely) = match &test.op {
+            // Equality is the most telling: it is rarely true.
+            Op::In(values) => {
+                let cost = if values.len() == 1 { 2 } else { 4 };
+                let likely = match is_telling(&test.term) {
+                    true => 20 + 3 * many(values.len()),
+                    false => 500,
+                };
+                (cost, likely)
+            }
+            Op::Numbers(values) => (1 + many(values.len()), 400),
+            Op::Exists | Op::Differs(_) => (4, 900),
+            Op::Range(..) => (4, 700),
+            Op::StartsWith(_) => (5, 50),
+            Op::EndsWith(_) => (9, 20),
+            Op::Contains(_) => (60, 20),
+            Op::IContains(_) => (100, 20),
+            Op::Networks(networks) => (4 + 4 * many(networks.len()), 300),
+            Op::Accepted(_) => (80, 50),
+            // Its beginning is asked for first.
+            Op::Glob(pattern) if !pattern.literal_start().is_empty() => (10, 20),
+            Op::Glob(_) => (150, 50),
+        };
+        match test.term.is_list() {
+            true => Cost::of(cost * LIST_FACTOR, likely),
+            false => Cost::of(cost, likely),
+        }
+    }
+}
+
+/// Whether most values of it are named by no rule. Of those that say what kind of thing something
+/// is, rules name the commonest.
+fn is_telling(term: &Term) -> bool {
+    !term.field().is_some_and(|field| {
+        matches!(
+            field.field,
+            Field::FdType
+                | Field::FdTypechar
+                | Field::FdL4proto
+                | Field::FdSockfamily
+                | Field::EvtRes
+                | Field::ProcStdinType
+                | Field::ProcStdoutType
+                | Field::ProcStderrType
+        )
+    })
 }
 
 /// The nodes below these roots that are used more than once and cost enough to be remembered,
@@ -96,20 +204,25 @@ pub(crate) fn shared(graph: &Graph, roots: &[Id], costs: &mut Costs<'_>) -> Vec<
     let mut shared: Vec<Id> = uses(graph, roots, costs)
         .into_iter()
         .filter(|(id, count)| *count > 1 && !costs.bits.contains_key(id))
+        .filter(|(id, count)| {
+            let copies = (*count - 1).saturating_mul(costs.cost(*id).weight);
+            costs.of(*id) >= SHARED_COST_MIN || copies > COPIES_WEIGHT_MAX
+        })
         .map(|(id, _)| id)
-        .filter(|id| costs.of(*id) >= SHARED_COST_MIN)
         .collect();
     shared.sort_unstable();
     shared
 }
 
-/// The cheap tests most used by these roots.
-pub(crate) fn early(graph: &Graph, roots: &[Id], costs: &mut Costs<'_>) -> Vec<Id> {
+/// The cheap tests most used by these roots, as far as the `hot` ones of them use them.
+pub(crate) fn early(graph: &Graph, roots: &[Id], hot: &[Id], costs: &mut Costs<'_>) -> Vec<Id> {
+    let of_hot = uses(graph, hot, costs);
     let mut early: Vec<(u32, Id)> = uses(graph, roots, costs)
         .into_iter()
+        .filter(|(id, _)| of_hot.contains_key(id))
         .filter(|(id, count)| *count >= EARLY_USES_MIN && !costs.bits.contains_key(id))
         .filter(|(id, _)| matches!(graph.node(*id), Node::Test(_)))
-        .filter(|(id, _)| costs.of(*id) < SHARED_COST_MIN)
+        .filter(|(id, _)| costs.of(*id) <= EARLY_COST_MAX)
         .map(|(id, count)| (count, id))
         .collect();
     early.sort_unstable_by_key(|(count, id)| (std::cmp::Reverse(*count), *id));
@@ -117,28 +230,34 @@ pub(crate) fn early(graph: &Graph, roots: &[Id], costs: &mut Costs<'_>) -> Vec<I
     early.into_iter().map(|(_, id)| id).collect()
 }
 
-/// Slots that several tests of these roots read, and whether for the text or for the id only.
+/// Slots that several tests of these roots read, and whether for the text or for the id only, as
+/// far as the `hot` ones of them read them.
 pub(crate) fn often(
     graph: &Graph,
     roots: &[Id],
+    hot: &[Id],
     costs: &Costs<'_>,
     slot_of: &HashMap<Term, u16, FixedState>,
 ) -> Vec<(u16, bool)> {
-    let mut readers: HashMap<(u16, bool), u32, FixedState> = HashMap::default();
-    for id in uses(graph, roots, costs).into_keys() {
+    let reader = |id: Id| {
         let Node::Test(test) = graph.node(id) else {
-            continue;
+            return None;
         };
-        let Some(slot) = slot_of.get(&test.term).filter(|_| !test.term.is_list()) else {
-            continue;
-        };
-        if test.op.needs_bytes() || matches!(test.op, Op::In(_)) {
-            *readers.entry((*slot, test.op.needs_bytes())).or_insert(0) += 1;
-        }
+        let slot = slot_of.get(&test.term).filter(|_| !test.term.is_list())?;
+        let reads = test.op.needs_bytes() || matches!(test.op, Op::In(_));
+        reads.then_some((*slot, test.op.needs_bytes()))
+    };
+    let of_hot: HashSet<(u16, bool), FixedState> = uses(graph, hot, costs)
+        .into_keys()
+        .filter_map(reader)
+        .collect();
+    let mut readers: HashMap<(u16, bool), u32, FixedState> = HashMap::default();
+    for reader in uses(graph, roots, costs).into_keys().filter_map(reader) {
+        *readers.entry(reader).or_insert(0) += 1;
     }
     let mut often: Vec<(u16, bool)> = readers
         .into_iter()
-        .filter(|(_, count)| *count >= EARLY_USES_MIN)
+        .filter(|(reader, count)| *count >= EARLY_USES_MIN && of_hot.contains(reader))
         .map(|(reader, _)| reader)
         .collect();
     often.sort_unstable();

@@ -662,3 +662,62 @@ fn a_list_of_many_paths_with_stars_is_held_against_part_by_part() {
         assert_eq!(hits(&not, event, &[], &facts), !holds, "{name}");
     }
 }
+
+/// Texts of every length up to some words of eight, beginning anywhere in a row, and needles that
+/// nearly are in them: searched as the plain evaluator does it.
+#[test]
+fn texts_of_every_length_are_searched_to_their_ends_and_no_further() {
+    let needles = [
+        "b",
+        "ab",
+        "aab",
+        "aaaaaab",
+        "aaaaaaab",
+        "aaaaaaaab",
+        "baaaaaaaaaaaaab",
+    ];
+    let mut yaml = String::new();
+    for (at, needle) in needles.iter().enumerate() {
+        for operator in ["contains", "icontains", "startswith", "endswith"] {
+            yaml += &format!(
+                "- {{rule: {operator} {at}, desc: d, condition: evt.type = openat and fd.name {operator} {needle}, output: o, priority: INFO}}\n"
+            );
+        }
+    }
+    yaml += "- {rule: other text, desc: d, condition: evt.type = openat and evt.res contains zz, output: o, priority: INFO}\n";
+    let ruleset = ruleset(&yaml, false);
+    let manifest = &ruleset.manifest;
+    let mut judge = Judge::new(&engine(), &ruleset, MATCH_ALL);
+    for length in 0..40 {
+        let mut texts = vec!["a".repeat(length)];
+        for b in 0..length {
+            let mut text = "a".repeat(length);
+            text.replace_range(b..=b, if b % 2 == 0 { "b" } else { "B" });
+            texts.push(text);
+        }
+        let mut window = Window::new(manifest);
+        window.process(manifest, 0, &facts(&[]));
+        let mut expected = Vec::new();
+        for (number, text) in texts.iter().enumerate() {
+            // The text before it gives this one another place.
+            let of_event = facts(&[("fd.name", text), ("evt.res", &text[..number % 8])]);
+            window.event(manifest, EventType::Openat, 1, 0, &of_event);
+            let row = window.rows.last().expect("it was written").0;
+            for (at, needle) in needles.iter().enumerate() {
+                let holds = [
+                    text.contains(needle),
+                    text.to_lowercase().contains(needle),
+                    text.starts_with(needle),
+                    text.ends_with(needle),
+                ];
+                let rules = (at as u32 * 4..).zip(holds);
+                expected.extend(
+                    rules
+                        .filter(|(_, holds)| *holds)
+                        .map(|(rule, _)| (row, rule)),
+                );
+            }
+        }
+        assert_eq!(judge.judge(&window.bytes), expected, "{length}");
+    }
+}

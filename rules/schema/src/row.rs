@@ -14,7 +14,7 @@
 //!                                no other process row of the window has it
 //!          28  reserved u32
 //!          32  presence          one bit per slot, in u64 words; a clear bit = absent
-//!          ..  slots             8 bytes each
+//!          ..  slots             8 bytes each, all zero where the field is absent
 //!          ..  tail              strings and lists
 //!
 //! slot     number       i64 or u64; bool as 0 or 1; times in ns; one with a fraction as its

@@ -4,9 +4,9 @@
 use super::own::WORDS_AT;
 use super::text;
 use super::{Addresses, Functions, OWN, Pool, WINDOW, own32};
-use crate::guard::Head;
+use crate::guard::{Edge, Sign};
 use crate::ir::{Graph, Id, Network, Node, Op, Test, is_string};
-use crate::share::Costs;
+use crate::share::{Costs, TOGETHER_COST_MAX};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use saker_rules_schema::field::Type;
@@ -36,9 +36,7 @@ pub(crate) const WORD: u32 = 8;
 /// The first of a function's own.
 pub(crate) const EARLY: u32 = 9;
 
-/// Parts of a chain that cost no more are asked without a branch between them.
-const TOGETHER_COST_MAX: u32 = 3;
-/// So many of them at once.
+/// So many parts of a chain that cost next to nothing are asked without a branch between them.
 const TOGETHER_MAX: usize = 4;
 /// A set of so many is compared one by one; beyond, its bitmap is asked.
 const COMPARED_MAX: usize = 4;
@@ -61,7 +59,9 @@ pub(crate) struct Slots {
     /// Addresses of texts.
     pub(crate) texts: HashMap<u16, u32, FixedState>,
     /// The first eight bytes of texts, zeroes behind a shorter one (`i64`).
-    pub(crate) heads: HashMap<u16, u32, FixedState>,
+    pub(crate) starts: HashMap<u16, u32, FixedState>,
+    /// The last eight bytes of texts, zeroes before a shorter one (`i64`).
+    pub(crate) ends: HashMap<u16, u32, FixedState>,
 }
 
 /// How many locals a function has of its own, from [`EARLY`] on: `i32`, then `i64`.
@@ -120,7 +120,9 @@ struct Place {
     /// The local that holds the text's address, if one does.
     text: Option<u32>,
     /// The local that holds the text's first bytes, if one does.
-    head: Option<u32>,
+    start: Option<u32>,
+    /// The local that holds the text's last bytes, if one does.
+    end: Option<u32>,
 }
 
 impl Place {
@@ -152,36 +154,25 @@ impl Place {
 }
 
 impl Scope<'_, '_> {
-    /// Reads a slot's literal id, or its text's address, into a local; 0 if it is absent.
+    /// Reads a slot's literal id, or its text's address, into a local; 0 if it is absent, as
+    /// all of an absent field's slot is.
     pub(crate) fn read(&self, body: &mut Body, slot: u16, text: bool, local: u32) {
-        let shape = self.layout.shape;
-        let (word, mask) = shape.presence(slot);
-        let bit = mask.trailing_zeros();
         let place = MemArg {
-            offset: (shape.slot(slot) + if text { 4 } else { 0 }).into(),
+            offset: (self.layout.shape.slot(slot) + if text { 4 } else { 0 }).into(),
             align: 2,
             memory_index: WINDOW,
         };
-        // Without a branch: which fields an event has is hard to foretell. What lies in the slot
-        // of an absent one can be read, and does not count.
         let mut sink = body.sink();
         sink.local_get(ROW).i32_load(place);
         if text {
             sink.local_tee(TEXT).local_get(ROW).i32_add();
             sink.i32_const(0).local_get(TEXT).select();
         }
-        sink.i32_const(0);
-        sink.local_get(ROW).i32_load8_u(MemArg {
-            offset: (word + bit / 8).into(),
-            align: 0,
-            memory_index: WINDOW,
-        });
-        sink.i32_const(1 << (bit % 8)).i32_and();
-        sink.select().local_set(local);
+        sink.local_set(local);
     }
 
     /// Reads the first bytes of the text whose address is in a local into another.
-    pub(crate) fn read_head(&self, body: &mut Body, text: u32, local: u32) {
+    pub(crate) fn read_start(&self, body: &mut Body, text: u32, local: u32) {
         let at = |offset: u64| MemArg {
             offset,
             align: 0,
@@ -202,14 +193,100 @@ impl Scope<'_, '_> {
         sink.end().local_set(local);
     }
 
-    /// Whether a text's first bytes, in a local, are these.
-    pub(crate) fn starts(&self, body: &mut Body, local: u32, head: Head) {
+    /// The same for its last bytes.
+    pub(crate) fn read_end(&self, body: &mut Body, text: u32, local: u32) {
+        let mut sink = body.sink();
+        sink.block(BlockType::Result(ValType::I64)).i64_const(0);
+        sink.local_get(text).i32_eqz().br_if(0);
+        sink.local_get(text)
+            .i32_load(super::window32(0))
+            .local_tee(SCRATCH);
+        sink.i32_eqz().br_if(0).drop();
+        // Before the text stands its length, so that eight bytes before its end can be read.
+        sink.local_get(text).local_get(SCRATCH).i32_add();
+        sink.i32_const(4).i32_sub().i64_load(MemArg {
+            offset: 0,
+            align: 0,
+            memory_index: WINDOW,
+        });
+        sink.i64_const(-1);
+        sink.i32_const(8).local_get(SCRATCH).i32_sub();
+        sink.i32_const(0);
+        sink.local_get(SCRATCH).i32_const(8).i32_lt_u().select();
+        sink.i32_const(3).i32_shl().i64_extend_i32_u();
+        sink.i64_shl().i64_and();
+        sink.end().local_set(local);
+    }
+
+    /// Whether a text's first or last bytes, in a local, are these.
+    fn edge(&self, body: &mut Body, local: u32, edge: Edge) {
         let mut sink = body.sink();
         sink.local_get(local);
-        if head.mask != u64::MAX {
-            sink.i64_const(head.mask.cast_signed()).i64_and();
+        if edge.mask != u64::MAX {
+            sink.i64_const(edge.mask.cast_signed()).i64_and();
         }
-        sink.i64_const(head.bytes.cast_signed()).i64_eq();
+        sink.i64_const(edge.word.cast_signed()).i64_eq();
+    }
+
+    /// Whether one of these signs is seen. There is no branch in it.
+    pub(crate) fn signs(&mut self, body: &mut Body, signs: &[Sign]) {
+        for (at, sign) in signs.iter().enumerate() {
+            self.sign(body, sign);
+            if at > 0 {
+                body.sink().i32_or();
+            }
+        }
+    }
+
+    fn sign(&mut self, body: &mut Body, sign: &Sign) {
+        let graph = self.graph;
+        match sign {
+            Sign::In(slot, tests) => {
+                let mut values: Vec<&[u8]> = Vec::new();
+                for test in tests {
+                    if let Node::Test(Test { op: Op::In(of), .. }) = graph.node(*test) {
+                        values.extend(of.iter().map(Vec::as_slice));
+                    }
+                }
+                values.sort_unstable();
+                values.dedup();
+                let Some(id) = self.slots.ids.get(slot).copied() else {
+                    body.sink().i32_const(1);
+                    return;
+                };
+                if values.len() <= COMPARED_MAX {
+                    self.compared(body, &values, id);
+                } else if let Some(set) = self.pool.union(&values) {
+                    self.marked(&mut body.sink(), set, id);
+                } else {
+                    // A literal is not yet one of these, but most texts are none.
+                    body.sink().local_get(id).i32_const(0).i32_ne();
+                }
+            }
+            Sign::Starts(slot, edge) | Sign::Ends(slot, edge) => {
+                let read = match sign {
+                    Sign::Starts(..) => &self.slots.starts,
+                    _ => &self.slots.ends,
+                };
+                match read.get(slot).copied() {
+                    Some(local) => self.edge(body, local, *edge),
+                    None => {
+                        body.sink().i32_const(1);
+                    }
+                }
+            }
+            Sign::Test(id) => {
+                self.node(body, *id);
+                body.sink().i32_const(0).i32_ne();
+            }
+            Sign::Bits { word, mask } => {
+                let mut sink = body.sink();
+                sink.local_get(BITS);
+                sink.i64_load(super::own64(WORDS_AT + word * 8));
+                sink.i64_const(mask.cast_signed()).i64_and();
+                sink.i64_const(0).i64_ne();
+            }
+        }
     }
 
     /// Recursion is bounded by the graph's depth.
@@ -255,15 +332,47 @@ impl Scope<'_, '_> {
         }
     }
 
-    /// Parts one after the other, until one decides. Those that cost next to nothing are asked
-    /// together: a branch that is foretold wrongly costs more.
-    fn chain(&mut self, body: &mut Body, parts: &[Id], and: bool) {
-        let parts = self.costs.sorted(parts);
+    /// Leaves the block of that depth unless the node holds.
+    pub(crate) fn unless(&mut self, body: &mut Body, id: Id, depth: u32) {
+        let parts = match self.graph.node(id) {
+            Node::And(parts) if !self.is_made(id) => parts,
+            _ => {
+                self.node(body, id);
+                body.sink().i32_eqz().br_if(depth);
+                return;
+            }
+        };
+        for step in self.steps(parts, true) {
+            match step.as_slice() {
+                [one] => self.unless(body, *one, depth),
+                several => {
+                    self.together(body, several, true);
+                    body.sink().i32_eqz().br_if(depth);
+                }
+            }
+        }
+    }
+
+    /// Whether the node's answer is at hand, or a function's.
+    fn is_made(&self, id: Id) -> bool {
+        self.early.contains_key(&id) || self.bits.contains_key(&id) || self.parts.contains_key(&id)
+    }
+
+    /// The parts of a chain in the order in which they are asked. Those that cost next to nothing
+    /// are asked together: a branch that is foretold wrongly costs more.
+    fn steps(&mut self, parts: &[Id], and: bool) -> Vec<Vec<Id>> {
+        let parts = self.costs.sorted(parts, and);
         let (cheap, others): (Vec<Id>, Vec<Id>) = parts
             .into_iter()
             .partition(|part| self.costs.of(*part) <= TOGETHER_COST_MAX);
-        let mut steps: Vec<&[Id]> = cheap.chunks(TOGETHER_MAX).collect();
-        steps.extend(others.chunks(1));
+        let mut steps: Vec<Vec<Id>> = cheap.chunks(TOGETHER_MAX).map(<[Id]>::to_vec).collect();
+        steps.extend(others.into_iter().map(|part| vec![part]));
+        steps
+    }
+
+    /// Parts one after the other, until one decides.
+    fn chain(&mut self, body: &mut Body, parts: &[Id], and: bool) {
+        let steps = self.steps(parts, and);
         body.sink()
             .block(BlockType::Result(ValType::I32))
             .i32_const(i32::from(!and));
@@ -315,7 +424,8 @@ impl Scope<'_, '_> {
             offset: shape.slot(slot),
             id: self.slots.ids.get(&slot).copied(),
             text: self.slots.texts.get(&slot).copied(),
-            head: self.slots.heads.get(&slot).copied(),
+            start: self.slots.starts.get(&slot).copied(),
+            end: self.slots.ends.get(&slot).copied(),
         };
         let present = |body: &mut Body| {
             let mut sink = body.sink();
@@ -330,14 +440,11 @@ impl Scope<'_, '_> {
             present(body);
             return;
         }
-        let read = match test.op {
-            Op::In(_) => place.id,
-            _ if test.op.needs_bytes() => place.text,
-            _ => None,
-        };
-        if read.is_some() && !test.term.is_list() {
-            // Absence was found out when the slot was read.
-            self.element(body, test.term.kind(), &test.op, place);
+        if !holds_for_zero(&test.op) {
+            match test.term.is_list() {
+                true => self.list(body, test, place),
+                false => self.element(body, test.term.kind(), &test.op, place),
+            }
             return;
         }
         if is_straight(&test.op) && !test.term.is_list() {
@@ -379,7 +486,8 @@ impl Scope<'_, '_> {
             offset: 0,
             id: None,
             text: None,
-            head: None,
+            start: None,
+            end: None,
         };
         self.element(body, test.term.kind(), &test.op, element);
         let mut sink = body.sink();
@@ -410,26 +518,8 @@ impl Scope<'_, '_> {
             Op::Range(min, max) => range(&mut body.sink(), kind, *min, *max, place),
             Op::StartsWith(part) => self.end(body, part, place, false),
             Op::EndsWith(part) => self.end(body, part, place, true),
-            Op::Contains(part) => {
-                let needle = self.addresses.data + self.pool.data(part);
-                call(
-                    &mut body.sink(),
-                    place,
-                    needle,
-                    part.len(),
-                    self.functions.find,
-                );
-            }
-            Op::IContains(part) => {
-                let needle = self.addresses.data + self.pool.data(part);
-                call(
-                    &mut body.sink(),
-                    place,
-                    needle,
-                    part.len(),
-                    self.functions.find_folded,
-                );
-            }
+            Op::Contains(part) => self.find(body, part, place, false),
+            Op::IContains(part) => self.find(body, part, place, true),
             Op::Networks(networks) => networks_hold(&mut body.sink(), networks, place),
             Op::Accepted(automaton) => {
                 let (table, start) = automaton.encode();
@@ -469,6 +559,28 @@ impl Scope<'_, '_> {
         );
     }
 
+    /// Whether the text contains this.
+    fn find(&mut self, body: &mut Body, part: &[u8], place: Place, folded: bool) {
+        let needle = self.addresses.data + self.pool.data(part);
+        let (first, last) = text::edges(part, folded);
+        let mut sink = body.sink();
+        sink.block(BlockType::Result(ValType::I32)).i32_const(0);
+        text_address(&mut sink, place);
+        let Some(gap) = part.len().checked_sub(1) else {
+            // What is empty is in every text.
+            sink.drop().i32_const(1).end();
+            return;
+        };
+        sink.drop().local_get(TEXT);
+        sink.i32_const(needle as i32).i32_const(gap as i32);
+        sink.i64_const(first).i64_const(last);
+        sink.call(match folded {
+            false => self.functions.find,
+            true => self.functions.find_folded,
+        });
+        sink.end();
+    }
+
     /// Whether the literal id is that of one of these.
     fn member(&mut self, body: &mut Body, values: &[Vec<u8>], place: Place) {
         let mut sink = body.sink();
@@ -479,50 +591,63 @@ impl Scope<'_, '_> {
                 .local_set(TEXT);
         }
         if values.len() <= COMPARED_MAX {
-            // No literal's id is 0, which all other texts have.
-            sink.i32_const(0);
-            for value in values {
-                let cell = self.addresses.literal_ids + self.pool.literal(value) * 4;
-                let mut sink = body.sink();
-                sink.local_get(id)
-                    .i32_const(0)
-                    .i32_load(own32(cell))
-                    .i32_eq()
-                    .i32_or();
-            }
+            let values: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
+            self.compared(body, &values, id);
             return;
         }
-        sink.block(BlockType::Result(ValType::I32)).i32_const(0);
-        sink.local_get(id).i32_eqz().br_if(0);
-        let set = self.addresses.sets + self.pool.set(values) * 8;
-        let mut sink = body.sink();
+        let set = self.pool.set(values);
+        self.marked(&mut body.sink(), set, id);
+    }
+
+    /// Whether the literal id in the local is that of one of these few.
+    fn compared(&mut self, body: &mut Body, values: &[&[u8]], id: u32) {
+        // No literal's id is 0, which all other texts have.
+        for (at, value) in values.iter().enumerate() {
+            let cell = self.addresses.literal_ids + self.pool.literal(value) * 4;
+            let mut sink = body.sink();
+            sink.local_get(id);
+            sink.i32_const(0).i32_load(own32(cell)).i32_eq();
+            if at > 0 {
+                sink.i32_or();
+            }
+        }
+        if values.is_empty() {
+            body.sink().i32_const(0);
+        }
+    }
+
+    /// Whether the literal id in the local is marked in the set's bitmap, where 0 never is.
+    fn marked(&self, sink: &mut InstructionSink<'_>, set: u32, id: u32) {
+        let set = self.addresses.sets + set * 8;
+        sink.local_get(id).i32_const(0);
         sink.local_get(id);
         sink.i32_const(0).i32_load(own32(set + 4));
-        sink.i32_ge_u().br_if(0).drop();
-        sink.i32_const(0).i32_load(own32(set));
-        sink.local_get(id).i32_const(3).i32_shr_u().i32_add();
+        sink.i32_lt_u().select().local_tee(SCRATCH);
+        sink.i32_const(3).i32_shr_u();
+        sink.i32_const(0).i32_load(own32(set)).i32_add();
         sink.i32_load8_u(super::own8(0));
-        sink.local_get(id).i32_const(7).i32_and().i32_shr_u();
-        sink.i32_const(1).i32_and().end();
+        sink.local_get(SCRATCH).i32_const(7).i32_and().i32_shr_u();
+        sink.i32_const(1).i32_and();
     }
 
     /// Whether the text begins or ends with this.
     fn end(&mut self, body: &mut Body, part: &[u8], place: Place, last: bool) {
-        if let (false, Some(local), Some(head)) = (last, place.head, Head::of(part)) {
-            self.starts(body, local, head);
+        let (local, edge) = match last {
+            false => (place.start, Edge::start(part)),
+            true => (place.end, Edge::end(part)),
+        };
+        if let (Some(local), Some(edge)) = (local, edge) {
+            self.edge(body, local, edge);
             if part.len() <= 8 {
                 return;
             }
             body.sink().if_(BlockType::Result(ValType::I32));
-            self.end(
-                body,
-                part,
-                Place {
-                    head: None,
-                    ..place
-                },
-                last,
-            );
+            let place = Place {
+                start: None,
+                end: None,
+                ..place
+            };
+            self.end(body, part, place, last);
             body.sink().else_().i32_const(0).end();
             return;
         }
@@ -687,6 +812,24 @@ fn numbers(sink: &mut InstructionSink<'_>, values: &[i128], place: Place) {
         sink.br_if(0);
     }
     sink.drop().i32_const(0).end();
+}
+
+/// Whether it may hold for what an absent field's slot holds: no literal, no text, no elements,
+/// or the number 0. If not, nobody needs to ask whether the field is there.
+fn holds_for_zero(op: &Op) -> bool {
+    match op {
+        Op::Exists | Op::Differs(_) => true,
+        Op::Numbers(values) => values.contains(&0),
+        Op::Range(min, max) => (*min..=*max).contains(&0),
+        Op::In(_)
+        | Op::Contains(_)
+        | Op::IContains(_)
+        | Op::StartsWith(_)
+        | Op::EndsWith(_)
+        | Op::Glob(_)
+        | Op::Accepted(_)
+        | Op::Networks(_) => false,
+    }
 }
 
 /// Whether a value is held against it without a branch, so that it may as well be done for one

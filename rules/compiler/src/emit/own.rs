@@ -5,6 +5,11 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use saker_rules_schema::{abi, row};
 
+/// No set is made that has more members than this, to spare asking several.
+const UNION_MAX: usize = 512;
+/// Nor one where a set takes so many bits.
+const UNION_LITERALS_MAX: usize = 20_000;
+
 /// What nodes refer to in the own memory.
 #[derive(Default)]
 pub(crate) struct Pool {
@@ -39,6 +44,19 @@ impl Pool {
         self.sets.push(members.clone());
         self.set_of.insert(members, index);
         index
+    }
+
+    /// The set of these (sorted), which spares asking several; none if it were too large for that.
+    pub(super) fn union(&mut self, texts: &[&[u8]]) -> Option<u32> {
+        if texts.len() > UNION_MAX || self.literals.len() > UNION_LITERALS_MAX {
+            return None;
+        }
+        let members = self.members;
+        let texts: Vec<Vec<u8>> = texts.iter().map(|text| text.to_vec()).collect();
+        let set = self.set(&texts);
+        // The rules name its members elsewhere.
+        self.members = members;
+        Some(set)
     }
 
     /// Offset among the data; aligned to 4.

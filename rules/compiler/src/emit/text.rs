@@ -20,113 +20,154 @@ fn window8(offset: u64) -> MemArg {
     }
 }
 
-/// `(text, needle, count) -> i32`: whether the text contains the needle, which is not empty;
-/// `folded` takes letters of both cases for equal, the needle being in lower case.
+/// The needle's first byte and its last one, eight times each: what `find` looks for. `folded`
+/// needles are in lower case.
+pub(crate) fn edges(needle: &[u8], folded: bool) -> (i64, i64) {
+    let case = if folded { CASE as u8 } else { 0 };
+    let eight = |byte: Option<&u8>| i64::from_le_bytes([byte.copied().unwrap_or(0) | case; 8]);
+    (eight(needle.first()), eight(needle.last()))
+}
+
+/// The locals with a needle's edges, and how far they are from each other; and one to use.
+struct Needle {
+    first: u32,
+    last: u32,
+    gap: u32,
+    differ: u32,
+}
+
+/// Leaves the high bit of each candidate among the eight positions at `at`: where the first byte
+/// stands, and the last one as far behind as it should. Bits above a true one may be false. If
+/// `folded`, letters of both cases are equal, and some other bytes too.
+fn candidates(sink: &mut InstructionSink<'_>, folded: bool, at: u32, needle: &Needle) {
+    for (edge, gap) in [(needle.first, None), (needle.last, Some(needle.gap))] {
+        sink.local_get(at);
+        if let Some(gap) = gap {
+            sink.local_get(gap).i32_add();
+        }
+        sink.i64_load(window8(0));
+        if folded {
+            sink.i64_const(ONES.wrapping_mul(CASE)).i64_or();
+        }
+        sink.local_get(edge).i64_xor();
+    }
+    // A byte of 0 in the difference gives a high bit.
+    sink.i64_or().local_tee(needle.differ);
+    sink.i64_const(ONES).i64_sub();
+    sink.local_get(needle.differ).i64_const(-1).i64_xor();
+    sink.i64_and().i64_const(HIGHS).i64_and();
+}
+
+/// `(text, needle, gap, first, last) -> i32`: whether the text contains the needle, of `gap` + 1
+/// bytes, whose [`edges`] are given; `folded` takes letters of both cases for equal.
 ///
-/// Eight positions at a time: a position is a candidate if the needle's first byte stands
-/// there and its last byte as far behind as it should; only candidates are compared.
-pub(crate) fn find(folded: bool) -> Function {
+/// Eight positions at a time, and only for candidates. Most texts have none: what is to be done
+/// where there is one is left to `seek`, the function of that name.
+pub(crate) fn find(folded: bool, seek: u32) -> Function {
     const TEXT: u32 = 0;
     const NEEDLE: u32 = 1;
-    const COUNT: u32 = 2;
-    // i32
-    const AT: u32 = 3;
-    const STOP: u32 = 4;
-    const GAP: u32 = 5;
-    const HERE: u32 = 6;
-    const DONE: u32 = 7;
-    const BYTE: u32 = 8;
-    // i64
-    const FIRST: u32 = 9;
-    const LAST: u32 = 10;
-    const FOUND: u32 = 11;
-    let mut function = Function::new([(6, ValType::I32), (3, ValType::I64)]);
+    const GAP: u32 = 2;
+    const WITH: Needle = Needle {
+        first: 3,
+        last: 4,
+        gap: GAP,
+        differ: 6,
+    };
+    /// The last eight positions.
+    const REST: u32 = 5;
+    /// The next position.
+    const AT: u32 = TEXT;
+    let mut function = Function::new([(1, ValType::I32), (1, ValType::I64)]);
     let mut sink = function.instructions();
-
-    // Shorter than the needle: no.
-    sink.local_get(TEXT).i32_load(window32(0)).local_tee(STOP);
-    sink.local_get(COUNT).i32_lt_u().if_(BlockType::Empty);
+    sink.local_get(TEXT).i32_load(window32(0)).local_tee(REST);
+    sink.local_get(GAP).i32_le_u().if_(BlockType::Empty);
     sink.i32_const(0).return_().end();
-    // An empty needle is everywhere.
-    sink.local_get(COUNT).i32_eqz().if_(BlockType::Empty);
-    sink.i32_const(1).return_().end();
-    sink.local_get(COUNT).i32_const(1).i32_sub().local_set(GAP);
-    sink.local_get(TEXT).i32_const(4).i32_add().local_tee(AT);
-    // STOP: behind the last position where the needle could begin.
-    sink.local_get(STOP)
-        .i32_add()
-        .local_get(GAP)
-        .i32_sub()
-        .local_set(STOP);
-    let spread = |sink: &mut InstructionSink<'_>, into: u32| {
+    sink.local_get(TEXT).local_get(REST).i32_add();
+    sink.local_get(GAP).i32_sub().i32_const(4).i32_sub();
+    sink.local_set(REST);
+    sink.local_get(TEXT).i32_const(4).i32_add().local_set(AT);
+
+    sink.block(BlockType::Empty);
+    sink.local_get(AT).local_get(REST).i32_lt_u();
+    sink.if_(BlockType::Empty);
+    sink.loop_(BlockType::Empty);
+    candidates(&mut sink, folded, AT, &WITH);
+    sink.i64_eqz().i32_eqz().br_if(2);
+    sink.local_get(AT).i32_const(8).i32_add().local_tee(AT);
+    sink.local_get(REST).i32_lt_u().br_if(0).end();
+    sink.end();
+    // What was looked at before, or stands before the text in its row, does not count.
+    candidates(&mut sink, folded, REST, &WITH);
+    sink.local_get(AT).local_get(REST).i32_sub();
+    sink.i32_const(3).i32_shl().i64_extend_i32_u();
+    sink.i64_shr_u().i64_eqz().if_(BlockType::Empty);
+    sink.i32_const(0).return_().end();
+    sink.end();
+    sink.local_get(AT).local_get(REST);
+    sink.local_get(NEEDLE).local_get(GAP).call(seek).end();
+    function
+}
+
+/// `(at, rest, needle, gap) -> i32`: whether the needle begins at one of the positions from `at`
+/// on, up to the eighth at `rest`.
+pub(crate) fn seek(folded: bool) -> Function {
+    const AT: u32 = 0;
+    const REST: u32 = 1;
+    const NEEDLE: u32 = 2;
+    const GAP: u32 = 3;
+    // i32
+    const EIGHT: u32 = 4;
+    const HERE: u32 = 5;
+    const DONE: u32 = 6;
+    const BYTE: u32 = 7;
+    // i64
+    const WITH: Needle = Needle {
+        first: 8,
+        last: 9,
+        gap: GAP,
+        differ: 10,
+    };
+    const FOUND: u32 = 11;
+    let mut function = Function::new([(4, ValType::I32), (4, ValType::I64)]);
+    let mut sink = function.instructions();
+    for (gap, into) in [(None, WITH.first), (Some(GAP), WITH.last)] {
+        sink.local_get(NEEDLE);
+        if let Some(gap) = gap {
+            sink.local_get(gap).i32_add();
+        }
         sink.i64_load8_u(own8(0));
         if folded {
             sink.i64_const(CASE).i64_or();
         }
         sink.i64_const(ONES).i64_mul().local_set(into);
-    };
-    sink.local_get(NEEDLE);
-    spread(&mut sink, FIRST);
-    sink.local_get(NEEDLE).local_get(GAP).i32_add();
-    spread(&mut sink, LAST);
-
-    // Eight at a time; the last eight may have been looked at in part.
-    sink.local_get(STOP).local_get(AT).i32_sub();
-    sink.i32_const(8).i32_ge_s().if_(BlockType::Empty);
+    }
     sink.loop_(BlockType::Empty);
-    let differ = |sink: &mut InstructionSink<'_>, with: u32| {
-        sink.i64_load(window8(0));
-        if folded {
-            sink.i64_const(ONES.wrapping_mul(CASE)).i64_or();
-        }
-        sink.local_get(with).i64_xor();
-    };
-    sink.local_get(AT);
-    differ(&mut sink, FIRST);
-    sink.local_get(AT).local_get(GAP).i32_add();
-    differ(&mut sink, LAST);
-    sink.i64_or().local_tee(FOUND);
-    // A byte of 0 in the difference gives a high bit; bits above a true one may be false.
-    sink.i64_const(ONES).i64_sub();
-    sink.local_get(FOUND).i64_const(-1).i64_xor().i64_and();
-    sink.i64_const(HIGHS).i64_and().local_tee(FOUND);
+    // Those before `at` do not count.
+    sink.local_get(AT).local_get(REST);
+    sink.local_get(AT).local_get(REST).i32_lt_u().select();
+    sink.local_set(EIGHT);
+    candidates(&mut sink, folded, EIGHT, &WITH);
+    sink.i64_const(-1);
+    sink.local_get(AT).local_get(EIGHT).i32_sub();
+    sink.i32_const(3).i32_shl().i64_extend_i32_u();
+    sink.i64_shl().i64_and().local_tee(FOUND);
     sink.i64_eqz().i32_eqz().if_(BlockType::Empty);
     sink.loop_(BlockType::Empty);
-    sink.local_get(AT);
+    sink.local_get(EIGHT);
     sink.local_get(FOUND).i64_ctz().i64_const(3);
     sink.i64_shr_u().i32_wrap_i64();
     sink.i32_add().local_set(HERE);
-    compare(&mut sink, folded, HERE, NEEDLE, COUNT, DONE, BYTE);
+    compare(&mut sink, folded, HERE, NEEDLE, GAP, DONE, BYTE);
     // The lowest candidate is done with.
     sink.local_get(FOUND).local_get(FOUND).i64_const(1);
     sink.i64_sub().i64_and().local_tee(FOUND);
     sink.i64_eqz().i32_eqz().br_if(0).end().end();
-    sink.local_get(AT).i32_const(8).i32_add().local_tee(AT);
-    sink.i32_const(8)
-        .i32_add()
-        .local_get(STOP)
-        .i32_le_u()
-        .br_if(0);
-    // None left?
-    sink.local_get(AT)
-        .local_get(STOP)
-        .i32_lt_u()
-        .if_(BlockType::Empty);
-    sink.local_get(STOP)
-        .i32_const(8)
-        .i32_sub()
-        .local_set(AT)
-        .br(1);
-    sink.end().end();
-    sink.i32_const(0).return_().end();
-
-    // Fewer than eight positions: one by one.
-    sink.block(BlockType::Empty);
-    sink.loop_(BlockType::Empty);
-    sink.local_get(AT).local_get(STOP).i32_ge_u().br_if(1);
-    compare(&mut sink, folded, AT, NEEDLE, COUNT, DONE, BYTE);
-    sink.local_get(AT).i32_const(1).i32_add().local_set(AT);
-    sink.br(0).end().end();
+    sink.local_get(EIGHT).i32_const(8).i32_add().local_set(AT);
+    sink.local_get(EIGHT)
+        .local_get(REST)
+        .i32_ne()
+        .br_if(0)
+        .end();
     sink.i32_const(0).end();
     function
 }
@@ -137,7 +178,7 @@ fn compare(
     folded: bool,
     here: u32,
     needle: u32,
-    count: u32,
+    gap: u32,
     done: u32,
     byte: u32,
 ) {
@@ -162,9 +203,10 @@ fn compare(
         .i32_add()
         .i32_load8_u(own8(0));
     sink.i32_ne().br_if(1);
-    sink.local_get(done).i32_const(1).i32_add().local_tee(done);
-    sink.local_get(count).i32_lt_u().br_if(0);
-    sink.i32_const(1).return_();
+    sink.local_get(done).local_get(gap).i32_eq();
+    sink.if_(BlockType::Empty).i32_const(1).return_().end();
+    sink.local_get(done).i32_const(1).i32_add().local_set(done);
+    sink.br(0);
     sink.end().end();
 }
 
