@@ -41,9 +41,10 @@ pub trait Values {
     /// The field's value; none if it is absent.
     fn value(&self, field: &FieldRef) -> Option<Value<'_>>;
 
-    /// Whether the field's value satisfies this, or one of a list's does; none if it is absent.
-    fn any(&self, field: &FieldRef, satisfies: impl Fn(&Value<'_>) -> bool) -> Option<bool> {
-        self.value(field).map(|value| value.any(satisfies))
+    /// What the field's value answers, where it is at hand without making a [`Value`] of it; none
+    /// within if it is absent.
+    fn answer(&self, _field: &FieldRef, _op: &Op) -> Option<Option<bool>> {
+        None
     }
 
     /// The value of a term that is no field, where it is at hand already; else it is made of its
@@ -75,9 +76,9 @@ fn node(graph: &Graph, id: Id, values: &impl Values, event: EventType) -> bool {
 pub fn test_holds(test: &Test, values: &impl Values, event: EventType) -> bool {
     let satisfies = |value: &Value<'_>| answer(&test.op, value);
     let satisfied = match &test.term {
-        Term::Field(field) => match value_by_type(field, event) {
-            Some(known) => known.map(|value| value.any(satisfies)),
-            None => values.any(field, satisfies),
+        Term::Field(field) => match values.answer(field, &test.op) {
+            Some(answer) => answer,
+            None => field_value(field, values, event).map(|value| value.any(satisfies)),
         },
         made => values
             .made(made)
@@ -114,53 +115,68 @@ fn field_value<'v>(
 /// Whether a value satisfies the operator.
 pub(crate) fn answer(op: &Op, value: &Value<'_>) -> bool {
     match value {
-        Value::Text(text) | Value::Ip(text) => match op {
-            Op::Exists => true,
-            // They are sorted.
-            Op::In(values) => values
-                .binary_search_by(|value| value.as_slice().cmp(text))
-                .is_ok(),
-            Op::Differs(value) => value.as_slice() != text.as_ref(),
-            Op::Contains(part) => contains(text, part),
-            Op::IContains(part) => contains_folded(text, part),
-            Op::StartsWith(part) => text.starts_with(part),
-            Op::EndsWith(part) => text.ends_with(part),
-            Op::Glob(pattern) => pattern.matches(text),
-            Op::Accepted(automaton) => automaton.accepts(text),
-            Op::Networks(networks) => networks.iter().any(|network| network.contains(text)),
-            Op::Numbers(_) | Op::Range(..) => false,
-        },
-        Value::Number(_) | Value::Bool(_) => {
-            let number = match value {
-                Value::Number(number) => *number,
-                Value::Bool(true) => 1,
-                Value::Bool(false) | Value::Text(_) | Value::Ip(_) | Value::List(_) => 0,
-            };
-            match op {
-                Op::Exists => true,
-                Op::Numbers(values) => values.contains(&number),
-                Op::Range(min, max) => (*min..=*max).contains(&number),
-                Op::In(_)
-                | Op::Differs(_)
-                | Op::Contains(_)
-                | Op::IContains(_)
-                | Op::StartsWith(_)
-                | Op::EndsWith(_)
-                | Op::Glob(_)
-                | Op::Accepted(_)
-                | Op::Networks(_) => false,
-            }
-        }
+        Value::Text(text) | Value::Ip(text) => answer_of_text(op, text),
+        Value::Number(number) => answer_of_number(op, *number),
+        Value::Bool(truth) => answer_of_number(op, i128::from(*truth)),
         // A list in a list does not occur.
         Value::List(_) => false,
     }
 }
 
+/// Whether a text or an address satisfies the operator.
+fn answer_of_text(op: &Op, text: &[u8]) -> bool {
+    match op {
+        Op::Exists => true,
+        Op::In(values) => is_one_of(values, text),
+        Op::Differs(value) => value.as_slice() != text,
+        Op::Contains(part) => contains(text, part),
+        Op::IContains(part) => contains_folded(text, part),
+        Op::StartsWith(part) => text.starts_with(part),
+        Op::EndsWith(part) => text.ends_with(part),
+        Op::Glob(pattern) => pattern.matches(text),
+        Op::Accepted(automaton) => automaton.accepts(text),
+        Op::Networks(networks) => networks.iter().any(|network| network.contains(text)),
+        Op::Numbers(_) | Op::Range(..) => false,
+    }
+}
+
+fn answer_of_number(op: &Op, number: i128) -> bool {
+    match op {
+        Op::Exists => true,
+        Op::Numbers(values) => values.contains(&number),
+        Op::Range(min, max) => (*min..=*max).contains(&number),
+        Op::In(_)
+        | Op::Differs(_)
+        | Op::Contains(_)
+        | Op::IContains(_)
+        | Op::StartsWith(_)
+        | Op::EndsWith(_)
+        | Op::Glob(_)
+        | Op::Accepted(_)
+        | Op::Networks(_) => false,
+    }
+}
+
+/// Whether the text is one of these, which are sorted. Of a few most differ in length, which is
+/// seen without looking at them.
+fn is_one_of(values: &[Vec<u8>], text: &[u8]) -> bool {
+    const FEW: usize = 16;
+    match values.len() {
+        0..=FEW => values.iter().any(|value| value.as_slice() == text),
+        _ => values
+            .binary_search_by(|value| value.as_slice().cmp(text))
+            .is_ok(),
+    }
+}
+
+// A search needs room on the stack, which other comparisons shall not pay for.
+#[inline(never)]
 fn contains(text: &[u8], part: &[u8]) -> bool {
     memchr::memmem::find(text, part).is_some()
 }
 
 /// The same for letters of either case; the part is in lower case.
+#[inline(never)]
 fn contains_folded(text: &[u8], part: &[u8]) -> bool {
     let Some(first) = part.first() else {
         return true;
@@ -174,61 +190,77 @@ fn contains_folded(text: &[u8], part: &[u8]) -> bool {
 /// Where values lie in a ruleset's rows. It must have been compiled with
 /// [`crate::Options::keep_bytes`], else most texts are missing.
 pub struct Layouts {
-    process: Places,
     events: HashMap<EventType, Places, FixedState>,
 }
 
-/// Where values lie in one kind of row.
+/// Where values lie in the rows of one event type and of its process.
 struct Places {
-    shape: Shape,
+    event: Shape,
+    process: Shape,
     /// Of fields without an argument, by their ids.
-    plain: Vec<Option<Place>>,
-    fields: HashMap<FieldRef, Place, FixedState>,
+    plain: Vec<Option<Found>>,
+    /// Of the others.
+    fields: Vec<(FieldRef, Place)>,
     made: Vec<(Term, Place)>,
+}
+
+/// What is known of where a field's value is.
+enum Found {
+    /// The event type decides it.
+    ByType(Option<Value<'static>>),
+    At(Place),
 }
 
 /// A slot, and what lies in it.
 #[derive(Clone, Copy)]
 struct Place {
+    of_process: bool,
     slot: u16,
     kind: Type,
     is_list: bool,
 }
 
 impl Places {
-    fn new(slots: &[Slot]) -> Places {
+    fn new(event_type: EventType, event: &[Slot], process: &[Slot]) -> Places {
+        let shape = |slots: &[Slot]| Shape {
+            slots: slots.len() as u16,
+        };
         let mut places = Places {
-            shape: Shape {
-                slots: slots.len() as u16,
-            },
-            plain: vec![None; Field::ALL.len()],
-            fields: HashMap::default(),
+            event: shape(event),
+            process: shape(process),
+            plain: Vec::new(),
+            fields: Vec::new(),
             made: Vec::new(),
         };
-        for (slot, at) in slots.iter().zip(0..) {
-            let place = Place {
-                slot: at,
-                kind: slot.term.kind(),
-                is_list: slot.term.is_list(),
-            };
-            match slot.term.field() {
-                Some(field) if field.arg == Arg::None => {
-                    places.plain[usize::from(field.field.id())] = Some(place);
+        places.plain.resize_with(Field::ALL.len(), || None);
+        for &field in Field::ALL {
+            let (id, arg) = (usize::from(field.id()), Arg::None);
+            let known = value_by_type(&FieldRef { field, arg }, event_type);
+            places.plain[id] = known.map(Found::ByType);
+        }
+        for (slots, of_process) in [(event, false), (process, true)] {
+            for (slot, at) in slots.iter().zip(0..) {
+                let place = Place {
+                    of_process,
+                    slot: at,
+                    kind: slot.term.kind(),
+                    is_list: slot.term.is_list(),
+                };
+                match slot.term.field() {
+                    Some(field) if field.arg == Arg::None => {
+                        places.plain[usize::from(field.field.id())] = Some(Found::At(place));
+                    }
+                    Some(field) => places.fields.push((field.clone(), place)),
+                    None => places.made.push((slot.term.clone(), place)),
                 }
-                Some(field) => {
-                    places.fields.insert(field.clone(), place);
-                }
-                None => places.made.push((slot.term.clone(), place)),
             }
         }
         places
     }
 
-    fn field(&self, field: &FieldRef) -> Option<Place> {
-        match field.arg {
-            Arg::None => self.plain[usize::from(field.field.id())],
-            Arg::Index(_) | Arg::Key(_) => self.fields.get(field).copied(),
-        }
+    fn keyed(&self, field: &FieldRef) -> Option<Place> {
+        let (_, place) = self.fields.iter().find(|(known, _)| known == field)?;
+        Some(*place)
     }
 }
 
@@ -237,9 +269,11 @@ impl Layouts {
     pub fn new(manifest: &Manifest) -> Layouts {
         let events = manifest.events.iter();
         Layouts {
-            process: Places::new(&manifest.process),
             events: events
-                .map(|layout| (layout.event, Places::new(&layout.slots)))
+                .map(|layout| {
+                    let places = Places::new(layout.event, &layout.slots, &manifest.process);
+                    (layout.event, places)
+                })
                 .collect(),
         }
     }
@@ -254,9 +288,8 @@ impl Layouts {
     ) -> Option<RowValues<'a>> {
         Some(RowValues {
             event,
-            event_places: self.events.get(&event_type)?,
             process,
-            process_places: &self.process,
+            places: self.events.get(&event_type)?,
         })
     }
 }
@@ -264,19 +297,36 @@ impl Layouts {
 /// The values in an event's row and its process's row.
 pub struct RowValues<'a> {
     event: &'a [u8],
-    event_places: &'a Places,
     process: &'a [u8],
-    process_places: &'a Places,
+    places: &'a Places,
 }
 
-impl RowValues<'_> {
-    /// Both rows, and where values lie in them.
-    fn rows(&self) -> impl Iterator<Item = (&[u8], &Places)> {
-        [
-            (self.event, self.event_places),
-            (self.process, self.process_places),
-        ]
-        .into_iter()
+impl<'a> RowValues<'a> {
+    /// The row in which the place is, and where its slot lies in it; none if that is empty.
+    fn slot(&self, place: Place) -> Option<(&'a [u8], usize)> {
+        let (row, shape) = match place.of_process {
+            false => (self.event, self.places.event),
+            true => (self.process, self.places.process),
+        };
+        let (word, mask) = shape.presence(place.slot);
+        let presence = row.get(word as usize..)?.first_chunk::<8>()?;
+        let is_there = u64::from_le_bytes(*presence) & mask != 0;
+        is_there.then(|| (row, shape.slot(place.slot) as usize))
+    }
+
+    fn place_value(&self, place: Place) -> Option<Value<'a>> {
+        let (row, at) = self.slot(place)?;
+        if place.is_list {
+            let elements = elements(row, at)?;
+            let values = elements.filter_map(|at| element_value(row, at, place.kind));
+            return Some(Value::List(values.collect()));
+        }
+        element_value(row, at, place.kind)
+    }
+
+    fn number(&self) -> Option<u64> {
+        let number = self.event.get(row::NUMBER_AT as usize..)?;
+        Some(u64::from_le_bytes(*number.first_chunk()?))
     }
 }
 
@@ -284,35 +334,41 @@ impl Values for RowValues<'_> {
     fn value(&self, field: &FieldRef) -> Option<Value<'_>> {
         // Every row's header has it, whether or not a slot does.
         if field.field == Field::EvtNum {
-            let number = self.event.get(row::NUMBER_AT as usize..)?;
-            return Some(Value::Number(
-                u64::from_le_bytes(*number.first_chunk()?).into(),
-            ));
+            return self.number().map(|number| Value::Number(number.into()));
         }
-        // Which row holds a field is the layouts' business: ask both.
-        self.rows()
-            .find_map(|(row, places)| slot_value(row, places.shape, places.field(field)?))
+        if field.arg != Arg::None {
+            return self.place_value(self.places.keyed(field)?);
+        }
+        match self.places.plain[usize::from(field.field.id())].as_ref()? {
+            Found::ByType(value) => value.clone(),
+            Found::At(place) => self.place_value(*place),
+        }
     }
 
-    fn any(&self, field: &FieldRef, satisfies: impl Fn(&Value<'_>) -> bool) -> Option<bool> {
-        if field.field == Field::EvtNum {
-            return self.value(field).map(|value| satisfies(&value));
+    fn answer(&self, field: &FieldRef, op: &Op) -> Option<Option<bool>> {
+        let place = match field.arg {
+            Arg::None => match self.places.plain[usize::from(field.field.id())].as_ref()? {
+                Found::ByType(value) => return Some(value.as_ref().map(|value| answer(op, value))),
+                Found::At(place) => *place,
+            },
+            Arg::Index(_) | Arg::Key(_) => self.places.keyed(field)?,
+        };
+        let Some((row, at)) = self.slot(place) else {
+            return Some(None);
+        };
+        if place.is_list {
+            let Some(mut elements) = elements(row, at) else {
+                return Some(None);
+            };
+            let is_so = |at| element_answer(row, at, place.kind, op) == Some(true);
+            return Some(Some(elements.any(is_so)));
         }
-        self.rows().find_map(|(row, places)| {
-            let place = places.field(field)?;
-            if place.is_list {
-                let mut elements = elements(row, slot_at(row, places.shape, place)?, place.kind)?;
-                return Some(elements.any(|value| satisfies(&value)));
-            }
-            slot_value(row, places.shape, place).map(|value| satisfies(&value))
-        })
+        Some(element_answer(row, at, place.kind, op))
     }
 
     fn made(&self, term: &Term) -> Option<Option<Value<'_>>> {
-        self.rows().find_map(|(row, places)| {
-            let (_, place) = places.made.iter().find(|(made, _)| made == term)?;
-            Some(slot_value(row, places.shape, *place))
-        })
+        let (_, place) = self.places.made.iter().find(|(made, _)| made == term)?;
+        Some(self.place_value(*place))
     }
 }
 
@@ -321,56 +377,56 @@ fn u32_at(row: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bytes))
 }
 
-/// Where a slot lies in the row; none if it is empty.
-fn slot_at(row: &[u8], shape: Shape, place: Place) -> Option<usize> {
-    let (word, mask) = shape.presence(place.slot);
-    let presence = row.get(word as usize..)?.first_chunk::<8>()?;
-    (u64::from_le_bytes(*presence) & mask != 0).then(|| shape.slot(place.slot) as usize)
-}
-
-fn slot_value(row: &[u8], shape: Shape, place: Place) -> Option<Value<'_>> {
-    let at = slot_at(row, shape, place)?;
-    if place.is_list {
-        return Some(Value::List(elements(row, at, place.kind)?.collect()));
-    }
-    element_value(row, at, place.kind)
-}
-
-/// The elements of the list whose slot lies there.
-fn elements(row: &[u8], at: usize, kind: Type) -> Option<impl Iterator<Item = Value<'_>>> {
+/// Where the elements of the list lie whose slot lies there.
+fn elements(row: &[u8], at: usize) -> Option<impl Iterator<Item = usize>> {
     let count = u32_at(row, at)? as usize;
     let tail = u32_at(row, at + 4)? as usize;
     let elements = 0..count.min(row::LIST_LEN_MAX);
-    Some(elements.filter_map(move |element| element_value(row, tail + element * 8, kind)))
+    Some(elements.map(move |element| tail + element * 8))
+}
+
+/// What the element answers that lies there; none if it lies outside of the row.
+fn element_answer(row: &[u8], at: usize, kind: Type, op: &Op) -> Option<bool> {
+    match is_string(kind) {
+        true => Some(answer_of_text(op, text_at(row, at)?)),
+        false => Some(answer_of_number(op, number_at(row, at, kind)?)),
+    }
 }
 
 fn element_value(row: &[u8], at: usize, kind: Type) -> Option<Value<'_>> {
-    if !is_string(kind) {
-        let number = u64::from_le_bytes(*row.get(at..)?.first_chunk::<8>()?);
-        return Some(match kind {
-            Type::Bool => Value::Bool(number != 0),
-            Type::Int => Value::Number((number as i64).into()),
-            Type::Uint
-            | Type::Port
-            | Type::AbsTime
-            | Type::RelTime
-            | Type::Double
-            | Type::Text
-            | Type::Bytes
-            | Type::IpAddr
-            | Type::IpNet => Value::Number(number.into()),
-        });
-    }
-    let tail = u32_at(row, at + 4)? as usize;
-    let text = match tail {
-        0 => &[],
+    Some(match kind {
+        Type::IpAddr | Type::IpNet => Value::Ip(Cow::Borrowed(text_at(row, at)?)),
+        Type::Text | Type::Bytes => Value::Text(Cow::Borrowed(text_at(row, at)?)),
+        Type::Bool => Value::Bool(number_at(row, at, kind)? != 0),
+        Type::Int | Type::Uint | Type::Port | Type::AbsTime | Type::RelTime | Type::Double => {
+            Value::Number(number_at(row, at, kind)?)
+        }
+    })
+}
+
+fn number_at(row: &[u8], at: usize, kind: Type) -> Option<i128> {
+    let number = u64::from_le_bytes(*row.get(at..)?.first_chunk::<8>()?);
+    Some(match kind {
+        Type::Int => number.cast_signed().into(),
+        Type::Bool => (number != 0).into(),
+        Type::Uint
+        | Type::Port
+        | Type::AbsTime
+        | Type::RelTime
+        | Type::Double
+        | Type::Text
+        | Type::Bytes
+        | Type::IpAddr
+        | Type::IpNet => number.into(),
+    })
+}
+
+fn text_at(row: &[u8], at: usize) -> Option<&[u8]> {
+    match u32_at(row, at + 4)? as usize {
+        0 => Some(&[]),
         tail => {
             let len = u32_at(row, tail)? as usize;
-            row.get(tail + 4..)?.get(..len)?
+            row.get(tail + 4..)?.get(..len)
         }
-    };
-    Some(match kind {
-        Type::IpAddr | Type::IpNet => Value::Ip(Cow::Borrowed(text)),
-        _ => Value::Text(Cow::Borrowed(text)),
-    })
+    }
 }
