@@ -183,6 +183,10 @@ impl std::fmt::Display for Automaton {
 /// The automaton, and how many bytes it took to build it.
 fn build(pattern: &str, shown: String) -> (Result<Automaton, String>, usize) {
     let syntax = syntax::Config::new().utf8(false).multi_line(true);
+    // By itself first: in the parentheses below, `a)(b` would be right.
+    if let Err(error) = syntax::parse_with(pattern, &syntax) {
+        return failed(&error, false, pattern.len());
+    }
     let thompson = thompson::Config::new()
         .utf8(false)
         .nfa_size_limit(Some(BUILD_BYTES_MAX));
@@ -634,6 +638,8 @@ mod tests {
             (r"a\b", r"`\b`"),
             ("(?i)a", "(?"),
             ("a(b", "unclosed"),
+            ("a)b", "unopened"),
+            ("a)(b", "unopened"),
             ("[a", "not closed"),
             ("[[:nope:]]", "[:nope:]"),
             ("[b-a]", "empty"),
