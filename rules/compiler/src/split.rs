@@ -3,9 +3,12 @@
 //!
 //! Parts of an and or an or are regrouped, so that all that asks for the process is one bit.
 
+use crate::Options;
+use crate::guard::{self, Sign};
 use crate::ir::{Graph, Id, Node};
+use crate::share::Costs;
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::Binding;
 
@@ -39,6 +42,22 @@ impl Programs {
     }
 }
 
+impl Programs {
+    /// Gives each group words of its own.
+    fn put(&mut self, groups: Vec<Vec<Id>>) {
+        self.bits.clear();
+        self.bit_of.clear();
+        for bits in groups {
+            let start = self.bits.len().next_multiple_of(64);
+            self.bits.resize(start, Id::FALSE);
+            for id in bits {
+                self.bit_of.insert(id, self.bits.len() as u32);
+                self.bits.push(id);
+            }
+        }
+    }
+}
+
 pub(crate) fn split(graph: &mut Graph, specialised: &[(EventType, Vec<Id>)]) -> Programs {
     let mut splitter = Splitter {
         graph,
@@ -67,48 +86,75 @@ pub(crate) fn split(graph: &mut Graph, specialised: &[(EventType, Vec<Id>)]) -> 
 
 /// Bits of one word are computed together, when a row first asks for one of them; so bits that
 /// the same event types ask for share words, and an open never pays for what only an exec
-/// asks. Words are filled up with bits that are never set.
+/// asks. Nor does it pay for what is asked only once something rare was seen of it: that has
+/// words of its own, and whatever is dear among it one for itself. Words are filled up with bits
+/// that are never set.
 fn arrange(graph: &Graph, programs: &mut Programs) {
     // As many are refused, however they are arranged.
     if programs.bits.len() > WORDS_MAX * 64 {
         return;
     }
+    let none = HashMap::default();
+    let mut costs = Costs::new(graph, &none);
     let mut asked_by: HashMap<Id, Vec<usize>, FixedState> = HashMap::default();
+    let mut at_once: HashSet<Id, FixedState> = HashSet::default();
     for (at, first) in programs.firsts_alike().into_iter().enumerate() {
         // Those that decide the same as another ask for the same bits.
         if first == at {
-            let roots = programs.events[at].rules.iter();
-            let roots = roots.map(|(_, condition)| *condition);
-            for id in bits_below(graph, roots, &programs.bit_of) {
+            let rules = &programs.events[at].rules;
+            let roots: Vec<Id> = rules.iter().map(|(_, condition)| *condition).collect();
+            for id in bits_below(graph, roots.iter().copied(), &programs.bit_of) {
                 asked_by.entry(id).or_default().push(at);
             }
+            at_once.extend(bits_at_once(graph, &roots, programs));
         }
     }
-    let mut groups: Vec<(Vec<usize>, Vec<Id>)> = Vec::new();
-    let mut group_of: HashMap<Vec<usize>, usize, FixedState> = HashMap::default();
-    for id in &programs.bits {
-        let events = asked_by.remove(id).unwrap_or_default();
-        let group = *group_of.entry(events.clone()).or_insert_with(|| {
-            groups.push((events, Vec::new()));
-            groups.len() - 1
-        });
-        groups[group].1.push(*id);
-    }
-    let words: usize = groups.iter().map(|(_, bits)| bits.len().div_ceil(64)).sum();
-    if words > WORDS_MAX {
-        return;
-    }
-    programs.bits.clear();
-    programs.bit_of.clear();
-    for (_, bits) in groups {
-        let start = programs.bits.len().next_multiple_of(64);
-        programs.bits.resize(start, Id::FALSE);
-        for id in bits {
-            programs.bit_of.insert(id, programs.bits.len() as u32);
-            programs.bits.push(id);
+    let mut is_dear = |id: &Id| costs.of(*id) >= DEAR_COST_MIN;
+    for dear_apart in [true, false] {
+        let mut groups: Vec<Vec<Id>> = Vec::new();
+        let mut group_of: HashMap<(Vec<usize>, Option<Id>, bool), usize, FixedState> =
+            HashMap::default();
+        for id in &programs.bits {
+            let events = asked_by.get(id).cloned().unwrap_or_default();
+            let is_late = !at_once.contains(id);
+            let alone = (is_late && dear_apart && is_dear(id)).then_some(*id);
+            let group = *group_of.entry((events, alone, is_late)).or_insert_with(|| {
+                groups.push(Vec::new());
+                groups.len() - 1
+            });
+            groups[group].push(*id);
+        }
+        let words: usize = groups.iter().map(|bits| bits.len().div_ceil(64)).sum();
+        if words <= WORDS_MAX {
+            programs.put(groups);
+            return;
         }
     }
 }
+
+/// The bits that are asked for whatever an event is like.
+fn bits_at_once(graph: &Graph, roots: &[Id], programs: &Programs) -> Vec<Id> {
+    // Only whether a value has a slot counts, and all do.
+    let slots = crate::emit::layout(graph, roots, &programs.bit_of, &Options::default());
+    let slot_of = slots.map(|layout| layout.slot_of).unwrap_or_default();
+    let mut costs = Costs::new(graph, &programs.bit_of);
+    let groups = guard::groups(graph, roots, &programs.bit_of, &slot_of, &mut costs);
+    let hot = groups.hot(roots);
+    let mut bits = bits_below(graph, hot.into_iter(), &programs.bit_of);
+    for sign in &groups.rare_signs {
+        if let Sign::Bits { word, mask } = sign {
+            let word_bits = programs.bits.iter().skip(*word as usize * 64).take(64);
+            let asked = word_bits
+                .enumerate()
+                .filter(|(at, _)| mask & (1 << at) != 0);
+            bits.extend(asked.map(|(_, id)| *id));
+        }
+    }
+    bits
+}
+
+/// What costs so much is computed only for whoever asks for it.
+const DEAR_COST_MIN: u32 = 30;
 
 /// Words of bits that a process can have: each has a bit in the mask of those that are known.
 pub(crate) const WORDS_MAX: usize = 64;
