@@ -28,6 +28,7 @@ pub use param::wire::Wire;
 use saker_rules_schema::absent_field;
 use saker_rules_schema::event::{Base, CREATES_FD, Category, EventType, ParamType, WRITES_FD};
 use saker_rules_schema::field::{Arg, Binding, Field, FieldRef, Type};
+use saker_rules_schema::row::double_key;
 use std::io::Write;
 
 /// An event, and the state as it saw it.
@@ -114,6 +115,49 @@ pub enum Value<'a> {
     List(Vec<Value<'a>>),
 }
 
+impl Value<'_> {
+    /// The value, or the first of several: both ends of a connection are two slots, and where one
+    /// is asked for, it is the first. Of none, an empty list.
+    #[inline]
+    fn first(&self) -> &Self {
+        match self {
+            Value::List(items) => items.first().unwrap_or(self),
+            single => single,
+        }
+    }
+
+    /// The bytes of what is compared as a text.
+    #[inline]
+    fn text(&self) -> Option<&[u8]> {
+        match self {
+            Value::Text(text) | Value::Given(text) | Value::Bytes(text) | Value::Ip(text) => {
+                Some(text)
+            }
+            Value::Bool(_)
+            | Value::Int(_)
+            | Value::Uint(_)
+            | Value::Based(..)
+            | Value::Unshown(_)
+            | Value::Double(_)
+            | Value::List(_) => None,
+        }
+    }
+
+    /// What is compared as a number, as the eight bytes of its slot.
+    #[inline]
+    fn number(&self) -> Option<u64> {
+        match self {
+            Value::Bool(flag) => Some(u64::from(*flag)),
+            Value::Int(number) | Value::Unshown(number) => Some(*number as u64),
+            Value::Uint(number) | Value::Based(number, _) => Some(*number),
+            Value::Double(number) => Some(double_key(*number)),
+            Value::Text(_) | Value::Given(_) | Value::Bytes(_) | Value::Ip(_) | Value::List(_) => {
+                None
+            }
+        }
+    }
+}
+
 /// Buffers that values are put together in. Used again from event to event.
 #[derive(Debug, Default)]
 pub struct Scratch {
@@ -172,7 +216,8 @@ pub fn value<'s>(
 }
 
 /// What must be noted of an event for the value of that field.
-pub fn needs(field: Field) -> Noted {
+pub fn needs(asked: &FieldRef) -> Noted {
+    let field = asked.field;
     Noted {
         counts: matches!(
             field,
@@ -196,7 +241,38 @@ pub fn needs(field: Field) -> Noted {
                 | Field::ThreadVmrssB
         ),
         kinds: field == Field::FdTypes,
+        others: match field {
+            Field::EvtArgs
+            | Field::EvtInfo
+            | Field::EvtAbspath
+            | Field::FdTypes
+            | Field::FdlistNames
+            | Field::FdlistCips
+            | Field::FdlistSips
+            | Field::FdlistCports
+            | Field::FdlistSports => true,
+            Field::EvtArg => shows_descriptors(&asked.arg),
+            _ => false,
+        },
     }
+}
+
+/// Whether a parameter of that name may be shown by what descriptors stand for.
+fn shows_descriptors(name: &Arg) -> bool {
+    let Arg::Key(name) = name else {
+        return true;
+    };
+    let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
+    is_number
+        || EventType::ALL.iter().any(|kind| {
+            let param = kind.param(name).and_then(|index| kind.params().get(index));
+            param.is_some_and(|param| {
+                matches!(
+                    param.kind,
+                    ParamType::Fd | ParamType::FdList | ParamType::RelativePath
+                )
+            })
+        })
 }
 
 /// The place of a parameter, given by name or, as Falco also takes it, by position.

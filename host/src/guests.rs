@@ -173,7 +173,7 @@ impl Guests {
             number,
             component: component.clone(),
             rules_on: vec![false; component.rules.len()],
-            plan: RowPlan::new(offered::CODE, &component.slots, &[], &literals)?,
+            plan: RowPlan::new(offered::CODE, &component.slots, &literals)?,
             at,
             batch: Vec::new(),
             rows: 0,
@@ -221,9 +221,9 @@ impl Guests {
         self.row.resize(ROW_BYTES_MAX, 0);
         let guest = &mut self.guests[index];
         let row = match guest.plan.write(view, &mut self.row) {
-            Ok(Some(bytes)) => &self.row[..bytes],
-            // With a whole row's room, a row always fits; and its subscription was asked before.
-            Ok(None) | Err(Full) => return Vec::new(),
+            Ok(bytes) => &self.row[..bytes],
+            // With a whole row's room, a row always fits.
+            Err(Full) => return Vec::new(),
         };
         self.counters.rows += 1;
         guest.now = view.event.time();

@@ -329,7 +329,7 @@ impl Epoch {
     pub fn noted(&self) -> Noted {
         let mut all = Noted::NOTHING;
         for term in self.terms() {
-            term.each_field(&mut |field| all |= extract::needs(field.field));
+            term.each_field(&mut |field| all |= extract::needs(field));
         }
         all
     }

@@ -54,6 +54,10 @@ pub struct Counters {
     pub module_failures: u64,
 }
 
+/// Windows are closed when their first event is so many events ago, however few rows they have:
+/// all that happened since is kept for them.
+const ROUND_EVENTS_MAX: u64 = 8192;
+
 /// Records → alerts.
 pub struct Pipeline {
     state: State,
@@ -477,18 +481,32 @@ impl Pipeline {
                 .as_ref()
                 .is_some_and(|round| round.rows >= self.rows_max)
             {
-                match self.recorder.is_some() {
-                    // When a file is long enough must not hang on how fast the judge is.
-                    true => self.drain()?,
-                    false => self.flush()?,
-                }
+                self.close_round()?;
             }
         }
         self.take_all_that_is_there();
-        if self.open.is_none() && self.flying.is_empty() {
-            self.state.release(self.number);
+        if let Some(round) = &mut self.open {
+            if round.rows == 0 {
+                // Nothing refers to what was before.
+                round.first = self.number;
+            } else if self.number.saturating_sub(round.first) >= ROUND_EVENTS_MAX {
+                self.close_round()?;
+            }
+        }
+        if self.flying.is_empty() {
+            let needed = self.open.as_ref().map_or(self.number, |round| round.first);
+            self.state.release(needed);
         }
         Ok(())
+    }
+
+    /// Closes the open windows because there is enough in them.
+    fn close_round(&mut self) -> Result<(), PipelineError> {
+        match self.recorder.is_some() {
+            // When a file is long enough must not hang on how fast the judge is.
+            true => self.drain(),
+            false => self.flush(),
+        }
     }
 
     /// Writes an event's row for one module.

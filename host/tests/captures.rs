@@ -190,7 +190,7 @@ fn every_field_of_every_event_is_falcos() {
                     let got = match (&*field, key.as_str()) {
                         (_, "evt.time") => event.time().into(),
                         (Some(field), _) => {
-                            let is_noted = needs(field.field) != Noted::NOTHING;
+                            let is_noted = needs(field) != Noted::NOTHING;
                             let view = if is_noted { &all } else { &bare };
                             to_json(value(field, view, &mut scratch).as_ref())
                         }

@@ -47,6 +47,15 @@ const RULES: &str = r#"
   priority: DEBUG
 "#;
 
+/// Of a thousand events this wants one or so.
+const RARE: &str = r#"
+- rule: service started
+  desc: d
+  condition: evt.type = execve and proc.name = java
+  output: "%evt.num"
+  priority: INFO
+"#;
+
 const CLOCK: Clock = Clock {
     boot_to_epoch_ns: 1_750_000_000_000_000_000,
 };
@@ -183,6 +192,19 @@ fn windows_of_1_7_and_4096_rows_give_the_same_alerts_to_the_byte() {
         lines_of(vec![module(RULES)], 7, two_threads) == expected,
         "two threads"
     );
+}
+
+/// Else all batches since the first row would be kept until there are rows enough.
+#[test]
+fn rows_that_are_few_and_far_between_are_judged_before_there_is_a_windowful() {
+    let mut run = Run::new(vec![module(RARE)], 4096, Limits::default());
+    let mut source = machine(42, 60);
+    for _ in 0..40 {
+        run.push(&mut source, 1_000);
+    }
+    let counters = run.pipeline.counters();
+    assert!(counters.rows > 0 && counters.rows < 4096, "{counters:?}");
+    assert!(counters.windows >= 3, "{counters:?}");
 }
 
 #[test]

@@ -73,6 +73,9 @@ pub(crate) struct Args {
 const BATCH_EVENTS: usize = 1024;
 /// Bytes of them.
 const BATCH_BYTES: usize = 1 << 20;
+/// Bytes read ahead of the decompression of a capture. A plain one is read in larger pieces, past
+/// this.
+const INPUT_BYTES: usize = 32 << 10;
 /// Fuel for a window: far more than any honest ruleset takes for the largest one.
 const FUEL: u64 = 2_000_000_000;
 
@@ -258,7 +261,7 @@ impl Replay {
         };
         let progress = Progress::begin(&name, bytes, &self.bars);
         let counted = progress.counting(self.stop.reading(file));
-        let reader = match Reader::new(BufReader::with_capacity(256 << 10, counted)) {
+        let reader = match Reader::new(BufReader::with_capacity(INPUT_BYTES, counted)) {
             Ok(reader) => reader,
             Err(error) => {
                 progress.clear();

@@ -357,21 +357,28 @@ impl<'a> Captured<'a> {
 
 #[inline]
 fn unsigned(bytes: &[u8]) -> Option<u64> {
+    // Most have 8 bytes.
+    if let Ok(bytes) = bytes.try_into() {
+        return Some(u64::from_le_bytes(bytes));
+    }
     Some(match *bytes {
         [a] => a.into(),
         [a, b] => u16::from_le_bytes([a, b]).into(),
         [a, b, c, d] => u32::from_le_bytes([a, b, c, d]).into(),
-        _ => u64::from_le_bytes(bytes.try_into().ok()?),
+        _ => return None,
     })
 }
 
 #[inline]
 fn signed(bytes: &[u8]) -> Option<i64> {
+    if let Ok(bytes) = bytes.try_into() {
+        return Some(i64::from_le_bytes(bytes));
+    }
     Some(match *bytes {
         [a] => i64::from(a as i8),
         [a, b] => i16::from_le_bytes([a, b]).into(),
         [a, b, c, d] => i32::from_le_bytes([a, b, c, d]).into(),
-        _ => i64::from_le_bytes(bytes.try_into().ok()?),
+        _ => return None,
     })
 }
 

@@ -5,23 +5,31 @@
 //! version and kept with it; what they were made of (ancestors, leaders, names of users) is
 //! held against the state whenever that changed. Nothing is allocated per event.
 
-use super::need::{self, PlannedNeed};
+use super::need::{self, PlannedNeed, ProcessNeeds};
 use super::{Scratch, Value, View, made, param, process, value};
 use crate::event::Event;
 use crate::literal::Literals;
-use crate::state::version::{RowCache, VersionIndex};
+use crate::state::version::{ProcessVersion, RowCache, VersionIndex};
 use crate::state::{Seen, State};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::{Arg, Binding, Field, Type};
-use saker_rules_schema::manifest::{Manifest, Need, Slot};
+use saker_rules_schema::manifest::{Manifest, Slot};
 use saker_rules_schema::row::{
     self, LIST_LEN_MAX, PROCESS_ROW, PROCESS_ROWS_MAX, ROW_BYTES_MAX, ROW_HEADER_BYTES,
-    ROW_TRUNCATED, STRING_BYTES_MAX, Shape, double_key,
+    ROW_TRUNCATED, STRING_BYTES_MAX, Shape,
 };
 use saker_rules_schema::term::Term;
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
+
+/// What a process row is, beside its bytes.
+#[derive(Clone, Copy)]
+struct Made {
+    stamp: u64,
+    /// The bits of [`ProcessNeeds`] that are true of it.
+    needs: u64,
+}
 
 /// The window has no room for the row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,12 +74,11 @@ const SLOTS_MAX: usize = 1024;
 pub struct RowPlan {
     code: u16,
     shape: Shape,
-    /// Those that the needs ask come first.
     slots: Vec<PlannedSlot>,
-    /// How many these are.
-    asked: usize,
     /// What an event needs for a row; one of these. Nothing where there are none.
     needs: Vec<PlannedNeed>,
+    /// Whether they ask something of the process.
+    asks_process: bool,
     literals: Arc<Literals>,
     scratch: RefCell<Scratch>,
 }
@@ -99,17 +106,55 @@ impl PlannedSlot {
     pub(super) fn is_number(&self) -> bool {
         !self.is_text && !self.is_list
     }
+
+    /// Shows the value that the slot would hold; `None` where there is none.
+    #[inline]
+    pub(super) fn value<T>(
+        &self,
+        view: &View<'_>,
+        scratch: &mut Scratch,
+        see: impl FnOnce(&Value<'_>) -> T,
+    ) -> Option<T> {
+        match &self.term {
+            Term::Field(_) if let Some(index) = self.param => {
+                param::text(view, index, scratch).map(|text| see(&Value::Text(text)))
+            }
+            Term::Field(field) => {
+                // Most are of kinds that have nothing to drop.
+                let value = ManuallyDrop::new(value(field, view, scratch)?);
+                let seen = see(&value);
+                if let Value::List(_) = *value {
+                    drop(ManuallyDrop::into_inner(value));
+                }
+                Some(seen)
+            }
+            term => made::value(term, view, scratch).map(|value| see(&made::as_value(&value))),
+        }
+    }
+
+    /// The same of a slot of a process's row.
+    fn process_value<T>(
+        &self,
+        state: &State,
+        version: &ProcessVersion,
+        number: u64,
+        scratch: &mut Scratch,
+        see: impl FnOnce(&Value<'_>) -> T,
+    ) -> Option<T> {
+        match &self.term {
+            Term::Field(field) => {
+                process::value(field, state, version, number, scratch).map(|value| see(&value))
+            }
+            term => made::process_value(term, state, version, number, scratch)
+                .map(|value| see(&made::as_value(&value))),
+        }
+    }
 }
 
 impl RowPlan {
     /// How rows with these slots are written, whatever the event; where there are needs, of events
     /// that meet one.
-    pub fn new(
-        code: u16,
-        slots: &[Slot],
-        needs: &[Need],
-        literals: &Arc<Literals>,
-    ) -> Result<RowPlan, PlanError> {
+    pub fn new(code: u16, slots: &[Slot], literals: &Arc<Literals>) -> Result<RowPlan, PlanError> {
         let terms = slots.iter().map(|slot| slot.term.size()).sum();
         if terms > SLOTS_MAX {
             return Err(PlanError::TooManySlots(terms));
@@ -121,7 +166,7 @@ impl RowPlan {
             let (at, mask) = shape.presence(index as u16);
             (shape.slot(index as u16) as usize, (at as usize, mask))
         };
-        let mut slots: Vec<PlannedSlot> = slots
+        let slots: Vec<PlannedSlot> = slots
             .iter()
             .enumerate()
             .map(|(index, slot)| PlannedSlot {
@@ -137,54 +182,46 @@ impl RowPlan {
                 is_list: slot.term.is_list(),
             })
             .collect();
-        let planned = need::planned(needs, &slots, literals);
-        let mut asked = 0;
-        if !planned.is_empty() {
-            let is_asked = |at: usize| {
-                let mut all = needs.iter().flat_map(Need::slots);
-                all.any(|slot| place(slot.into()).0 == at)
-            };
-            slots.sort_by_key(|slot| !is_asked(slot.at));
-            asked = slots.iter().take_while(|slot| is_asked(slot.at)).count();
-        }
         Ok(RowPlan {
             code,
             shape,
             slots,
-            asked,
-            needs: planned,
+            needs: Vec::new(),
+            asks_process: false,
             literals: literals.clone(),
             scratch: RefCell::default(),
         })
     }
 
-    /// Writes the event's row to the beginning of `out` and tells its length; `None` if no rule
-    /// can match the event. Whose row it is stays open.
-    pub fn write(&self, view: &View<'_>, out: &mut [u8]) -> Result<Option<usize>, Full> {
+    /// Whether a rule may match the event, of whose process those bits are true.
+    fn is_needed(&self, process: u64, view: &View<'_>) -> bool {
+        let scratch = &mut *self.scratch.borrow_mut();
+        let mut needs = self.needs.iter();
+        // One of which something was cut goes to the module, so that it is counted.
+        self.needs.is_empty()
+            || view.event.is_cut()
+            || needs.any(|need| need.holds(process, view, &self.literals, scratch))
+    }
+
+    /// Writes the event's row to the beginning of `out` and tells its length. Whose row it is
+    /// stays open.
+    pub fn write(&self, view: &View<'_>, out: &mut [u8]) -> Result<usize, Full> {
         let scratch = &mut *self.scratch.borrow_mut();
         let mut row = Writer::begin(out, self, view.event.time(), view.event.number(), 0)?;
         if view.event.is_cut() {
             row.flags |= ROW_TRUNCATED;
         }
-        let (asked, others) = self.slots.split_at(self.asked);
-        self.write_slots(asked, view, scratch, &mut row)?;
-        // One of which something was cut goes to the module, so that it is counted.
-        let is_filtered = !self.needs.is_empty() && row.flags & ROW_TRUNCATED == 0;
-        if is_filtered && !self.needs.iter().any(|need| need.holds(row.out)) {
-            return Ok(None);
-        }
-        self.write_slots(others, view, scratch, &mut row)?;
-        row.finish().map(Some)
+        self.write_slots(view, scratch, &mut row)?;
+        row.finish()
     }
 
     fn write_slots(
         &self,
-        slots: &[PlannedSlot],
         view: &View<'_>,
         scratch: &mut Scratch,
         row: &mut Writer<'_>,
     ) -> Result<(), Full> {
-        for slot in slots {
+        for slot in &self.slots {
             match &slot.term {
                 Term::Field(_) if let Some(index) = slot.param => {
                     if let Some(text) = param::text(view, index, scratch) {
@@ -240,21 +277,30 @@ impl RowPlan {
             row.flags |= ROW_TRUNCATED;
         }
         for slot in &self.slots {
-            match &slot.term {
-                Term::Field(field) => {
-                    if let Some(value) = process::value(field, state, version, number, scratch) {
-                        row.slot(slot, &value, &self.literals)?;
-                    }
-                }
-                term => {
-                    let made = made::process_value(term, state, version, number, scratch);
-                    if let Some(value) = made {
-                        row.slot(slot, &made::as_value(&value), &self.literals)?;
-                    }
-                }
-            }
+            let put = |value: &Value<'_>| row.slot(slot, value, &self.literals);
+            slot.process_value(state, version, number, scratch, put)
+                .transpose()?;
         }
         row.finish()
+    }
+
+    /// What needs ask of a process.
+    fn process_bits(
+        &self,
+        needs: &ProcessNeeds,
+        state: &State,
+        index: VersionIndex,
+        number: u64,
+    ) -> u64 {
+        let scratch = &mut *self.scratch.borrow_mut();
+        match state.version(index) {
+            None => 0,
+            // One of which something was cut goes to the module, so that it is counted.
+            Some(version) if version.image.is_cut => u64::MAX,
+            Some(version) => needs.bits(&self.literals, |slot, see| {
+                slot.process_value(state, version, number, scratch, see);
+            }),
+        }
     }
 }
 
@@ -264,20 +310,6 @@ fn param_of(code: u16, term: &Term) -> Option<usize> {
     match &field.arg {
         Arg::Key(name) => super::param_index(EventType::from_code(code)?, name),
         _ => None,
-    }
-}
-
-/// Whether the value is one of those that are compared as texts; none for a list.
-fn is_text(value: &Value<'_>) -> Option<bool> {
-    match value {
-        Value::Text(_) | Value::Given(_) | Value::Bytes(_) | Value::Ip(_) => Some(true),
-        Value::Bool(_)
-        | Value::Int(_)
-        | Value::Uint(_)
-        | Value::Based(..)
-        | Value::Double(_)
-        | Value::Unshown(_) => Some(false),
-        Value::List(_) => None,
     }
 }
 
@@ -342,23 +374,14 @@ impl<'o> Writer<'o> {
         literals: &Literals,
     ) -> Result<Option<u64>, Full> {
         // Events of several types have parameters of one name, and not all are of one type.
-        if is_text(value).is_some_and(|is_text| is_text != slot.is_text) {
+        if !matches!(value, Value::List(_)) && value.text().is_some() != slot.is_text {
             return Ok(None);
         }
         let word = if slot.is_list {
             let single = std::slice::from_ref(value);
             let items = match value {
                 Value::List(items) => &items[..],
-                Value::Text(_)
-                | Value::Bool(_)
-                | Value::Int(_)
-                | Value::Uint(_)
-                | Value::Based(..)
-                | Value::Double(_)
-                | Value::Unshown(_)
-                | Value::Given(_)
-                | Value::Bytes(_)
-                | Value::Ip(_) => single,
+                _ => single,
             };
             self.list(slot, items, literals)?
         } else {
@@ -382,25 +405,11 @@ impl<'o> Writer<'o> {
         value: &Value<'_>,
         literals: &Literals,
     ) -> Result<u64, Full> {
-        let value = match value {
-            // Both ends of a connection are two slots; where one is asked for, it is the first.
-            Value::List(items) => match items.first() {
-                Some(first) => first,
-                None => return Ok(0),
-            },
-            single => single,
-        };
-        Ok(match value {
-            Value::Text(text) | Value::Given(text) | Value::Bytes(text) | Value::Ip(text) => {
-                self.text(slot, text, literals)?
-            }
-            Value::Bool(flag) => u64::from(*flag),
-            Value::Int(number) => *number as u64,
-            Value::Uint(number) | Value::Based(number, _) => *number,
-            Value::Double(number) => double_key(*number),
-            Value::Unshown(number) => *number as u64,
-            Value::List(_) => 0,
-        })
+        let value = value.first();
+        match (value.text(), value.number()) {
+            (Some(text), _) => self.text(slot, text, literals),
+            (None, number) => Ok(number.unwrap_or(0)),
+        }
     }
 
     fn list(
@@ -518,8 +527,7 @@ pub struct Plan {
     epoch: u32,
     rows: Vec<Option<RowPlan>>,
     process: RowPlan,
-    /// The row of an event, until it is known to be wanted.
-    event: Vec<u8>,
+    process_needs: ProcessNeeds,
     row: Vec<u8>,
     row_bytes: usize,
     /// By version.
@@ -603,15 +611,20 @@ impl Plan {
         }
         let mut rows: Vec<Option<RowPlan>> = Vec::new();
         rows.resize_with(EventType::COUNT, || None);
+        let process = RowPlan::new(PROCESS_ROW, &manifest.process, literals)?;
+        let mut process_needs = ProcessNeeds::default();
         for layout in &manifest.events {
-            let plan = RowPlan::new(layout.event.code(), &layout.slots, &layout.needs, literals)?;
+            let mut plan = RowPlan::new(layout.event.code(), &layout.slots, literals)?;
+            let of = &mut process_needs;
+            plan.needs = need::planned(&layout.needs, &plan.slots, &process.slots, of);
+            plan.asks_process = plan.needs.iter().any(PlannedNeed::asks_process);
             rows[layout.event.index()] = Some(plan);
         }
         Ok(Plan {
             epoch,
             rows,
-            process: RowPlan::new(PROCESS_ROW, &manifest.process, &[], literals)?,
-            event: vec![0; ROW_BYTES_MAX],
+            process,
+            process_needs,
             row: Vec::new(),
             row_bytes: 0,
             written: Vec::new(),
@@ -649,14 +662,19 @@ impl Plan {
         let Some(plan) = &self.rows[kind.index()] else {
             return Ok(None);
         };
-        // Beside the window, since most turn out to need no place there.
-        let view = View::new(event, state, seen);
-        let Some(bytes) = plan.write(&view, &mut self.event)? else {
-            return Ok(None);
-        };
         // An event of a process that is not known, and of no container, refers to an ordinal without values.
         let index = seen.process_row();
-        let stamp = self.refresh(state, index, event.number());
+        let needs = match plan.asks_process {
+            true => self.refresh(state, index, event.number()).needs,
+            false => 0,
+        };
+        let Some(plan) = &self.rows[kind.index()] else {
+            return Ok(None);
+        };
+        if !plan.is_needed(needs, &View::new(event, state, seen)) {
+            return Ok(None);
+        }
+        let stamp = self.refresh(state, index, event.number()).stamp;
         let place = if index == VersionIndex::NONE {
             0
         } else {
@@ -667,7 +685,7 @@ impl Plan {
         }
         let mut process = self.written[place];
         let mut start = 0;
-        let mut truncated = row_is_truncated(&self.event);
+        let mut truncated = false;
         let is_new = process.window != self.window || process.stamp != stamp;
         if is_new {
             process.ordinal = self.ordinals.find(place, process.ordinal, self.window)?;
@@ -681,17 +699,20 @@ impl Plan {
                 None => &self.row[..self.row_bytes],
             };
             start = row.len();
-            let room = out.get_mut(..start + bytes).ok_or(Full)?;
-            room[..start].copy_from_slice(row);
+            let room = out.get_mut(..start).ok_or(Full)?;
+            room.copy_from_slice(row);
             room[row::NUMBER_AT as usize..][..8].copy_from_slice(&process.serial.to_le_bytes());
             room[row::PROCESS_AT as usize..][..4].copy_from_slice(&process.ordinal.to_le_bytes());
-            truncated |= row_is_truncated(row);
+            truncated = row_is_truncated(row);
         }
-        let row = &mut self.event[..bytes];
+        let Some(plan) = &self.rows[kind.index()] else {
+            return Ok(None);
+        };
+        let row = &mut out[start..];
+        let bytes = plan.write(&View::new(event, state, seen), row)?;
         row[row::PROCESS_AT as usize..][..8]
             .copy_from_slice(&u64::from(process.ordinal).to_le_bytes());
-        let place_of_row = start..start + bytes;
-        out.get_mut(place_of_row).ok_or(Full)?.copy_from_slice(row);
+        truncated |= row_is_truncated(row);
         if is_new {
             self.ordinals.give(process.ordinal, place, self.window);
             self.serials = self.serials.max(process.serial);
@@ -704,22 +725,27 @@ impl Plan {
         }))
     }
 
-    /// Makes the version's process row anew if what it shows has changed, and tells its stamp.
-    fn refresh(&mut self, state: &mut State, index: VersionIndex, number: u64) -> u64 {
+    /// Makes the version's process row anew if what it shows has changed.
+    fn refresh(&mut self, state: &mut State, index: VersionIndex, number: u64) -> Made {
         let generation = state.generation();
         let kept = state
             .row(index)
             .filter(|row| row.epoch == self.epoch)
-            .map(|row| (row.generation, row.stamp));
-        if let Some((seen, stamp)) = kept
+            .map(|row| {
+                let RowCache { stamp, needs, .. } = *row;
+                (row.generation, Made { stamp, needs })
+            });
+        if let Some((seen, made)) = kept
             && seen == generation
         {
-            return stamp;
+            return made;
         }
         let stamp = state.row_stamp(index, number);
-        if kept.is_some_and(|(_, kept)| kept == stamp) {
+        if let Some((_, made)) = kept
+            && made.stamp == stamp
+        {
             state.confirm_row(index, generation);
-            return stamp;
+            return made;
         }
         self.row.resize(ROW_BYTES_MAX, 0);
         self.row_bytes = 0;
@@ -728,16 +754,20 @@ impl Plan {
             .process
             .write_process(state, index, number, &mut self.row);
         self.row_bytes = written.unwrap_or(0);
+        let needs = self
+            .process
+            .process_bits(&self.process_needs, state, index, number);
         state.set_row(
             index,
             RowCache {
                 epoch: self.epoch,
                 generation,
                 stamp,
+                needs,
                 bytes: self.row[..self.row_bytes].into(),
             },
         );
-        stamp
+        Made { stamp, needs }
     }
 }
 

@@ -525,7 +525,10 @@ fn admit_manifest(manifest: &Manifest, memory: MemoryType) -> Result<(), Refusal
     let mut seen = Vec::new();
     for layout in &manifest.events {
         at_most("slots in a row", layout.slots.len(), SLOTS_MAX)?;
-        let clues = layout.needs.iter().map(|need| 1 + need.clues.len()).sum();
+        let clues = layout.needs.iter();
+        let clues = clues
+            .map(|need| 1 + need.clues.len() + need.process.len())
+            .sum();
         at_most("clues to an event", clues, CLUES_MAX)?;
         if seen.contains(&layout.event) {
             return Err(Refusal::TwoLayouts(layout.event.name()));

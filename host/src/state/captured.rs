@@ -112,7 +112,9 @@ impl State {
             seen.vtid = self.kept(slot).vtid;
             seen.fd = saw.fd;
             seen.standard = self.captured_standard(slot);
-            others = self.named_descriptors(slot, event);
+            if self.noted.others || opens(event.kind) {
+                others = self.named_descriptors(slot, event);
+            }
         }
         if self.noted.counts || self.noted.kinds || !others.is_empty() {
             let mut note = Note {
@@ -144,6 +146,14 @@ impl State {
             note.kinds = self.captured_kinds(slot);
         }
     }
+}
+
+/// Whether it opens a path.
+fn opens(kind: EventType) -> bool {
+    matches!(
+        kind,
+        EventType::Open | EventType::Openat | EventType::Openat2 | EventType::Creat
+    )
 }
 
 /// An id as the state keeps it: what is no id of a thread is [`threads::NO_ID`], -1 in Falco.

@@ -34,14 +34,16 @@ impl Note {
     }
 }
 
-/// What is noted of an event beside the further descriptors that it names: what nobody asks for
-/// need not be found out.
+/// What is noted of an event: what nobody asks for need not be found out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Noted {
-    /// Everything but the kinds.
+    /// Everything but the kinds and the further descriptors.
     pub counts: bool,
     /// [`Note::kinds`], for which the order of descriptors must be kept as well.
     pub kinds: bool,
+    /// The further descriptors that events name. Those of opens are noted in any case: the name
+    /// of what could not be opened needs them.
+    pub others: bool,
 }
 
 impl Noted {
@@ -49,11 +51,13 @@ impl Noted {
     pub const ALL: Noted = Noted {
         counts: true,
         kinds: true,
+        others: true,
     };
-    /// No more than the further descriptors.
+    /// No more than what nothing can do without.
     pub const NOTHING: Noted = Noted {
         counts: false,
         kinds: false,
+        others: false,
     };
 }
 
@@ -61,6 +65,7 @@ impl std::ops::BitOrAssign for Noted {
     fn bitor_assign(&mut self, other: Noted) {
         self.counts |= other.counts;
         self.kinds |= other.kinds;
+        self.others |= other.others;
     }
 }
 

@@ -261,6 +261,8 @@ pub struct RowCache {
     pub generation: u64,
     /// What it was made of: version, ancestors, leaders, users.
     pub stamp: u64,
+    /// What is true of the process among what events need of it, bits by the layout.
+    pub needs: u64,
     /// The row.
     pub bytes: Box<[u8]>,
 }

@@ -18,31 +18,31 @@ const SEARCHES_MAX: usize = 6;
 /// A text that is compared with more than so many is looked up.
 const COMPARED_MAX: usize = 4;
 
-/// One of these holds where one of the conditions does; none if nothing can be said.
+/// One of these holds where one of the conditions does; none if nothing can be said. Slots are
+/// those of the event's row, and of the process's.
 pub(crate) fn needs(
     graph: &Graph,
     roots: &[Id],
     bit_of: &HashMap<Id, u32, FixedState>,
     slot_of: &HashMap<Term, u16, FixedState>,
+    process_slot_of: &HashMap<Term, u16, FixedState>,
 ) -> Vec<Need> {
-    let mut telling = vec![true; slot_of.len()];
-    for (term, slot) in slot_of {
-        telling[usize::from(*slot)] = is_telling(term);
-    }
-    let finder = Finder {
-        graph,
-        bit_of,
-        slot_of,
-        telling,
-    };
+    let none = HashMap::default();
+    let finder = Finder::new(graph, bit_of, slot_of);
+    let of_process = Finder::new(graph, &none, process_slot_of);
     let mut needs: Vec<Need> = Vec::new();
     for root in roots {
-        let (number, clues) = finder.need(*root);
-        if number.is_none() && clues.is_empty() {
+        let Need {
+            number,
+            clues,
+            process,
+        } = need(&finder, &of_process, *root);
+        if number.is_none() && clues.is_empty() && process.is_empty() {
             return Vec::new();
         }
-        match needs.iter_mut().find(|need| need.number == number) {
-            // That number alone is enough for some rule.
+        let alike = |need: &&mut Need| need.number == number && need.process == process;
+        match needs.iter_mut().find(alike) {
+            // What they have in common is enough for some rule.
             Some(need) if need.clues.is_empty() || clues.is_empty() => need.clues.clear(),
             Some(need) => {
                 for clue in clues {
@@ -51,7 +51,11 @@ pub(crate) fn needs(
                     }
                 }
             }
-            None => needs.push(Need { number, clues }),
+            None => needs.push(Need {
+                number,
+                clues,
+                process,
+            }),
         }
     }
     for need in &mut needs {
@@ -62,12 +66,54 @@ pub(crate) fn needs(
         );
         need.clues.sort_by_key(cost);
     }
-    let all = || needs.iter().flat_map(|need| &need.clues);
-    let searches = all().filter(|clue| matches!(clue, Clue::Contains(..)));
-    if all().count() > CLUES_MAX || searches.count() > SEARCHES_MAX {
+    let of_event = || needs.iter().flat_map(|need| &need.clues);
+    let searches = of_event().filter(|clue| matches!(clue, Clue::Contains(..)));
+    let all = of_event().chain(needs.iter().flat_map(|need| &need.process));
+    if all.count() > CLUES_MAX || searches.count() > SEARCHES_MAX {
         return Vec::new();
     }
     needs
+}
+
+/// A number that the condition needs, and clues of which it needs one; of the process, where those
+/// of the event tell little.
+fn need(finder: &Finder<'_>, of_process: &Finder<'_>, root: Id) -> Need {
+    let mut parts = Vec::new();
+    let mut stack = vec![root];
+    while let Some(id) = stack.pop() {
+        match finder.graph.node(id) {
+            Node::And(more) if !finder.bit_of.contains_key(&id) => {
+                stack.extend(more.iter().rev());
+            }
+            Node::And(_)
+            | Node::Or(_)
+            | Node::Not(_)
+            | Node::Test(_)
+            | Node::True
+            | Node::False => parts.push(id),
+        }
+    }
+    let numbers = parts.iter().filter_map(|part| finder.number(*part));
+    // Whether something is so tells more than how many there are.
+    let number = numbers.min_by_key(|(kind, _)| *kind != Type::Bool);
+    let clues = parts.iter().filter_map(|part| finder.clues(*part));
+    let clues = clues.min_by_key(|clues| finder.price(clues));
+    let process = match &clues {
+        Some(clues) if finder.tells(clues) => None,
+        Some(_) | None => {
+            let bits = parts
+                .iter()
+                .filter(|part| finder.bit_of.contains_key(*part));
+            let clues = bits.filter_map(|bit| of_process.clues(*bit));
+            let clues = clues.min_by_key(|clues| of_process.price(clues));
+            clues.filter(|clues| of_process.tells(clues))
+        }
+    };
+    Need {
+        number: number.map(|(_, number)| number),
+        clues: clues.unwrap_or_default(),
+        process: process.unwrap_or_default(),
+    }
 }
 
 /// Whether most values of it are named by no rule. Of those that say what kind of thing something
@@ -84,6 +130,12 @@ fn is_telling(term: &Term) -> bool {
                 | Field::ProcStdinType
                 | Field::ProcStdoutType
                 | Field::ProcStderrType
+                | Field::UserName
+                | Field::UserLoginname
+                | Field::GroupName
+                | Field::ContainerId
+                | Field::ContainerName
+                | Field::ContainerImage
         )
     })
 }
@@ -105,36 +157,33 @@ struct Finder<'a> {
     telling: Vec<bool>,
 }
 
-impl Finder<'_> {
-    /// A number that the condition needs, and clues of which it needs one.
-    fn need(&self, root: Id) -> (Option<(u16, u64)>, Vec<Clue>) {
-        let mut parts = Vec::new();
-        let mut stack = vec![root];
-        while let Some(id) = stack.pop() {
-            match self.graph.node(id) {
-                Node::And(more) if !self.bit_of.contains_key(&id) => {
-                    stack.extend(more.iter().rev())
-                }
-                Node::And(_)
-                | Node::Or(_)
-                | Node::Not(_)
-                | Node::Test(_)
-                | Node::True
-                | Node::False => parts.push(id),
-            }
+impl<'a> Finder<'a> {
+    fn new(
+        graph: &'a Graph,
+        bit_of: &'a HashMap<Id, u32, FixedState>,
+        slot_of: &'a HashMap<Term, u16, FixedState>,
+    ) -> Finder<'a> {
+        let mut telling = vec![true; slot_of.len()];
+        for (term, slot) in slot_of {
+            telling[usize::from(*slot)] = is_telling(term);
         }
-        let numbers = parts.iter().filter_map(|part| self.number(*part));
-        // Whether something is so tells more than how many there are.
-        let number = numbers.min_by_key(|(kind, _)| *kind != Type::Bool);
-        let clues = parts.iter().filter_map(|part| self.clues(*part));
-        let clues = clues.min_by_key(|clues| self.price(clues));
-        (number.map(|(_, number)| number), clues.unwrap_or_default())
+        Finder {
+            graph,
+            bit_of,
+            slot_of,
+            telling,
+        }
+    }
+
+    /// Whether for most events none of them holds.
+    fn tells(&self, clues: &[Clue]) -> bool {
+        let tells = |clue: &Clue| self.telling.get(usize::from(clue.slot())) == Some(&true);
+        clues.iter().all(tells)
     }
 
     /// What asking for one of these costs: most of all that the answer is yes for most events.
     fn price(&self, clues: &[Clue]) -> (bool, u32) {
-        let tells_little = |clue: &Clue| self.telling.get(usize::from(clue.slot())) != Some(&true);
-        (clues.iter().any(tells_little), clues.iter().map(cost).sum())
+        (!self.tells(clues), clues.iter().map(cost).sum())
     }
 
     fn slot(&self, test: &Test) -> Option<u16> {

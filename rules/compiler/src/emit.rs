@@ -196,14 +196,23 @@ pub(crate) fn emit(
         rules,
         literals: pool.literals.clone(),
         sets: pool.sets.clone(),
-        process: process.slots,
+        process: process.slots.clone(),
         events: programs
             .events
             .iter()
             .zip(events)
             .map(|(program, layout)| {
                 let roots: Vec<Id> = program.rules.iter().map(|(_, root)| *root).collect();
-                let needs = clue::needs(graph, &roots, &programs.bit_of, &layout.slot_of);
+                let needs = match options.for_oracle {
+                    true => Vec::new(),
+                    false => clue::needs(
+                        graph,
+                        &roots,
+                        &programs.bit_of,
+                        &layout.slot_of,
+                        &process.slot_of,
+                    ),
+                };
                 EventLayout {
                     event: program.event,
                     slots: layout.slots,
@@ -244,7 +253,7 @@ pub(crate) fn layout(
             Node::And(parts) | Node::Or(parts) => stack.extend(parts.iter().rev()),
             Node::Test(test) => {
                 let string = is_string(test.term.kind());
-                let bytes = test.op.needs_bytes() || (options.keep_bytes && string);
+                let bytes = test.op.needs_bytes() || (options.for_oracle && string);
                 match slot_of.get(&test.term) {
                     Some(known) => slots[usize::from(*known)].bytes |= bytes,
                     None => {

@@ -78,9 +78,9 @@ pub struct Source {
 /// What the caller wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Every string slot carries its bytes, not only those that a rule searches: for
-    /// [`oracle`].
-    pub keep_bytes: bool,
+    /// Rows are for [`oracle`]: every string slot carries its bytes, not only those that a rule
+    /// searches, and every event of a type that rules want has a row.
+    pub for_oracle: bool,
     /// Only the first rule that holds for an event will give an alert: a rule that never is it
     /// is warned of.
     pub first_match: bool,

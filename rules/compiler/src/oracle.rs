@@ -188,7 +188,7 @@ fn contains_folded(text: &[u8], part: &[u8]) -> bool {
 }
 
 /// Where values lie in a ruleset's rows. It must have been compiled with
-/// [`crate::Options::keep_bytes`], else most texts are missing.
+/// [`crate::Options::for_oracle`], else most texts are missing.
 pub struct Layouts {
     events: HashMap<EventType, Places, FixedState>,
 }

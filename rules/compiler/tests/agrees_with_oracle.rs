@@ -13,6 +13,7 @@ use saker_rules_schema::field::{Binding, FieldRef};
 use saker_rules_schema::manifest::{Clue, Manifest};
 use saker_rules_schema::row::Shape;
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::time::Instant;
 use support::{Facts, Judge, Known, Window, engine, facts, ids, ruleset, source};
 
@@ -395,7 +396,7 @@ fn the_module_hits_exactly_where_the_oracle_says() {
 
 /// Holds the module made of the conditions against the plain evaluator over the rows, and tells
 /// how many pairs these are.
-fn agree(conditions: &[String], rows: &Rows, keep_bytes: bool) -> Result<u64, TestCaseError> {
+fn agree(conditions: &[String], rows: &Rows, for_oracle: bool) -> Result<u64, TestCaseError> {
     let yaml: String = conditions
         .iter()
         .enumerate()
@@ -406,7 +407,7 @@ fn agree(conditions: &[String], rows: &Rows, keep_bytes: bool) -> Result<u64, Te
             )
         })
         .collect();
-    let ruleset = ruleset(&yaml, keep_bytes);
+    let ruleset = ruleset(&yaml, for_oracle);
     let manifest = &ruleset.manifest;
     let layouts = Layouts::new(manifest);
     let mut window = Window::new(manifest);
@@ -439,7 +440,7 @@ fn agree(conditions: &[String], rows: &Rows, keep_bytes: bool) -> Result<u64, Te
             let answer = holds(condition, &Known(&known), *event);
             // An event type the module does not want must be one it cannot hit on.
             prop_assert!(wanted || !answer, "{condition}");
-            if wanted && keep_bytes {
+            if wanted && for_oracle {
                 let values = layouts
                     .values(*event, window.last(), process_row)
                     .expect("the event type is wanted");
@@ -447,7 +448,7 @@ fn agree(conditions: &[String], rows: &Rows, keep_bytes: bool) -> Result<u64, Te
             }
             if answer {
                 // Nor is an event left out that a rule holds for.
-                let offered = is_offered(manifest, *event, window.last());
+                let offered = is_offered(manifest, *event, window.last(), process_row);
                 prop_assert!(offered, "{condition} without {:?}", manifest.layout(*event));
                 found.push((row, rule as u32));
             }
@@ -464,41 +465,71 @@ fn agree(conditions: &[String], rows: &Rows, keep_bytes: bool) -> Result<u64, Te
     Ok((conditions.len() * rows.rows.len()) as u64)
 }
 
-/// Whether the row meets one of the needs of its event type, asked in the plainest way.
-fn is_offered(manifest: &Manifest, event: EventType, row: &[u8]) -> bool {
+/// Whether the row and its process's meet one of the needs of the event type, asked in the
+/// plainest way.
+fn is_offered(manifest: &Manifest, event: EventType, row: &[u8], process: &[u8]) -> bool {
     let Some(layout) = manifest.layout(event) else {
         return false;
     };
     let ids = ids(manifest);
-    let shape = Shape {
-        slots: layout.slots.len() as u16,
-    };
-    let word = |at: u32| u64::from_le_bytes(row[at as usize..][..8].try_into().unwrap());
-    let text = |slot: u16| {
-        let place = (word(shape.slot(slot)) >> 32) as usize;
-        let string = (place != 0).then(|| &row[place..]);
+    let event = Slots::new(row, layout.slots.len());
+    let process = Slots::new(process, manifest.process.len());
+    let needs = &layout.needs;
+    needs.is_empty()
+        || needs.iter().any(|need| {
+            let is_number = |(slot, number)| event.number(slot) == Some(number);
+            need.number.is_none_or(is_number)
+                && (need.clues.is_empty() || need.clues.iter().any(|clue| event.holds(clue, &ids)))
+                && (need.process.is_empty()
+                    || need.process.iter().any(|clue| process.holds(clue, &ids)))
+        })
+}
+
+/// The slots of a row.
+struct Slots<'a> {
+    row: &'a [u8],
+    shape: Shape,
+}
+
+impl Slots<'_> {
+    fn new(row: &[u8], slots: usize) -> Slots<'_> {
+        let slots = slots as u16;
+        Slots {
+            row,
+            shape: Shape { slots },
+        }
+    }
+
+    fn word(&self, at: u32) -> u64 {
+        u64::from_le_bytes(self.row[at as usize..][..8].try_into().unwrap())
+    }
+
+    fn number(&self, slot: u16) -> Option<u64> {
+        let (at, mask) = self.shape.presence(slot);
+        (self.word(at) & mask != 0).then(|| self.word(self.shape.slot(slot)))
+    }
+
+    fn text(&self, slot: u16) -> &[u8] {
+        let place = (self.word(self.shape.slot(slot)) >> 32) as usize;
+        let string = (place != 0).then(|| &self.row[place..]);
         string.map_or(&[][..], |string| {
             let len = u32::from_le_bytes(string[..4].try_into().unwrap());
             &string[4..4 + len as usize]
         })
-    };
-    let holds = |clue: &Clue| match clue {
-        Clue::Known(slot) => word(shape.slot(*slot)) as u32 != 0,
-        Clue::Is(slot, text) => word(shape.slot(*slot)) as u32 == ids[text],
-        Clue::Starts(slot, start) => text(*slot).starts_with(start),
-        Clue::Contains(slot, part) => {
-            let text = text(*slot);
-            part.len() <= text.len() && text.windows(part.len()).any(|found| found == part)
+    }
+
+    fn holds(&self, clue: &Clue, ids: &HashMap<Vec<u8>, u32>) -> bool {
+        let id = |slot: u16| self.word(self.shape.slot(slot)) as u32;
+        match clue {
+            Clue::Known(slot) => id(*slot) != 0,
+            Clue::Is(slot, text) => id(*slot) == ids[text],
+            Clue::Starts(slot, start) => self.text(*slot).starts_with(start),
+            Clue::Contains(slot, part) => {
+                let text = self.text(*slot);
+                part.len() <= text.len() && text.windows(part.len()).any(|found| found == part)
+            }
         }
-    };
-    let needs = &layout.needs;
-    needs.is_empty()
-        || needs.iter().any(|need| {
-            need.number.is_none_or(|(slot, number)| {
-                let (at, mask) = shape.presence(slot);
-                word(at) & mask != 0 && word(shape.slot(slot)) == number
-            }) && (need.clues.is_empty() || need.clues.iter().any(holds))
-        })
+    }
 }
 
 proptest! {

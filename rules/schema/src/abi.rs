@@ -19,7 +19,7 @@
 //! changes what it answers: it may keep what it computed of a process row, by the row's serial.
 
 /// Version of rows, manifest and exports together; the host refuses any other.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 /// Module name of the import.
 pub const IMPORT_MODULE: &str = "saker";
 /// Name of the imported memory.

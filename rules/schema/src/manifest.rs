@@ -137,6 +137,8 @@ pub struct Need {
     pub number: Option<(u16, u64)>,
     /// One of these must hold as well, if there are any.
     pub clues: Vec<Clue>,
+    /// Of the process's row one of these, if there are any.
+    pub process: Vec<Clue>,
 }
 
 /// A cheap question to a text. No absent one has any of it.
@@ -153,7 +155,7 @@ pub enum Clue {
 }
 
 impl Need {
-    /// The slots that are asked.
+    /// The slots of the event's row that are asked.
     pub fn slots(&self) -> impl Iterator<Item = u16> + '_ {
         let number = self.number.iter().map(|(slot, _)| *slot);
         number.chain(self.clues.iter().map(Clue::slot))
@@ -336,11 +338,15 @@ impl Manifest {
             .iter()
             .flatten()
             .all(|literal| (*literal as usize) < literals);
+        let of_process = manifest.process.len();
         let needs_hold = manifest.events.iter().all(|layout| {
-            let asked = layout.needs.iter().flat_map(Need::slots);
-            asked
-                .into_iter()
-                .all(|slot| usize::from(slot) < layout.slots.len())
+            layout.needs.iter().all(|need| {
+                let mut asked = need.process.iter().map(Clue::slot);
+                asked.all(|slot| usize::from(slot) < of_process)
+                    && need
+                        .slots()
+                        .all(|slot| usize::from(slot) < layout.slots.len())
+            })
         });
         if !input.0.is_empty() || !sets_hold || !needs_hold {
             return Err(ManifestError::Malformed);
@@ -419,17 +425,19 @@ impl Writer {
             self.u32(slot.into());
             self.0.extend_from_slice(&number.to_le_bytes());
         }
-        self.list(&need.clues, |out, clue| {
-            let (kind, text) = match clue {
-                Clue::Known(_) => (0, &[][..]),
-                Clue::Is(_, text) => (1, &text[..]),
-                Clue::Starts(_, text) => (2, &text[..]),
-                Clue::Contains(_, text) => (3, &text[..]),
-            };
-            out.0.push(kind);
-            out.u32(clue.slot().into());
-            out.bytes(text);
-        });
+        self.list(&need.clues, Writer::clue);
+        self.list(&need.process, Writer::clue);
+    }
+    fn clue(&mut self, clue: &Clue) {
+        let (kind, text) = match clue {
+            Clue::Known(_) => (0, &[][..]),
+            Clue::Is(_, text) => (1, &text[..]),
+            Clue::Starts(_, text) => (2, &text[..]),
+            Clue::Contains(_, text) => (3, &text[..]),
+        };
+        self.0.push(kind);
+        self.u32(clue.slot().into());
+        self.bytes(text);
     }
 }
 
@@ -536,18 +544,22 @@ impl<'a> Reader<'a> {
                 Some((slot, u64::from_le_bytes(bytes)))
             }
         };
-        let clues = self.list(|input| {
-            let kind = input.u8()?;
-            let slot = input.slot_index()?;
-            let text = input.bytes()?;
-            Ok(match kind {
-                0 if text.is_empty() => Clue::Known(slot),
-                1 => Clue::Is(slot, text.to_vec()),
-                2 => Clue::Starts(slot, text.to_vec()),
-                3 => Clue::Contains(slot, text.to_vec()),
-                _ => return Err(ManifestError::Malformed),
-            })
-        })?;
-        Ok(Need { number, clues })
+        Ok(Need {
+            number,
+            clues: self.list(Reader::clue)?,
+            process: self.list(Reader::clue)?,
+        })
+    }
+    fn clue(&mut self) -> Result<Clue, ManifestError> {
+        let kind = self.u8()?;
+        let slot = self.slot_index()?;
+        let text = self.bytes()?;
+        Ok(match kind {
+            0 if text.is_empty() => Clue::Known(slot),
+            1 => Clue::Is(slot, text.to_vec()),
+            2 => Clue::Starts(slot, text.to_vec()),
+            3 => Clue::Contains(slot, text.to_vec()),
+            _ => return Err(ManifestError::Malformed),
+        })
     }
 }

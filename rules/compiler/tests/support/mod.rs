@@ -34,10 +34,10 @@ pub fn compiled(text: &str) -> Compilation {
     compile(&[source(text)], &Options::default())
 }
 
-pub fn ruleset(text: &str, keep_bytes: bool) -> Ruleset {
+pub fn ruleset(text: &str, for_oracle: bool) -> Ruleset {
     let sources = [source(text)];
     let options = Options {
-        keep_bytes,
+        for_oracle,
         ..Options::default()
     };
     let compilation = compile(&sources, &options);
