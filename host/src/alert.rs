@@ -141,6 +141,15 @@ impl Alert {
         }
     }
 
+    /// Says that of the event's container nothing but the id is known, and why.
+    pub fn lacks_metadata(&mut self, why: &str) {
+        let _ = write!(self.message, " metadata={why}");
+        let at = self
+            .fields
+            .partition_point(|(name, _)| **name < *"metadata");
+        self.fields.insert(at, ("metadata".to_owned(), why.into()));
+    }
+
     /// What a component has to say, by a rule of its own: in `message`, or else by the rule's
     /// output, of whose fields `value` knows what the component's row has. `more` is what it
     /// shows beside those.

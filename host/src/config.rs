@@ -6,6 +6,7 @@
 mod array;
 
 use crate::alert::Format;
+use crate::enrich::engine;
 pub use array::{Append, ENTRY_SETTINGS, EntrySetting, ModuleChoice, RuleChoice};
 use saker_rules_compiler::similar;
 use saker_rules_schema::manifest::Priority;
@@ -87,6 +88,12 @@ pub struct Config {
     pub judge_threads: usize,
     /// Where native code of rulesets is kept; `None`: nowhere.
     pub cache_directory: Option<PathBuf>,
+    /// Container engines that are asked.
+    pub engines: engine::Settings,
+    /// How long an event may wait for what they tell of its container.
+    pub metadata_wait: Duration,
+    /// Where a running Saker is asked what it knows; `None`: nowhere.
+    pub control_socket: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -119,6 +126,9 @@ impl Default for Config {
             budget_cpu: Duration::from_millis(50),
             judge_threads: 1,
             cache_directory: Some(PathBuf::from("/var/cache/saker")),
+            engines: engine::Settings::default(),
+            metadata_wait: Duration::from_millis(1500),
+            control_socket: Some(PathBuf::from("/run/saker/control.sock")),
         }
     }
 }
@@ -496,6 +506,85 @@ pub const SETTINGS: &[Setting] = &[
             set(&mut config.cache_directory, directory)
         },
     },
+    Setting {
+        key: "engines.docker.enabled",
+        used: Use::Kernel,
+        wanted: "true or false (default true)",
+        description: "Ask Docker about containers.",
+        apply: |config, value| set(&mut config.engines.docker.enabled, boolean(value)),
+    },
+    Setting {
+        key: "engines.docker.sockets",
+        used: Use::Kernel,
+        wanted: "absolute paths, separated by commas or as a JSON array",
+        description: "Where Docker listens, below HOST_ROOT.",
+        apply: |config, value| set(&mut config.engines.docker.sockets, paths(value)),
+    },
+    Setting {
+        key: "engines.podman.enabled",
+        used: Use::Kernel,
+        wanted: "true or false (default true)",
+        description: "Ask Podman about containers.",
+        apply: |config, value| set(&mut config.engines.podman.enabled, boolean(value)),
+    },
+    Setting {
+        key: "engines.podman.sockets",
+        used: Use::Kernel,
+        wanted: "absolute paths, separated by commas or as a JSON array",
+        description: "Where Podman listens, below HOST_ROOT. `$uid` stands for every user that is logged in.",
+        apply: |config, value| set(&mut config.engines.podman.sockets, paths(value)),
+    },
+    Setting {
+        key: "engines.containerd.enabled",
+        used: Use::Kernel,
+        wanted: "true or false (default true)",
+        description: "Ask containerd about containers.",
+        apply: |config, value| set(&mut config.engines.containerd.enabled, boolean(value)),
+    },
+    Setting {
+        key: "engines.containerd.sockets",
+        used: Use::Kernel,
+        wanted: "absolute paths, separated by commas or as a JSON array",
+        description: "Where containerd listens, below HOST_ROOT.",
+        apply: |config, value| set(&mut config.engines.containerd.sockets, paths(value)),
+    },
+    Setting {
+        key: "engines.cri.enabled",
+        used: Use::Kernel,
+        wanted: "true or false (default true)",
+        description: "Ask the CRI's runtimes (containerd, CRI-O, k3s, ...) about containers.",
+        apply: |config, value| set(&mut config.engines.cri.enabled, boolean(value)),
+    },
+    Setting {
+        key: "engines.cri.sockets",
+        used: Use::Kernel,
+        wanted: "absolute paths, separated by commas or as a JSON array",
+        description: "Where the CRI's runtimes (containerd, CRI-O, k3s, ...) listens, below HOST_ROOT.",
+        apply: |config, value| set(&mut config.engines.cri.sockets, paths(value)),
+    },
+    Setting {
+        key: "container.wait_ms",
+        used: Use::Kernel,
+        wanted: "a number from 0 to 60000 (default 1500)",
+        description: "Milliseconds an event may wait until it is known what its container is.",
+        apply: |config, value| {
+            let wait = number(value, 0, 60_000).map(|ms| Duration::from_millis(ms.into()));
+            set(&mut config.metadata_wait, wait)
+        },
+    },
+    Setting {
+        key: "control.socket",
+        used: Use::Kernel,
+        wanted: "an absolute path (default /run/saker/control.sock), or nothing for none",
+        description: "Where `saker ctl` asks. Only its owner may.",
+        apply: |config, value| {
+            let socket = match value {
+                "" => Some(None),
+                path => path.starts_with('/').then(|| Some(PathBuf::from(path))),
+            };
+            set(&mut config.control_socket, socket)
+        },
+    },
 ];
 
 impl Config {
@@ -546,6 +635,19 @@ fn boolean(value: &str) -> Option<bool> {
     }
 }
 
+/// Absolute paths: one, several with commas between them, or a JSON array.
+fn paths(value: &str) -> Option<Vec<PathBuf>> {
+    let paths: Vec<String> = match value.starts_with('[') {
+        true => serde_json::from_str(value).ok()?,
+        false => value
+            .split(',')
+            .map(|path| path.trim().to_owned())
+            .collect(),
+    };
+    let is_whole = paths.iter().all(|path| path.starts_with('/'));
+    is_whole.then(|| paths.into_iter().map(PathBuf::from).collect())
+}
+
 fn number(value: &str, least: u32, most: u32) -> Option<u32> {
     value
         .parse()
@@ -581,6 +683,22 @@ mod tests {
                 .unwrap_err();
             assert!(error.to_string().contains(setting.wanted), "{error}");
         }
+    }
+
+    #[test]
+    fn sockets_are_given_one_by_one_or_as_an_array() {
+        let mut config = Config::default();
+        config
+            .set("engines.docker.sockets=/a.sock, /b.sock")
+            .unwrap();
+        assert_eq!(
+            config.engines.docker.sockets,
+            ["/a.sock", "/b.sock"].map(PathBuf::from)
+        );
+        config.set(r#"engines.cri.sockets=["/c.sock"]"#).unwrap();
+        assert_eq!(config.engines.cri.sockets, [PathBuf::from("/c.sock")]);
+        assert!(config.set("engines.cri.sockets=[]").is_ok());
+        assert!(config.set("engines.cri.sockets=c.sock").is_err());
     }
 
     #[test]

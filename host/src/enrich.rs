@@ -2,8 +2,9 @@
 //! missed, names of users. It is asked by a thread of its own; the event thread only exchanges
 //! questions and answers with it and never waits.
 //!
-//! [`procfs`] reads processes, [`users`] names. What answers are worth is the state's to decide.
+//! [`engine`] asks container engines, [`procfs`] reads processes, [`users`] names. What answers are worth is the state's to decide.
 
+pub mod engine;
 pub mod procfs;
 pub mod users;
 

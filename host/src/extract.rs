@@ -24,6 +24,7 @@ use crate::state::note::{Note, Noted};
 use crate::state::version::ProcessVersion;
 use crate::state::{Seen, State};
 use container::container_field;
+pub use container::is_told_by_engines;
 pub use param::wire::Wire;
 use saker_rules_schema::absent_field;
 use saker_rules_schema::event::{Base, CREATES_FD, Category, EventType, ParamType, WRITES_FD};

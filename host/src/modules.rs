@@ -325,6 +325,16 @@ impl Epoch {
         self.wanted().any(|event| event == EventType::Close)
     }
 
+    /// Whether what the modules answer, or what their alerts show, may hang on what engines tell
+    /// of a container.
+    pub fn needs_container_facts(&self) -> bool {
+        self.terms().any(|term| {
+            let mut hangs = false;
+            term.each_field(&mut |field| hangs |= extract::is_told_by_engines(field.field));
+            hangs
+        })
+    }
+
     /// What is to be noted of events for what is asked of them.
     pub fn noted(&self) -> Noted {
         let mut all = Noted::NOTHING;

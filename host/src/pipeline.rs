@@ -5,6 +5,8 @@
 //! come in batches ([`Pipeline::push`]), time passes ([`Pipeline::flush`]), rulesets are
 //! swapped ([`Pipeline::prepare`], [`Pipeline::switch`]). It reads no clock and knows no source.
 
+mod parking;
+
 use crate::alert::Alert;
 use crate::event::{Captured, Clock, Event, decode};
 use crate::extract::row::{Full, Plan, PlanError};
@@ -16,13 +18,17 @@ use crate::outputs::triggered::Triggered;
 use crate::sandbox::component::FromComponent;
 use crate::sandbox::{FailureKind, FromJudge, Hit, Judge, SendError, ToJudge};
 use crate::source::merge::{Batch, Form};
+use crate::state::container::{Absence, ContainerAnswer, ContainerFacts};
 use crate::state::{Seen, State};
 use crate::window::{Filled, SlotWriter, Window};
+pub use parking::{Counters as ParkingCounters, Limits as ParkingLimits};
+use parking::{ParkedEvent, Parking};
 use saker_capture::Entry;
 use saker_ebpf::record::Record;
 use saker_rules_schema::event::Class;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What happened so far. Everything lost is here, under its cause.
@@ -38,6 +44,8 @@ pub struct Counters {
     pub windows: u64,
     /// Alerts rendered.
     pub alerts: u64,
+    /// Alerts of containers of which nothing but the id was known.
+    pub alerts_without_metadata: u64,
     /// Records that did not parse.
     pub malformed: u64,
     /// Rows in windows that were not judged, because the module failed or is quarantined.
@@ -87,6 +95,12 @@ pub struct Pipeline {
     triggered: Option<Triggered>,
     /// Which alerts do.
     capture: CaptureMode,
+    /// Events whose container's facts are awaited.
+    parking: Parking,
+    /// Whether what the modules answer may hang on such facts.
+    needs_facts: bool,
+    /// Time of the last event.
+    time: u64,
 }
 
 /// Which alerts ask for captures.
@@ -250,6 +264,9 @@ impl Pipeline {
             recorder: None,
             triggered: None,
             capture: CaptureMode::default(),
+            parking: Parking::default(),
+            needs_facts: epoch.needs_container_facts(),
+            time: 0,
         };
         pipeline.prepare(&epoch)?;
         pipeline.guests.switch(&epoch);
@@ -395,6 +412,7 @@ impl Pipeline {
             .keep_all_descriptors(epoch.needs_all_descriptors());
         self.state.keep_notes(epoch.noted());
         self.guests.switch(&epoch);
+        self.needs_facts = epoch.needs_container_facts();
         let last = std::mem::replace(&mut self.epoch, epoch);
         self.begin_ticks();
         // The judge answers what was sent before it retires an epoch.
@@ -424,13 +442,9 @@ impl Pipeline {
                 self.counters.malformed += 1;
                 continue;
             };
-            if let Some(recorder) = &mut self.recorder
-                && recorder.is_due(event.time())
-            {
-                self.drain()?;
-                if let Some(recorder) = &mut self.recorder {
-                    recorder.begin(&self.state, self.number.saturating_sub(1), event.time());
-                }
+            // What waits comes before it in the file.
+            if self.parking.is_empty() {
+                self.begin_file_if_due(event.time(), self.number.saturating_sub(1))?;
             }
             let Some(kind) = event.kind() else {
                 self.state.absorb(&event);
@@ -455,34 +469,21 @@ impl Pipeline {
                 continue;
             }
             let seen = self.state.apply(&event);
-            if is_lasting {
-                self.keep_lasting(batch, index, event.number(), seen);
-            }
+            self.time = event.time();
             if let Some(triggered) = &mut self.triggered {
-                if self.open.is_none() && self.flying.is_empty() {
+                if self.open.is_none() && self.flying.is_empty() && self.parking.is_empty() {
                     // Nothing before this event is in flight.
                     triggered.judged(event.time().saturating_sub(1));
                 }
                 triggered.event(&View::new(&event, &self.state, seen));
             }
-            for module in 0..self.plans.len() {
-                if self.plans[module].row(kind).is_none() {
-                    continue;
-                }
-                if self.write(batch, index, module, &event, seen)?.is_err() {
-                    self.flush()?;
-                    if self.write(batch, index, module, &event, seen)?.is_err() {
-                        self.counters.rows_too_large += 1;
-                    }
-                }
-            }
-            if self
-                .open
-                .as_ref()
-                .is_some_and(|round| round.rows >= self.rows_max)
+            // Nothing is asked of anybody in a replay, so that nothing waits there.
+            if (self.state.pending_containers() > 0 || !self.parking.is_empty())
+                && self.park(batch, index, &event, seen, is_lasting)?
             {
-                self.close_round()?;
+                continue;
             }
+            self.take_in(batch, index, &event, seen, is_lasting)?;
         }
         self.take_all_that_is_there();
         if let Some(round) = &mut self.open {
@@ -493,9 +494,40 @@ impl Pipeline {
                 self.close_round()?;
             }
         }
-        if self.flying.is_empty() {
-            let needed = self.open.as_ref().map_or(self.number, |round| round.first);
-            self.state.release(needed);
+        self.release_versions();
+        Ok(())
+    }
+
+    /// Writes an event's rows for the modules that want it, and keeps it for a recording.
+    fn take_in(
+        &mut self,
+        batch: &Rc<Batch>,
+        index: usize,
+        event: &Event<'_>,
+        seen: Seen,
+        is_lasting: bool,
+    ) -> Result<(), PipelineError> {
+        if is_lasting {
+            self.keep_lasting(batch, index, event.number(), seen);
+        }
+        let kind = event.kind();
+        for module in 0..self.plans.len() {
+            if kind.is_none_or(|kind| self.plans[module].row(kind).is_none()) {
+                continue;
+            }
+            if self.write(batch, index, module, event, seen)?.is_err() {
+                self.flush()?;
+                if self.write(batch, index, module, event, seen)?.is_err() {
+                    self.counters.rows_too_large += 1;
+                }
+            }
+        }
+        if self
+            .open
+            .as_ref()
+            .is_some_and(|round| round.rows >= self.rows_max)
+        {
+            self.close_round()?;
         }
         Ok(())
     }
@@ -507,6 +539,211 @@ impl Pipeline {
             true => self.drain(),
             false => self.flush(),
         }
+    }
+
+    /// Begins another file of a recording, if the event at that time is to be its first.
+    fn begin_file_if_due(&mut self, time: u64, before: u64) -> Result<(), PipelineError> {
+        if let Some(recorder) = &mut self.recorder
+            && recorder.is_due(time)
+        {
+            self.drain()?;
+            if let Some(recorder) = &mut self.recorder {
+                recorder.begin(&self.state, before, time);
+            }
+        }
+        Ok(())
+    }
+
+    /// Frees what no event sees any more that is in flight, or waits.
+    fn release_versions(&mut self) {
+        let rounds = self.flying.iter().chain(&self.open);
+        let first = rounds.map(|round| round.first).min();
+        let waiting = self.parking.first();
+        let oldest = first.into_iter().chain(waiting).min();
+        self.state.release(oldest.unwrap_or(self.number));
+    }
+
+    /// Lets an event wait for what is asked about its container, if what the modules say of it
+    /// may hang on that. Whether it waits.
+    fn park(
+        &mut self,
+        batch: &Rc<Batch>,
+        index: usize,
+        event: &Event<'_>,
+        seen: Seen,
+        is_lasting: bool,
+    ) -> Result<bool, PipelineError> {
+        if batch.form() != Form::Recorded {
+            return Ok(false);
+        }
+        let version = self.state.version(seen.version);
+        let pending = version
+            .and_then(|version| self.state.pending_container(version))
+            .cloned();
+        let (key, container) = match (self.recorder.is_some(), pending) {
+            // In a recording all keep their order.
+            (true, Some(container)) => (Arc::default(), container),
+            (true, None) if !self.parking.is_empty() => (Arc::default(), Arc::default()),
+            (true, None) | (false, None) => return Ok(false),
+            (false, Some(container)) => {
+                let wants = self.needs_facts && self.may_alert(event, seen);
+                if !wants {
+                    return Ok(false);
+                }
+                (container.clone(), container)
+            }
+        };
+        let record = batch.record(index);
+        if !self.parking.has_room(&key, record.len()) {
+            let waiting = self
+                .parking
+                .waiting()
+                .map(|(key, container, _)| (key.clone(), container.clone()));
+            // Those that have waited longest make room; the event's own container at last.
+            let mut waiting: Vec<_> = waiting.collect();
+            waiting.sort_by_key(|(other, _)| *other != key);
+            for (_, container) in waiting.iter().take(1) {
+                let absent = ContainerAnswer::Absent(container.clone(), Absence::Limit);
+                self.state.answer_container(absent);
+            }
+            for (key, _) in waiting.iter().take(1) {
+                self.parking.counters.crowded_out += self.release(key)?;
+            }
+            // It goes on with those that it would have waited behind.
+            return Ok(false);
+        }
+        let parked = ParkedEvent {
+            number: event.number(),
+            seen,
+            is_lasting,
+        };
+        self.parking
+            .put(&key, &container, record, event.time(), parked);
+        Ok(true)
+    }
+
+    /// Whether an alert may come of an event, whatever its container is.
+    fn may_alert(&mut self, event: &Event<'_>, seen: Seen) -> bool {
+        let (plans, state) = (&mut self.plans, &self.state);
+        plans.iter_mut().any(|plan| plan.offers(state, event, seen))
+    }
+
+    /// Takes in what an engine says of a container.
+    pub fn answer_container(&mut self, answer: ContainerAnswer) {
+        let told = match &answer {
+            ContainerAnswer::Known(facts) => Some(facts.id.clone()),
+            ContainerAnswer::Absent(..) | ContainerAnswer::Gone(_) => None,
+        };
+        let before = self.state.generation();
+        self.state.answer_container(answer);
+        if let Some(id) = told
+            && before != self.state.generation()
+            && let Some(facts) = self.state.container_facts(id.as_bytes())
+        {
+            self.tell_captures(&facts);
+        }
+    }
+
+    /// Captures that are being made hold what is told of a container, in front of its events.
+    fn tell_captures(&mut self, facts: &Arc<ContainerFacts>) {
+        if self.recorder.is_none() && self.triggered.is_none() {
+            return;
+        }
+        let time = self.parking.since().unwrap_or(self.time);
+        if let Some(triggered) = &mut self.triggered {
+            triggered.container(facts, time);
+        }
+        if self.recorder.is_some() {
+            // What was taken before stands before it.
+            if self.drain().is_err() {
+                return;
+            }
+            if let Some(recorder) = &mut self.recorder {
+                recorder.container(facts, time);
+            }
+        }
+    }
+
+    /// Takes in the events whose container is known now, or which have waited for as long as they
+    /// may. `now` is the time since the epoch, ns.
+    pub fn release_parked(&mut self, now: u64) -> Result<(), PipelineError> {
+        if self.parking.is_empty() {
+            return Ok(());
+        }
+        let wait = self.parking.limits.wait.as_nanos() as u64;
+        let mut due = Vec::new();
+        for (key, container, since) in self.parking.waiting() {
+            let is_late = now.saturating_sub(since) >= wait;
+            if is_late || !self.state.is_container_pending(container) {
+                due.push((key.clone(), container.clone(), is_late));
+            }
+        }
+        for (key, container, is_late) in due {
+            let is_late = is_late && self.state.is_container_pending(&container);
+            if is_late {
+                self.state.give_up_on_container(&container);
+            }
+            let released = self.release(&key)?;
+            if is_late {
+                self.parking.counters.timed_out += released;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what waits, with what is known.
+    pub fn release_all_parked(&mut self) -> Result<(), PipelineError> {
+        self.release_parked(u64::MAX)
+    }
+
+    /// Whether events wait for what is asked about their containers.
+    pub fn is_parking(&self) -> bool {
+        !self.parking.is_empty()
+    }
+
+    /// How much may wait.
+    pub fn set_parking(&mut self, limits: ParkingLimits) {
+        self.parking.limits = limits;
+    }
+
+    /// What became of events that waited.
+    pub fn parked(&self) -> ParkingCounters {
+        self.parking.counters
+    }
+
+    /// Takes in the events that wait under that key. In a recording it ends where the next event
+    /// waits for another container. Tells how many they were.
+    fn release(&mut self, key: &Arc<[u8]>) -> Result<u64, PipelineError> {
+        let Some(parked) = self.parking.take(key) else {
+            return Ok(0);
+        };
+        let batch = Rc::new(parked.batch);
+        let mut released = 0;
+        for (index, waited) in parked.events.iter().enumerate() {
+            let bytes = batch.record(index);
+            let Ok(record) = Record::parse(bytes) else {
+                continue;
+            };
+            let event: Event<'_> = decode(&record, &self.state.clock(), waited.number).into();
+            if self.recorder.is_some() {
+                let version = self.state.version(waited.seen.version);
+                let pending = version.and_then(|version| self.state.pending_container(version));
+                if let Some(container) = pending.cloned() {
+                    // All behind it waits on, in the same order.
+                    for (index, waited) in parked.events.iter().enumerate().skip(index) {
+                        let bytes = batch.record(index);
+                        let time = event.time();
+                        self.parking.put(key, &container, bytes, time, *waited);
+                    }
+                    self.parking.counters.parked -= (parked.events.len() - index) as u64;
+                    return Ok(released);
+                }
+                self.begin_file_if_due(event.time(), waited.number.saturating_sub(1))?;
+            }
+            self.take_in(&batch, index, &event, waited.seen, waited.is_lasting)?;
+            released += 1;
+        }
+        Ok(released)
     }
 
     /// Writes an event's row for one module.
@@ -570,7 +807,7 @@ impl Pipeline {
     fn open_round(&mut self, number: u64) -> &mut Round {
         let modules = self.epoch.modules.len();
         let epoch = &self.epoch;
-        self.open.get_or_insert_with(|| Round {
+        let round = self.open.get_or_insert_with(|| Round {
             epoch: epoch.clone(),
             batches: Vec::new(),
             lasting: Vec::new(),
@@ -580,7 +817,10 @@ impl Pipeline {
             last_time: 0,
             ticks: Vec::new(),
             unanswered: 0,
-        })
+        });
+        // What waited is older than what came meanwhile.
+        round.first = round.first.min(number);
+        round
     }
 
     /// Sees to it that there is a round, and in it a slot for the module.
@@ -815,7 +1055,9 @@ impl Pipeline {
                 self.guests.retain(running);
             }
             if let Some(triggered) = &mut self.triggered {
-                triggered.judged(round.last_time);
+                // Of what waits alerts may still come.
+                let waiting = self.parking.since().unwrap_or(u64::MAX);
+                triggered.judged(round.last_time.min(waiting));
             }
             for part in round.parts {
                 let mut rows = part.rows;
@@ -825,9 +1067,7 @@ impl Pipeline {
                     self.spare_rows.push(rows);
                 }
             }
-            let still_needed = self.flying.front().or(self.open.as_ref());
-            self.state
-                .release(still_needed.map_or(self.number, |round| round.first));
+            self.release_versions();
         }
     }
 
@@ -898,9 +1138,14 @@ impl Pipeline {
                 let view = View::new(event, &self.state, row.seen);
                 Alert::render(rule, more, &view, &mut self.scratch)
             });
-            let Some(alert) = alert else {
+            let Some(mut alert) = alert else {
                 continue;
             };
+            let version = self.state.version(row.seen.version);
+            if let Some(why) = version.and_then(|v| self.state.container_absence(v, number)) {
+                self.counters.alerts_without_metadata += 1;
+                alert.lacks_metadata(why.name());
+            }
             self.counters.alerts += 1;
             if let Some(triggered) = &mut self.triggered
                 && wants_capture

@@ -26,7 +26,7 @@ pub mod version;
 use crate::event::{Clock, Event, Recorded};
 pub use captured::Memory;
 pub(crate) use captured::polled_descriptors;
-use container::{Cgroup, Containers};
+use container::{Cgroup, Containers, WatchedContainers};
 use descriptor::{FdIndex, FdInfo, Role};
 use facts::{Image, KeptImage};
 pub use lineage::Lineage;
@@ -115,6 +115,12 @@ pub struct Counters {
     pub containers_evicted: u64,
     /// Containers not kept: without id, or for want of room.
     pub containers_refused: u64,
+    /// Containers forgotten some time after their last process.
+    pub containers_forgotten: u64,
+    /// Containers that no engine was asked about, because too many were met at once.
+    pub containers_unasked: u64,
+    /// Containers of which nothing could be told, by [`container::Absence`].
+    pub containers_absent: [u64; container::Absence::ALL.len()],
     /// Events of containers that cannot be read.
     pub containers_unreadable: u64,
     /// Times the memory of control groups was emptied.
@@ -282,6 +288,7 @@ pub struct State {
     listening: Map<u16, ()>,
     cgroups: Map<Box<[u8]>, Arc<Cgroup>>,
     containers: Containers,
+    watched: WatchedContainers,
     image_bytes: Arc<AtomicUsize>,
     retired: VecDeque<(u64, Retired)>,
     /// Threads of a capture beside their versions.
@@ -335,6 +342,7 @@ impl State {
             listening: Map::default(),
             cgroups: Map::default(),
             containers: Containers::new(limits.containers_max, limits.container_bytes_max),
+            watched: WatchedContainers::default(),
             retired: VecDeque::new(),
             captured: captured::Threads::new(limits.processes_max),
             notes: VecDeque::new(),
@@ -649,15 +657,36 @@ impl State {
         key.push(0);
         key.extend_from_slice(first_v1);
         if let Some(cgroup) = self.cgroups.get(&*key) {
-            return cgroup.clone();
+            let cgroup = cgroup.clone();
+            self.meet_cgroup(&cgroup);
+            return cgroup;
         }
+        let cgroup = Arc::new(Cgroup::from_components(unified, first_v1));
+        self.keep_cgroup(key, &cgroup);
+        cgroup
+    }
+
+    /// The shared form of control groups that `/proc` told of.
+    fn shared_cgroup(&mut self, cgroup: &Arc<Cgroup>) -> Arc<Cgroup> {
+        let mut key = Vec::from(&cgroup.unified[..]);
+        key.push(0);
+        key.extend_from_slice(&cgroup.first_v1);
+        if let Some(kept) = self.cgroups.get(&*key).filter(|kept| ***kept == **cgroup) {
+            let kept = kept.clone();
+            self.meet_cgroup(&kept);
+            return kept;
+        }
+        self.keep_cgroup(key, cgroup);
+        cgroup.clone()
+    }
+
+    fn keep_cgroup(&mut self, key: Vec<u8>, cgroup: &Arc<Cgroup>) {
         if self.cgroups.len() >= self.limits.entries_max {
             self.cgroups.clear();
             self.counters.memory_emptied += 1;
         }
-        let cgroup = Arc::new(Cgroup::from_components(unified, first_v1));
         self.cgroups.insert(key.into(), cgroup.clone());
-        cgroup
+        self.meet_cgroup(cgroup);
     }
 }
 

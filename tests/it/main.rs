@@ -2,7 +2,9 @@
 
 mod capture;
 mod command_line;
+mod containers;
 mod crate_edges;
+mod engines;
 mod legacy;
 mod live;
 mod modules;

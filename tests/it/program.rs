@@ -64,6 +64,8 @@ pub(crate) fn cgroup_root() -> Option<PathBuf> {
 /// A cgroup of the test's own, removed at the end with everything in it.
 pub(crate) struct Scope {
     path: PathBuf,
+    /// Others make their cgroups in it.
+    is_shared: bool,
 }
 
 impl Scope {
@@ -73,7 +75,20 @@ impl Scope {
         let name = format!("saker-test-{}-{count}", std::process::id());
         let path = cgroup_root().expect("checked by `needs::live`").join(name);
         std::fs::create_dir(&path).expect("root may make a cgroup");
-        Scope { path }
+        Scope {
+            path,
+            is_shared: false,
+        }
+    }
+
+    /// One of that name, in which an engine makes its containers' cgroups.
+    pub(crate) fn shared(name: &str) -> Scope {
+        let path = cgroup_root().expect("checked by `needs::live`").join(name);
+        std::fs::create_dir_all(&path).expect("root may make a cgroup");
+        Scope {
+            path,
+            is_shared: true,
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -122,6 +137,11 @@ impl Scope {
 
 impl Drop for Scope {
     fn drop(&mut self) {
+        if self.is_shared {
+            // Refused as long as there is anything in it.
+            let _ = std::fs::remove_dir(&self.path);
+            return;
+        }
         let _ = std::fs::write(self.path.join("cgroup.kill"), "1");
         let end = Instant::now() + Duration::from_secs(5);
         while std::fs::remove_dir(&self.path).is_err() && Instant::now() < end {

@@ -3,14 +3,16 @@
 
 use super::{Failure, configured, count, doctor, list_of, rule_files, rules, shown, usage};
 use crate::config::{Config, Engine, Use};
+use crate::enrich::engine::Engines;
 use crate::enrich::{self, Enrichment};
 use crate::modules::{Epoch, Module, Selection};
 use crate::outputs::recording::{RecordError, Recorder, Written};
 use crate::outputs::{self, Outputs, stdout::Stdout};
-use crate::pipeline::{Answer, Counters, Pipeline, Setup};
+use crate::pipeline::{Answer, Counters, ParkingCounters, ParkingLimits, Pipeline, Setup};
 use crate::sandbox::{Budget, Judge, Limits};
 use crate::source::ebpf::{Drops, Options, Probe, Scope};
 use crate::source::merge::Batch;
+use crate::state::container::{Absence, ContainerAnswer};
 use crate::state::{self, State};
 use crate::window::Window;
 use anyhow::Context;
@@ -67,6 +69,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 
 /// How often it is looked whether anything was lost.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// A container is forgotten so long after its last process.
+const FORGET_AFTER: Duration = Duration::from_secs(10);
+/// How long the last events may wait for what is told of their containers.
+const LAST_ANSWERS_WITHIN: Duration = Duration::from_millis(1500);
 /// How long the last alerts may take to be written.
 const LAST_ALERTS_WITHIN: Duration = Duration::from_secs(5);
 
@@ -83,6 +89,9 @@ pub(super) struct Watch {
     probe: Probe,
     pipeline: Pipeline,
     enrichment: Enrichment,
+    engines: Engines,
+    /// Since when there are clocks of ours.
+    began: Instant,
     outputs: Outputs,
     /// What was lost when it was last looked.
     lost: Drops,
@@ -96,6 +105,7 @@ enum Step {
     Deserted,
     Read,
     Answer(Answer),
+    Told(ContainerAnswer),
 }
 
 impl Watch {
@@ -122,10 +132,15 @@ impl Watch {
         state.keep_all_descriptors(epoch.needs_all_descriptors());
         state.set_hostname(config.hostname().as_bytes());
         state.set_machine(&enrich::machine());
+        // Before processes are met, so that their containers are asked about.
+        state.ask_about_containers();
         let enrichment = Enrichment::start(&mut state, config.scope_cgroup.as_deref())
             .context("cannot look up processes")?;
         let [threads, processes, ..] = state.sizes();
         tracing::debug!("{processes} processes with {threads} threads run already");
+
+        let engines =
+            Engines::start(&config.engines, &mut state).context("cannot ask container engines")?;
 
         let stdout = Stdout::new(config.format.clone(), config.hostname())
             .context("cannot use standard output")?;
@@ -157,6 +172,10 @@ impl Watch {
         let began = Instant::now();
         let mut pipeline = Pipeline::new(setup, epoch).context("cannot load the rules")?;
         super::make_captures(&mut pipeline, config)?;
+        pipeline.set_parking(ParkingLimits {
+            wait: config.metadata_wait,
+            ..ParkingLimits::default()
+        });
         tracing::debug!("the rules were made ready in {:?}", began.elapsed());
 
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -182,6 +201,8 @@ impl Watch {
             probe,
             pipeline,
             enrichment,
+            engines,
+            began: Instant::now(),
             outputs,
             lost: Drops::default(),
         };
@@ -242,6 +263,7 @@ impl Watch {
                         }
                     } => Ok(Step::Reloaded(loaded)),
                     () = self.outputs.ended() => Ok(Step::Deserted),
+                    answer = self.engines.answer() => Ok(Step::Told(answer)),
                     answer = self.pipeline.answer(), if self.pipeline.is_waiting() => {
                         Ok(Step::Answer(answer?))
                     }
@@ -263,11 +285,20 @@ impl Watch {
                     return Ok(());
                 }
                 Step::Answer(answer) => self.pipeline.take_answer(answer),
+                Step::Told(answer) => {
+                    self.pipeline.answer_container(answer);
+                    self.hear_engines()?;
+                    self.pipeline.flush()?;
+                }
                 Step::Read => {
                     self.pipeline.push(&batch)?;
+                    // Asked before anything else is done: containers may be short-lived.
+                    self.engines.ask(self.pipeline.state());
+                    self.hear_engines()?;
                     // Live, an alert is worth more than a full window.
                     self.pipeline.flush()?;
                     self.enrichment.exchange(self.pipeline.state());
+                    self.engines.ask(self.pipeline.state());
                 }
             }
             let now = Instant::now();
@@ -279,6 +310,17 @@ impl Watch {
                 return Ok(());
             }
         }
+    }
+
+    /// Takes in what engines have told, and the events that waited for it.
+    fn hear_engines(&mut self) -> Result<(), Failure> {
+        while let Some(answer) = self.engines.try_answer() {
+            self.pipeline.answer_container(answer);
+        }
+        if self.pipeline.is_parking() {
+            self.pipeline.release_parked(wall_clock_ns())?;
+        }
+        Ok(())
     }
 
     /// Lets other rules judge from here on, if they can.
@@ -312,8 +354,10 @@ impl Watch {
 
     /// Says while it matters what could not be recorded, and whether anything can be at all.
     fn look_for_losses(&mut self) -> Result<(), Failure> {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let now = now.map_or(0, |since| since.as_nanos() as u64);
+        let now = wall_clock_ns();
+        let since = self.began.elapsed().as_nanos() as u64;
+        let state = self.pipeline.state();
+        state.forget_containers(since, FORGET_AFTER.as_nanos() as u64);
         if let Some(triggered) = self.pipeline.triggered() {
             triggered.tick(now);
         }
@@ -338,10 +382,13 @@ impl Watch {
         let mut last = Batch::new();
         self.probe.read(&mut last);
         self.pipeline.push(&Rc::new(last))?;
+        self.wait_for_engines()?;
         self.pipeline.drain()?;
         let recorded = self.pipeline.finish_recording();
         let captures = super::finish_captures(&mut self.pipeline);
         let counters = self.pipeline.counters();
+        let parked = self.pipeline.parked();
+        let absent = self.pipeline.state().counters.containers_absent;
         let drops = self.probe.drops().context(NOT_COUNTED)?.total;
         // Takes its end of the queue with it.
         drop(self.pipeline);
@@ -356,10 +403,50 @@ impl Watch {
                 () = tokio::time::sleep(LAST_ALERTS_WITHIN) => {}
             }
         });
+        report_containers(&counters, &parked, &absent);
         report(&counters, &drops, &written, recorded.is_some())?;
         captures?;
         Ok(recorded)
     }
+
+    /// Gives what waits for engines the time it has, then takes it in as it is.
+    fn wait_for_engines(&mut self) -> Result<(), Failure> {
+        self.engines.ask(self.pipeline.state());
+        let end = Instant::now() + LAST_ANSWERS_WITHIN;
+        self.hear_engines()?;
+        while self.pipeline.is_parking() && Instant::now() < end {
+            let engines = &mut self.engines;
+            let answer = self.runtime.block_on(async {
+                tokio::time::timeout(Duration::from_millis(20), engines.answer()).await
+            });
+            if let Ok(answer) = answer {
+                self.pipeline.answer_container(answer);
+            }
+            self.hear_engines()?;
+        }
+        Ok(self.pipeline.release_all_parked()?)
+    }
+}
+
+fn wall_clock_ns() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |since| since.as_nanos() as u64)
+}
+
+/// Says what could not be told of containers.
+fn report_containers(counters: &Counters, parked: &ParkingCounters, absent: &[u64]) {
+    let reasons = Absence::ALL.iter().zip(absent);
+    let reasons: Vec<_> = reasons.map(|(why, count)| (*count, why.name())).collect();
+    let containers = absent.iter().sum::<u64>();
+    if containers > 0 {
+        tracing::info!(
+            "nothing is known of {} ({}); {} of them",
+            count(containers, "container"),
+            list_of(&reasons),
+            count(counters.alerts_without_metadata, "alert"),
+        );
+    }
+    tracing::debug!("events that waited for their container: {parked:?}");
 }
 
 const NOT_TOLD: &str = "cannot tell the probe what to record";

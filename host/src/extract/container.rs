@@ -52,6 +52,16 @@ macro_rules! container_field {
 }
 pub(super) use container_field;
 
+/// Whether the field's value hangs on what an engine tells of the container. (The id stands in
+/// the control group's path.)
+pub fn is_told_by_engines(field: Field) -> bool {
+    let is_in_the_path = matches!(
+        field,
+        Field::ContainerId | Field::ContainerFullId | Field::ContainerStartTs
+    );
+    matches!(field, container_field!()) && !is_in_the_path
+}
+
 /// Labels in which Kubernetes' runtimes say what pod a container belongs to.
 const POD_NAME: &str = "io.kubernetes.pod.name";
 const POD_NAMESPACE: &str = "io.kubernetes.pod.namespace";

@@ -640,6 +640,18 @@ impl Plan {
         self.rows[event.index()].as_ref()
     }
 
+    /// Whether a row of the event would be handed over, as far as the event itself tells: then
+    /// nothing that is known of its process is looked at.
+    pub fn offers(&self, state: &State, event: &Event<'_>, seen: Seen) -> bool {
+        let Some(plan) = event
+            .kind()
+            .and_then(|kind| self.rows[kind.index()].as_ref())
+        else {
+            return false;
+        };
+        plan.is_needed(u64::MAX, &View::new(event, state, seen))
+    }
+
     /// From here on rows go into another window, which has no process rows yet.
     pub fn begin_window(&mut self) {
         self.window += 1;

@@ -5,9 +5,11 @@ mod recorder;
 use crate::event::{self, Purpose};
 use crate::extract::{Scratch, View, Wire};
 use crate::state::State;
+use crate::state::container::{self, ContainerFacts};
 pub(crate) use recorder::may_change_state;
 pub use recorder::{Recorder, Written};
-use saker_capture::{Compression, Entry, Event, WriteError, Writer};
+use saker_capture::{Compression, Entry, Event, ParamBuffer, WriteError, Writer};
+use saker_rules_schema::event::EventType;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -156,6 +158,41 @@ impl Recording {
         let written = state.snapshot(number, |entry: &Entry<'_>| writer.write(entry));
         written.map_err(|error| RecordError::Write(self.path.clone(), error))?;
         self.is_empty = false;
+        // There is no entry for containers: they are told of by the first events.
+        for facts in state.known_containers() {
+            self.container(&facts, time)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is known of a container, for the state alone.
+    pub fn container(&mut self, facts: &ContainerFacts, time: u64) -> Result<(), RecordError> {
+        let Some(writer) = &mut self.writer else {
+            return Ok(());
+        };
+        let json = container::write_json(facts);
+        let mut params = ParamBuffer::default();
+        params.push(&json);
+        let before = writer.written().bytes;
+        let written = writer.event(&Event {
+            cpu: 0,
+            flags: STATE_ONLY,
+            time,
+            tid: -1,
+            code: EventType::Container.code(),
+            params: params.params(),
+        });
+        match written {
+            Ok(()) => self.hidden += 1,
+            Err(WriteError::TooLong { .. } | WriteError::ParamCount(_)) => self.too_long += 1,
+            Err(error @ (WriteError::Write(_) | WriteError::Order(_))) => {
+                return Err(RecordError::Write(self.path.clone(), error));
+            }
+        }
+        // They are no part of what was asked for.
+        if let Some(state) = &mut self.state_bytes {
+            *state += writer.written().bytes.saturating_sub(before);
+        }
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use super::recording::{Limits, Reason, RecordError, Recording};
 use crate::event::{Captured, Event, captured};
 use crate::extract::{Scratch, View, Wire};
 use crate::source::merge::Batch;
+use crate::state::container::ContainerFacts;
 use crate::state::{Seen, State};
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -89,6 +90,16 @@ impl Triggered {
         }
         self.keep(view);
         self.forget(time.min(self.judged));
+    }
+
+    /// Takes in what is told of a container. A capture that begins later has it at its beginning.
+    pub fn container(&mut self, facts: &ContainerFacts, time: u64) {
+        if let Some(running) = &mut self.running
+            && !running.recording.is_full()
+        {
+            let written = running.recording.container(facts, time);
+            self.end_if(written);
+        }
     }
 
     /// Whether so much is kept that some of it may soon be forgotten for want of room.

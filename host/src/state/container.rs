@@ -2,16 +2,23 @@
 //!
 //! Engines name groups after containers, each in its own way; the last component that is so
 //! named decides, so that an inner group (systemd in a container, a container in a pod) does
-//! not hide or replace it. What the container is called and where its image comes from is the
-//! engine's to tell ([`facts`]), which it does late ([`table`]).
+//! not hide or replace it. A path is only a claim, for whoever may make groups may give them any
+//! name: where an engine can be asked, it says which group the container has, and of several
+//! claims, one inside the other, the innermost that it confirms counts. What the container is
+//! called and where its image comes from is the engine's to tell ([`facts`]), which it does late
+//! ([`table`]).
 
 mod captured;
 mod facts;
 mod table;
+mod watch;
 
-pub use facts::{ContainerFacts, Engine, Labels, Mount};
+pub use captured::write as write_json;
+pub use facts::{Command, ContainerFacts, Engine, Labels, Mount};
 pub use table::Container;
 pub(super) use table::Containers;
+pub(super) use watch::WatchedContainers;
+pub use watch::{Absence, ContainerAnswer, ContainerLookup, Listed};
 
 use std::sync::Arc;
 
@@ -29,10 +36,42 @@ pub struct Cgroup {
     pub(super) first_v1: Box<[u8]>,
     /// Of a capture: `subsystem=path` strings, each ended by NUL.
     list: Box<[u8]>,
+    /// The containers that a path names: the innermost and, if that is another, the outermost.
+    claims: Box<[Claim]>,
+}
+
+/// A container that a control group's path names.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Claim {
     /// The container's whole id.
-    container: Option<Box<[u8]>>,
+    whole: Box<[u8]>,
+    /// The path up to the component that names it.
+    root: Box<[u8]>,
+    /// What most likely made it.
+    likely: Option<Engine>,
     /// All there is to know of the container, where no engine can be asked.
     bare: Option<Arc<ContainerFacts>>,
+}
+
+impl Claim {
+    /// The container.
+    pub fn id(&self) -> ContainerId<'_> {
+        ContainerId {
+            whole: &self.whole,
+            engine: self.bare.as_ref().map(|facts| facts.engine),
+            likely: self.likely,
+        }
+    }
+
+    /// The path up to the component that names it.
+    pub fn root(&self) -> &[u8] {
+        &self.root
+    }
+
+    /// All there is to know of the container, where no engine can be asked.
+    pub(super) fn bare(&self) -> Option<&ContainerFacts> {
+        self.bare.as_deref()
+    }
 }
 
 /// A container as a control group's path names it.
@@ -42,6 +81,8 @@ pub struct ContainerId<'a> {
     pub whole: &'a [u8],
     /// What made the container, where it can be told and cannot be asked.
     pub engine: Option<Engine>,
+    /// What most likely made it, where that can be asked.
+    pub likely: Option<Engine>,
 }
 
 impl<'a> ContainerId<'a> {
@@ -159,74 +200,114 @@ impl Cgroup {
 
     /// The container; `None` outside of containers.
     pub fn container(&self) -> Option<ContainerId<'_>> {
-        Some(ContainerId {
-            whole: self.container.as_deref()?,
-            engine: self.bare.as_ref().map(|facts| facts.engine),
-        })
+        Some(self.claims.first()?.id())
     }
 
-    /// All there is to know of the container, where no engine can be asked.
-    pub(super) fn bare(&self) -> Option<&ContainerFacts> {
-        self.bare.as_deref()
+    /// The containers that the path names, innermost first.
+    pub fn claims(&self) -> &[Claim] {
+        &self.claims
     }
 
     /// The first path that names a container decides.
     fn look_at(&mut self, path: &[u8]) {
-        if self.container.is_none()
-            && let Some(id) = container_id(path)
-        {
-            self.container = Some(id.whole.into());
-            self.bare = id.engine.map(|engine| {
-                let name = String::from_utf8_lossy(id.whole);
-                Arc::new(ContainerFacts::bare(&name, engine))
-            });
+        if self.claims.is_empty() {
+            self.claims = claims(path).into_iter().flatten().collect();
         }
     }
 }
 
-/// The container that a group of that path belongs to.
-pub fn container_id(path: &[u8]) -> Option<ContainerId<'_>> {
-    let mut components = path
-        .split(|byte| *byte == b'/')
-        .filter(|component| !component.is_empty())
-        .rev()
-        .peekable();
-    while let Some(component) = components.next() {
-        let parent = components.peek().copied();
-        if let Some(id) = id_of(component, parent) {
-            return (id.whole.len() <= ID_MAX).then_some(id);
+/// The containers that a path names: the innermost, and the outermost if that is another.
+fn claims(path: &[u8]) -> [Option<Claim>; 2] {
+    let mut innermost: Option<(ContainerId<'_>, usize)> = None;
+    let mut outermost: Option<(ContainerId<'_>, usize)> = None;
+    let mut end = path.len();
+    for component in path.split(|byte| *byte == b'/').rev() {
+        let begin = end - component.len();
+        let before = path[..begin].strip_suffix(b"/").unwrap_or_default();
+        let parent = before.rsplit(|byte| *byte == b'/').next();
+        let parent = parent.filter(|parent| !parent.is_empty());
+        if let Some(id) = id_of(component, parent, before).filter(|id| id.whole.len() <= ID_MAX) {
+            match innermost {
+                None => innermost = Some((id, end)),
+                Some(_) => outermost = Some((id, end)),
+            }
         }
+        end = begin.saturating_sub(1);
+    }
+    // Of one that nobody can be asked about, a group inside of a container is no evidence: its
+    // processes may make such groups.
+    if outermost.is_some() && innermost.is_some_and(|(id, _)| id.engine.is_some()) {
+        innermost = outermost.take();
+    }
+    [innermost, outermost].map(|found| {
+        let (id, end) = found?;
+        Some(Claim {
+            whole: id.whole.into(),
+            root: path[..end].into(),
+            likely: id.likely,
+            bare: id.engine.map(|engine| {
+                let name = String::from_utf8_lossy(id.whole);
+                Arc::new(ContainerFacts::bare(&name, engine))
+            }),
+        })
+    })
+}
+
+/// The container that a group of that path belongs to, and where in the path it is named: for
+/// engines' answers, which name a process whose path this is.
+pub fn roots_of<'p>(path: &'p [u8], whole: &[u8]) -> Option<&'p [u8]> {
+    let mut end = 0;
+    for component in path.split(|byte| *byte == b'/') {
+        end += component.len();
+        if component.len() >= whole.len() && memchr::memmem::find(component, whole).is_some() {
+            return Some(&path[..end]);
+        }
+        end += 1;
     }
     None
 }
 
-fn id_of<'a>(component: &'a [u8], parent: Option<&[u8]>) -> Option<ContainerId<'a>> {
-    let id = |whole: &'a [u8]| ContainerId {
+/// What the names of groups begin with, and whose groups these are.
+const PREFIXES: [(&[u8], Engine); 6] = [
+    (b"docker-", Engine::Docker),
+    (b"libpod-", Engine::Podman),
+    (b"cri-containerd-", Engine::Cri),
+    (b"crio-", Engine::CriO),
+    (b"containerd-", Engine::Containerd),
+    (b"nerdctl-", Engine::Containerd),
+];
+
+fn id_of<'a>(component: &'a [u8], parent: Option<&[u8]>, before: &[u8]) -> Option<ContainerId<'a>> {
+    let id = |whole: &'a [u8], likely: Option<Engine>| ContainerId {
         whole,
         engine: None,
+        likely,
     };
     let bare = component.strip_suffix(b".scope").unwrap_or(component);
     // `libpod-conmon-<id>` and `crio-conmon-<id>` are the monitors, not the container: what
     // is left of them is no id.
-    for prefix in [
-        &b"docker-"[..],
-        b"libpod-",
-        b"cri-containerd-",
-        b"crio-",
-        b"containerd-",
-        b"nerdctl-",
-    ] {
+    for (prefix, engine) in PREFIXES {
         if let Some(hex) = bare.strip_prefix(prefix) {
-            return is_hex_id(hex).then_some(id(hex));
+            return is_hex_id(hex).then_some(id(hex, Some(engine)));
         }
     }
     if is_hex_id(bare) {
-        return Some(id(bare));
+        return match parent {
+            // A pod, not a container.
+            Some(b"libpod_parent") => None,
+            Some(b"docker") => Some(id(bare, Some(Engine::Docker))),
+            Some(b"default" | b"k8s.io") => Some(id(bare, Some(Engine::Containerd))),
+            _ if memchr::memmem::find(before, b"kubepods").is_some() => {
+                Some(id(bare, Some(Engine::Cri)))
+            }
+            Some(_) | None => Some(id(bare, None)),
+        };
     }
     let named = |name: &'a [u8], engine: Option<Engine>| {
         (!name.is_empty()).then_some(ContainerId {
             whole: name,
             engine,
+            likely: None,
         })
     };
     let (lxc, libvirt) = (Some(Engine::Lxc), Some(Engine::LibvirtLxc));
@@ -253,7 +334,9 @@ fn id_of<'a>(component: &'a [u8], parent: Option<&[u8]>) -> Option<ContainerId<'
     match parent {
         Some(b"lxc" | b"lxc.payload") => named(component, lxc),
         // containerd's own client: /<namespace>/<any name>.
-        Some(b"default") if !component.ends_with(b".slice") => named(component, None),
+        Some(b"default") if !component.ends_with(b".slice") => {
+            (!component.is_empty()).then_some(id(component, Some(Engine::Containerd)))
+        }
         Some(_) | None => None,
     }
 }
@@ -335,8 +418,9 @@ mod tests {
             ("/init.scope", None),
         ] {
             let path = path.replace("ID", ID).replace("POD", POD);
+            let [found, _] = claims(path.as_bytes());
             assert_eq!(
-                container_id(path.as_bytes()).map(|id| id.whole),
+                found.as_ref().map(|claim| &*claim.whole),
                 expected.map(str::as_bytes),
                 "{path}"
             );
@@ -363,29 +447,95 @@ mod tests {
         assert_eq!(kernel, text);
         let container = kernel.container().expect("it is named");
         assert_eq!((container.whole, container.engine), (ID.as_bytes(), None));
+        assert_eq!(
+            kernel.claims()[0].root(),
+            format!("/docker/{ID}").as_bytes()
+        );
         assert_eq!(container.short(), &ID.as_bytes()[..12]);
     }
 
     #[test]
     fn only_ids_are_shown_shortened() {
         let short = |path: &'static str| {
-            let id = container_id(path.as_bytes()).expect("it is named");
-            (
-                std::str::from_utf8(id.short()).expect("it is text"),
-                id.engine,
-            )
+            let [claim, _] = claims(path.as_bytes());
+            let claim = claim.expect("it is named");
+            let id = claim.id();
+            let short = std::str::from_utf8(id.short()).expect("it is text");
+            (short.to_owned(), id.engine)
         };
-        assert_eq!(short("/default/frontend-canary"), ("frontend-can", None));
+        assert_eq!(
+            short("/default/frontend-canary"),
+            ("frontend-can".into(), None)
+        );
         assert_eq!(
             short("/lxc/frontend-canary"),
-            ("frontend-canary", Some(Engine::Lxc))
+            ("frontend-canary".into(), Some(Engine::Lxc))
         );
+    }
+
+    #[test]
+    fn the_innermost_and_the_outermost_container_are_kept_with_their_places() {
+        for (path, expected) in [
+            ("/docker/ID", &[(ID, "/docker/ID")][..]),
+            ("/docker/ID/init.scope", &[(ID, "/docker/ID")]),
+            (
+                "/docker/POD/docker/ID",
+                &[(ID, "/docker/POD/docker/ID"), (POD, "/docker/POD")],
+            ),
+            (
+                "/docker/POD/x/docker-ID.scope/y",
+                &[(ID, "/docker/POD/x/docker-ID.scope"), (POD, "/docker/POD")],
+            ),
+            // A pod of podman is no container, and LXC is nobody's to ask.
+            (
+                "/libpod_parent/POD/libpod-ID",
+                &[(ID, "/libpod_parent/POD/libpod-ID")],
+            ),
+            ("/docker/ID/lxc.payload.web", &[(ID, "/docker/ID")]),
+        ] {
+            let name = |text: &str| text.replace("ID", ID).replace("POD", POD);
+            let found = claims(name(path).as_bytes());
+            let found: Vec<_> = found.iter().flatten().collect();
+            let found: Vec<_> = found.iter().map(|c| (&*c.whole, &*c.root)).collect();
+            let expected: Vec<_> = expected
+                .iter()
+                .map(|(id, root)| (*id, name(root)))
+                .collect();
+            let expected: Vec<_> = expected
+                .iter()
+                .map(|(id, root)| (id.as_bytes(), root.as_bytes()))
+                .collect();
+            assert_eq!(found, expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_tells_whom_to_ask() {
+        for (path, engine) in [
+            ("/docker/ID", Some(Engine::Docker)),
+            ("/system.slice/docker-ID.scope", Some(Engine::Docker)),
+            ("/libpod_parent/libpod-ID", Some(Engine::Podman)),
+            ("/kubepods/besteffort/pod6f1c/ID", Some(Engine::Cri)),
+            (
+                "/kubepods.slice/x.slice/cri-containerd-ID.scope",
+                Some(Engine::Cri),
+            ),
+            ("/kubepods.slice/x.slice/crio-ID.scope", Some(Engine::CriO)),
+            ("/default/web-1", Some(Engine::Containerd)),
+            ("/somewhere/ID", None),
+        ] {
+            let [found, _] = claims(path.replace("ID", ID).as_bytes());
+            assert_eq!(found.expect("it is named").likely, engine, "{path}");
+        }
     }
 
     proptest::proptest! {
         #[test]
         fn no_path_makes_it_panic(path in proptest::collection::vec(0u8..=255, 0..200)) {
-            container_id(&path);
+            for claim in claims(&path).into_iter().flatten() {
+                proptest::prop_assert!(path.starts_with(&claim.root));
+            }
+            roots_of(&path, b"a");
             Cgroup::from_proc(&path);
         }
     }

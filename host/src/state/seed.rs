@@ -96,7 +96,7 @@ impl State {
         version.cwd = std::mem::take(&mut facts.cwd).into();
         version.ids = facts.ids;
         version.credentials = facts.credentials;
-        version.cgroup = facts.cgroup.clone();
+        version.cgroup = self.shared_cgroup(&facts.cgroup);
         version.vm_size = facts.vm_size;
         version.vm_rss = facts.vm_rss;
         version.known = KNOWS_ALL;
@@ -127,6 +127,10 @@ impl State {
             .live_process(facts.ids.ppid)
             .filter(|parent| *parent != slot)
             .map_or(ProcessRef::NONE, |parent| self.reference(parent));
+        let cgroup = match missing & KNOWS_CGROUP {
+            0 => facts.cgroup.clone(),
+            _ => self.shared_cgroup(&facts.cgroup),
+        };
         // Older versions lack the same, and an answer takes no event number.
         while let Some(version) = self.versions.get_mut(index.0) {
             let fill = missing & !version.known;
@@ -144,7 +148,7 @@ impl State {
                 version.cwd = facts.cwd.as_slice().into();
             }
             if fill & KNOWS_CGROUP != 0 {
-                version.cgroup = facts.cgroup.clone();
+                version.cgroup = cgroup.clone();
             }
             if fill & KNOWS_COMM != 0 {
                 version.comm = Comm::new(&facts.comm);

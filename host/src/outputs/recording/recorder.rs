@@ -6,6 +6,7 @@ use super::{Reason, RecordError, Recording, STDOUT};
 use crate::event::Event;
 use crate::extract::View;
 use crate::state::State;
+use crate::state::container::ContainerFacts;
 use saker_capture::{Entry, WriteError};
 use saker_rules_schema::event::{CREATES_FD, EventType, MODIFIES_STATE, READS_FD, WRITES_FD};
 use std::path::Path;
@@ -105,6 +106,14 @@ impl Recorder {
         let written = self.recording.event(view, reason);
         self.note(written);
         self.is_over |= self.recording.is_full();
+    }
+
+    /// Takes what is told of a container.
+    pub fn container(&mut self, facts: &ContainerFacts, time: u64) {
+        if !self.is_over {
+            let written = self.recording.container(facts, time);
+            self.note(written);
+        }
     }
 
     /// Hands on what a pipe's reader may wait for.

@@ -1,10 +1,10 @@
 //! Containers as captures tell of them: the JSON that Falco's recorder wrote into the events
-//! `container` and, asynchronous, `container` and `container_removed`.
+//! `container` and, asynchronous, `container` and `container_removed`. It is written as it is read.
 //!
 //! The JSON is whatever was in the file. One that is not of that shape is refused as a whole, as
 //! Falco refuses it.
 
-use super::facts::{ContainerFacts, Engine, Labels, Mount};
+use super::facts::{Command, ContainerFacts, Engine, Labels, Mount};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -46,6 +46,19 @@ struct Told {
     labels: Option<Names>,
     pod_sandbox_id: Box<str>,
     pod_sandbox_labels: Option<Names>,
+    #[serde(rename = "Healthcheck")]
+    healthcheck: Option<ToldCommand>,
+    #[serde(rename = "LivenessProbe")]
+    liveness_probe: Option<ToldCommand>,
+    #[serde(rename = "ReadinessProbe")]
+    readiness_probe: Option<ToldCommand>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ToldCommand {
+    exe: Box<str>,
+    args: Box<[Box<str>]>,
 }
 
 impl Default for Told {
@@ -70,6 +83,9 @@ impl Default for Told {
             labels: None,
             pod_sandbox_id: Box::default(),
             pod_sandbox_labels: None,
+            healthcheck: None,
+            liveness_probe: None,
+            readiness_probe: None,
         }
     }
 }
@@ -96,6 +112,13 @@ pub(in crate::state) fn read(json: &[u8]) -> Option<ContainerFacts> {
     let told = serde_json::from_slice::<Envelope>(json).ok()?.container;
     let labels = |names: Option<Names>| names.into_iter().flatten().collect::<Labels>();
     let mounts = told.mounts.unwrap_or_default().into_iter();
+    let command = |told: Option<ToldCommand>| {
+        let told = told?;
+        Some(Command {
+            exe: told.exe,
+            args: told.args,
+        })
+    };
     Some(ContainerFacts {
         id: told.id,
         full_id: told.full_id,
@@ -124,7 +147,73 @@ pub(in crate::state) fn read(json: &[u8]) -> Option<ContainerFacts> {
         labels: labels(told.labels),
         pod_sandbox_id: told.pod_sandbox_id,
         pod_labels: labels(told.pod_sandbox_labels),
+        healthcheck: command(told.healthcheck),
+        liveness_probe: command(told.liveness_probe),
+        readiness_probe: command(told.readiness_probe),
+        is_early: false,
+        roots: None,
     })
+}
+
+/// The text that such an event has, for [`read`] and for Falco.
+pub fn write(facts: &ContainerFacts) -> Vec<u8> {
+    use serde_json::{Map, Value, json};
+    let labels = |labels: &Labels| -> Value {
+        let labels = labels.iter();
+        labels
+            .map(|(name, value)| (name.to_owned(), Value::from(value)))
+            .collect::<Map<_, _>>()
+            .into()
+    };
+    let mounts: Vec<Value> = facts
+        .mounts
+        .iter()
+        .map(|mount| {
+            json!({
+                "Source": mount.source,
+                "Destination": mount.destination,
+                "Mode": mount.mode,
+                "RW": mount.is_writable,
+                "Propagation": mount.propagation,
+            })
+        })
+        .collect();
+    let mut told = json!({
+        "type": facts.engine.number(),
+        "id": facts.id,
+        "full_id": facts.full_id,
+        "name": facts.name,
+        "image": facts.image,
+        "imageid": facts.image_id,
+        "imagerepo": facts.image_repository,
+        "imagetag": facts.image_tag,
+        "imagedigest": facts.image_digest,
+        "ip": facts.ip,
+        "cni_json": facts.cni_json,
+        "privileged": facts.is_privileged,
+        "host_pid": facts.has_host_pid,
+        "host_network": facts.has_host_network,
+        "host_ipc": facts.has_host_ipc,
+        "is_pod_sandbox": *facts.pod_sandbox_id == *facts.full_id && !facts.full_id.is_empty(),
+        "Mounts": mounts,
+        "labels": labels(&facts.labels),
+        "pod_sandbox_id": facts.pod_sandbox_id,
+        "pod_sandbox_labels": labels(&facts.pod_labels),
+        "lookup_state": 1,
+    });
+    let commands = [
+        ("Healthcheck", &facts.healthcheck),
+        ("LivenessProbe", &facts.liveness_probe),
+        ("ReadinessProbe", &facts.readiness_probe),
+    ];
+    for (name, command) in commands {
+        if let Some(command) = command {
+            told[name] = json!({"exe": command.exe, "args": command.args});
+        }
+    }
+    let mut text = json!({ "container": told }).to_string().into_bytes();
+    text.push(0);
+    text
 }
 
 #[cfg(test)]
@@ -171,6 +260,16 @@ mod tests {
         assert_eq!(facts.labels.get("io.kubernetes.pod.name"), Some("shop-1"));
         assert_eq!(facts.labels.get("io.kubernetes"), None);
         assert_eq!(facts.pod_labels, Labels::default());
+    }
+
+    #[test]
+    fn what_is_written_is_read_as_it_was() {
+        let mut facts = read(WEB.as_bytes()).expect("it is of the shape");
+        facts.healthcheck = Some(Command {
+            exe: "/bin/sh".into(),
+            args: ["-c".into(), "test -f /x".into()].into(),
+        });
+        assert_eq!(read(&write(&facts)), Some(facts));
     }
 
     #[test]

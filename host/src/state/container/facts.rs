@@ -39,6 +39,24 @@ impl Engine {
         }
     }
 
+    /// Its number there.
+    pub fn number(self) -> i64 {
+        match self {
+            Engine::Docker => 0,
+            Engine::Lxc => 1,
+            Engine::LibvirtLxc => 2,
+            Engine::Mesos => 3,
+            Engine::Rkt => 4,
+            Engine::Cri => 6,
+            Engine::Containerd => 7,
+            Engine::CriO => 8,
+            Engine::Bpm => 9,
+            Engine::Podman => 11,
+            Engine::Host => 0xfffe,
+            Engine::Other => 0xffff,
+        }
+    }
+
     /// `container.type`.
     pub fn name(self) -> &'static str {
         match self {
@@ -100,6 +118,26 @@ pub struct ContainerFacts {
     pub pod_sandbox_id: Box<str>,
     /// Labels of the pod.
     pub pod_labels: Labels,
+    /// How it is asked whether it is well.
+    pub healthcheck: Option<Command>,
+    /// How Kubernetes asks whether it lives.
+    pub liveness_probe: Option<Command>,
+    /// How Kubernetes asks whether it can work.
+    pub readiness_probe: Option<Command>,
+    /// It was told of before its first process was there, and what comes with that is missing.
+    pub is_early: bool,
+    /// Paths of the control groups that it has, each with what is below. `None`: whoever told of
+    /// it (a capture) vouches for every group of that name.
+    pub roots: Option<Box<[Box<[u8]>]>>,
+}
+
+/// A program and what it is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Command {
+    /// The program.
+    pub exe: Box<str>,
+    /// Its arguments.
+    pub args: Box<[Box<str>]>,
 }
 
 /// A mount of a container.
@@ -171,6 +209,11 @@ impl Labels {
         }
     }
 
+    /// Name and value of each, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
     fn bytes(&self) -> usize {
         self.0
             .iter()
@@ -197,6 +240,12 @@ impl ContainerFacts {
         }
     }
 
+    /// Whether the control group at that path is the container's.
+    pub fn is_at(&self, root: &[u8]) -> bool {
+        let own = self.roots.as_ref();
+        own.is_none_or(|own| own.iter().any(|own| **own == *root))
+    }
+
     /// Bytes it takes.
     pub fn bytes(&self) -> usize {
         let texts = [
@@ -221,5 +270,21 @@ impl ContainerFacts {
             + mounts.sum::<usize>()
             + self.labels.bytes()
             + self.pod_labels.bytes()
+            + self
+                .roots
+                .iter()
+                .flatten()
+                .map(|root| root.len() + 16)
+                .sum::<usize>()
+            + [
+                &self.healthcheck,
+                &self.liveness_probe,
+                &self.readiness_probe,
+            ]
+            .into_iter()
+            .flatten()
+            .flat_map(|command| command.args.iter().chain([&command.exe]))
+            .map(|text| text.len() + 16)
+            .sum::<usize>()
     }
 }

@@ -99,6 +99,18 @@ impl Containers {
         self.held(id, number)?.facts.as_deref()
     }
 
+    /// What is known of a container now.
+    pub(in crate::state) fn latest(&self, id: &[u8]) -> Option<Arc<ContainerFacts>> {
+        self.held(id, u64::MAX)?.facts.clone()
+    }
+
+    /// The containers of which something is known, or was to events in flight.
+    pub(in crate::state) fn ids(&self) -> impl Iterator<Item = &Arc<[u8]>> {
+        let known = |held: &&Vec<Held>| held.last().is_some_and(|last| last.facts.is_some());
+        let ids = self.by_id.iter();
+        ids.filter(move |(_, held)| known(held)).map(|(id, _)| id)
+    }
+
     /// A number that tells what is known of a container as of an event from what was known
     /// before; 0 where nothing is.
     pub(in crate::state) fn serial(&self, id: &[u8], number: u64) -> u64 {
@@ -223,11 +235,21 @@ impl State {
             let is_outside = version.knows_cgroup();
             return is_outside.then_some(Container::Known(&self.containers.host));
         };
-        let facts = self.containers.get(id.short(), number);
-        Some(match facts.or(version.cgroup.bare()) {
-            Some(facts) => Container::Known(facts),
-            None => Container::Id(id),
-        })
+        let claims = version.cgroup.claims();
+        // A capture tells of the innermost alone.
+        let claims = &claims[..if version.is_captured() {
+            1
+        } else {
+            claims.len()
+        }];
+        for claim in claims {
+            let facts = self.containers.get(claim.id().short(), number);
+            let facts = facts.filter(|facts| facts.is_at(claim.root()));
+            if let Some(facts) = facts.or(claim.bare()) {
+                return Some(Container::Known(facts));
+            }
+        }
+        Some(Container::Id(id))
     }
 
     /// What is known of the pod sandbox of a container as of an event: in Falco the host where
@@ -248,8 +270,12 @@ impl State {
         let own = self.containers.serial(id.short(), number);
         let facts = self.containers.get(id.short(), number);
         let pod = facts.map_or(0, |facts| self.containers.serial(sandbox_id(facts), number));
+        let outer = match version.cgroup.claims() {
+            [_, outer] => self.containers.serial(outer.id().short(), number),
+            _ => 0,
+        };
         // One serial is never another's.
-        own.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ pod
+        own.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ pod ^ outer.rotate_left(32)
     }
 
     /// Takes in what an engine says of a container: it holds for the events to come.
@@ -262,7 +288,7 @@ impl State {
         self.drop_container(id, self.number.saturating_add(1));
     }
 
-    fn put_container(&mut self, facts: Arc<ContainerFacts>, from: u64) {
+    pub(in crate::state) fn put_container(&mut self, facts: Arc<ContainerFacts>, from: u64) {
         if self.containers.put(facts, from) {
             self.generation += 1;
         }
@@ -336,6 +362,7 @@ fn sandbox_id(facts: &ContainerFacts) -> &[u8] {
     let id = ContainerId {
         whole: facts.pod_sandbox_id.as_bytes(),
         engine: None,
+        likely: None,
     };
     id.short()
 }

@@ -1,0 +1,190 @@
+use super::*;
+use crate::event::Clock;
+use crate::state::container::Container;
+use crate::state::{Limits, Seen};
+
+const ID: &str = "deee98f7e35b645905487db81e52e8d8887dbd2e2cf6f5222a7dd8e04292e0bb";
+
+fn state() -> State {
+    let clock = Clock {
+        boot_to_epoch_ns: 0,
+    };
+    let limits = Limits {
+        containers_max: 4,
+        ..Limits::default()
+    };
+    let mut state = State::new(limits, clock);
+    state.ask_about_containers();
+    state
+}
+
+fn path(id: &str) -> Vec<u8> {
+    format!("{id}\0docker\0").into_bytes()
+}
+
+/// A process in that container's group, met at the event of that number.
+fn meet(state: &mut State, id: &str, number: u64) -> ProcessVersion {
+    state.number = number;
+    let mut version = state.blank(1, 1, number);
+    version.cgroup = state.cgroup(&path(id), b"");
+    version.known = u8::MAX & !crate::state::version::IS_CAPTURED;
+    version
+}
+
+fn facts(id: &str, name: &str, root: &str) -> Box<ContainerFacts> {
+    Box::new(ContainerFacts {
+        id: id[..12].into(),
+        full_id: id.into(),
+        name: name.into(),
+        roots: Some([root.as_bytes().into()].into()),
+        ..ContainerFacts::default()
+    })
+}
+
+fn name<'s>(state: &'s State, version: &'s ProcessVersion, number: u64) -> Option<&'s str> {
+    match state.container(version, number)? {
+        Container::Known(facts) => Some(&facts.name),
+        Container::Id(_) => None,
+    }
+}
+
+#[test]
+fn what_was_asked_holds_from_the_event_on_at_which_it_was_asked() {
+    let mut state = state();
+    let version = meet(&mut state, ID, 7);
+    let lookups = state.take_container_lookups();
+    assert_eq!(lookups.len(), 1);
+    assert_eq!(
+        (&*lookups[0].id, lookups[0].likely),
+        (ID.as_bytes(), Some(Engine::Docker))
+    );
+    assert_eq!(state.pending_containers(), 1);
+    assert!(state.pending_container(&version).is_some());
+    // It is asked about once.
+    meet(&mut state, ID, 9);
+    assert!(state.take_container_lookups().is_empty());
+    let root = format!("/docker/{ID}");
+    state.answer_container(ContainerAnswer::Known(facts(ID, "web", &root)));
+    assert_eq!(state.pending_containers(), 0);
+    assert_eq!(name(&state, &version, 6), None);
+    assert_eq!(name(&state, &version, 7), Some("web"));
+    // What comes unasked holds for what is to come.
+    state.answer_container(ContainerAnswer::Known(facts(ID, "shop", &root)));
+    assert_eq!(name(&state, &version, 9), Some("web"));
+    assert_eq!(name(&state, &version, 10), Some("shop"));
+    assert_eq!(state.container_absence(&version, 10), None);
+}
+
+#[test]
+fn a_group_named_like_a_container_is_not_that_container() {
+    let mut state = state();
+    let version = meet(&mut state, ID, 1);
+    let root = format!("/elsewhere/{ID}");
+    state.answer_container(ContainerAnswer::Known(facts(ID, "trusted", &root)));
+    assert_eq!(name(&state, &version, 2), None);
+    let why = state.container_absence(&version, 2);
+    assert_eq!(why, Some(Absence::Unconfirmed));
+    assert!(state.pending_container(&version).is_none());
+}
+
+#[test]
+fn a_group_made_inside_of_a_container_does_not_hide_it() {
+    let mut state = state();
+    let inner = "f".repeat(64);
+    state.number = 1;
+    let mut version = state.blank(1, 1, 1);
+    let components = format!("docker-{inner}.scope\0{ID}\0docker\0");
+    version.cgroup = state.cgroup(components.as_bytes(), b"");
+    version.known = u8::MAX & !crate::state::version::IS_CAPTURED;
+    assert_eq!(state.take_container_lookups().len(), 2);
+    let trusted = facts(&inner, "trusted", &format!("/docker/{inner}"));
+    state.answer_container(ContainerAnswer::Known(trusted));
+    let own = facts(ID, "own", &format!("/docker/{ID}"));
+    assert!(state.pending_container(&version).is_some());
+    state.answer_container(ContainerAnswer::Known(own));
+    assert_eq!(name(&state, &version, 1), Some("own"));
+    assert!(state.pending_container(&version).is_none());
+}
+
+#[test]
+fn every_missing_container_has_a_reason_and_is_counted() {
+    let mut state = state();
+    for (index, why) in [Absence::NoSocket, Absence::NotFound, Absence::Timeout]
+        .into_iter()
+        .enumerate()
+    {
+        let id = format!("{index:064x}");
+        let id: String = id.chars().rev().collect();
+        let version = meet(&mut state, &id, index as u64);
+        let short = id.as_bytes()[..12].into();
+        state.answer_container(ContainerAnswer::Absent(short, why));
+        assert_eq!(state.container_absence(&version, index as u64), Some(why));
+        assert_eq!(state.counters.containers_absent[why as usize], 1);
+    }
+    let listed = state.containers();
+    assert_eq!(listed.len(), 3);
+    assert!(listed.iter().all(|listed| listed.absence.is_some()));
+}
+
+#[test]
+fn more_containers_than_are_kept_are_not_asked_about() {
+    let mut state = state();
+    let versions: Vec<_> = (0..9u64)
+        .map(|index| meet(&mut state, &format!("{index}{}", &ID[1..]), index))
+        .collect();
+    assert_eq!(state.take_container_lookups().len(), 4);
+    assert_eq!(state.counters.containers_unasked, 5);
+    let why = state.container_absence(&versions[8], 8);
+    assert_eq!(why, Some(Absence::Limit));
+    assert!(state.pending_container(&versions[8]).is_none());
+}
+
+#[test]
+fn what_was_told_early_is_asked_about_again_and_kept_if_there_is_no_more() {
+    let mut state = state();
+    let mut early = facts(ID, "early", &format!("/docker/{ID}"));
+    early.is_early = true;
+    state.answer_container(ContainerAnswer::Known(early));
+    let version = meet(&mut state, ID, 5);
+    assert_eq!(state.take_container_lookups().len(), 1);
+    let short: Arc<[u8]> = ID.as_bytes()[..12].into();
+    state.answer_container(ContainerAnswer::Absent(short, Absence::NotFound));
+    assert_eq!(name(&state, &version, 5), Some("early"));
+    let why = state.container_absence(&version, 5);
+    assert_eq!(why, Some(Absence::Timeout), "not all of it is known");
+}
+
+#[test]
+fn a_container_is_forgotten_some_time_after_its_last_process() {
+    let mut state = state();
+    let version = meet(&mut state, ID, 1);
+    state.take_container_lookups();
+    let root = format!("/docker/{ID}");
+    state.answer_container(ContainerAnswer::Known(facts(ID, "web", &root)));
+    state.forget_containers(100, 10);
+    state.forget_containers(200, 10);
+    assert_eq!(name(&state, &version, 2), Some("web"), "a process is in it");
+    drop(version);
+    state.forget_containers(300, 10);
+    assert_eq!(state.containers().len(), 1);
+    state.forget_containers(310, 10);
+    state.release(u64::MAX);
+    assert!(state.containers().is_empty());
+    assert_eq!(state.counters.containers_forgotten, 1);
+    // One that comes again under that name is another.
+    let again = meet(&mut state, ID, 9);
+    assert_eq!(state.take_container_lookups().len(), 1);
+    assert_eq!(name(&state, &again, 9), None);
+}
+
+#[test]
+fn outside_of_containers_nothing_is_asked() {
+    let mut state = state();
+    state.cgroup(b"ssh.service\0system.slice\0", b"");
+    assert!(state.take_container_lookups().is_empty());
+    assert_eq!(state.pending_containers(), 0);
+    assert_eq!(
+        state.version(Seen::NONE.version).map(|version| version.pid),
+        None
+    );
+}

@@ -1,0 +1,248 @@
+//! What alerts say of containers, held against what the engines say themselves.
+
+use crate::engines::{Docker, IMAGE};
+use crate::program::{Ended, Saker, Scope};
+use serde_json::{Value, json};
+
+/// Alerts on every exec in a container, with every field there is of one.
+const RULE: &str = "
+- rule: Exec in a container
+  desc: Shows all that is known of the container.
+  condition: evt.type in (execve, execveat) and container.id != host
+  output: >
+    %proc.cmdline %container.id %container.full_id %container.name %container.type
+    %container.image %container.image.id %container.image.repository %container.image.tag
+    %container.image.digest %container.privileged %container.mounts %container.mount[0]
+    %container.mount.dest[0] %container.mount.mode[0] %container.mount.rdwr[0]
+    %container.mount.source[/mnt/data] %container.mount.propagation[0]
+    %container.ip %container.host_pid %container.host_network %container.host_ipc
+    %container.labels %container.label[team] %container.start_ts %container.duration
+    %container.cni.json %k8s.ns.name %k8s.pod.name %k8s.pod.uid %k8s.pod.labels %k8s.pod.ip
+    %k8s.pod.sandbox_id
+  priority: NOTICE
+";
+
+/// Saker with that rule, which asks one engine alone.
+pub(crate) fn watch(scope: &Scope, engine: &str, socket: &std::path::Path, args: &[&str]) -> Saker {
+    let rules = tempfile::Builder::new().suffix(".yaml").tempfile();
+    let rules = rules.expect("a file").into_temp_path();
+    std::fs::write(&rules, RULE).expect("it is ours");
+    let path = rules.display().to_string();
+    let mut all = vec!["-r".to_owned(), path, "-o".into(), "control.socket=".into()];
+    for name in ["docker", "podman", "containerd", "cri"] {
+        all.push("-o".into());
+        all.push(match name == engine {
+            true => format!("engines.{name}.sockets={}", socket.display()),
+            false => format!("engines.{name}.enabled=false"),
+        });
+    }
+    let mut all: Vec<&str> = all.iter().map(String::as_str).collect();
+    all.extend(args);
+    Saker::watch(scope, &all)
+}
+
+/// The alerts of that command line.
+fn alerts_of<'e>(ended: &'e Ended, command: &str) -> Vec<&'e Value> {
+    let is_of = |alert: &&Value| alert["output_fields"]["proc.cmdline"] == command;
+    ended.alerts.iter().filter(is_of).collect()
+}
+
+/// The fields of the one alert of that command line.
+#[track_caller]
+fn fields<'e>(ended: &'e Ended, command: &str) -> &'e Value {
+    let found = alerts_of(ended, command);
+    assert_eq!(
+        found.len(),
+        1,
+        "`{command}`: {:#?}\n{}",
+        ended.alerts,
+        ended.messages
+    );
+    &found[0]["output_fields"]
+}
+
+#[track_caller]
+fn agree(fields: &Value, expected: Value) {
+    for (name, value) in expected.as_object().expect("an object") {
+        assert_eq!(&fields[name], value, "field `{name}` of {fields:#}");
+    }
+    assert_eq!(fields.get("metadata"), None, "{fields:#}");
+}
+
+#[test]
+fn the_first_exec_of_a_docker_container_shows_what_docker_tells_of_it() {
+    let Some(docker) = Docker::start() else {
+        return;
+    };
+    let scope = Scope::shared("docker");
+    let saker = watch(&scope, "docker", &docker.socket(), &[]);
+    let data = docker.folder().join("shared");
+    std::fs::create_dir(&data).expect("the folder is ours");
+    let mount = format!("{}:/mnt/data:ro", data.display());
+    let plain = docker.docker(&[
+        "run",
+        "-d",
+        "--name",
+        "plain",
+        "--label",
+        "team=blue",
+        "-v",
+        &mount,
+        "--health-cmd",
+        "test -d /mnt/data",
+        "--health-interval",
+        "1s",
+        IMAGE,
+        "sh",
+        "-c",
+        "sleep 20; true plain",
+    ]);
+    let privileged = docker.docker(&[
+        "run",
+        "-d",
+        "--name",
+        "bold",
+        "--privileged",
+        "--runtime",
+        "bounded",
+        "--pid",
+        "host",
+        "--network",
+        "host",
+        "--ipc",
+        "host",
+        IMAGE,
+        "sh",
+        "-c",
+        "sleep 20; true bold",
+    ]);
+    let inspected = [&plain, &privileged].map(|id| docker.inspect(id));
+    let image: Value =
+        serde_json::from_str(&docker.docker(&["image", "inspect", IMAGE])).expect("JSON");
+    let ended = saker.stop();
+    for (inspected, command) in inspected.iter().zip(["plain", "bold"]) {
+        let fields = fields(&ended, &format!("sh -c sleep 20; true {command}"));
+        let id = inspected["Id"].as_str().expect("text");
+        let name = inspected["Name"].as_str().expect("text");
+        let host = &inspected["HostConfig"];
+        let labels = inspected["Config"]["Labels"]
+            .as_object()
+            .expect("an object");
+        let labels: Vec<String> = labels
+            .iter()
+            .map(|(name, value)| format!("{name}:{}", value.as_str().expect("text")))
+            .collect();
+        let mounts: Vec<String> = inspected["Mounts"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|mount| {
+                let text = |name: &str| mount[name].as_str().expect("text").to_owned();
+                let (source, target) = (text("Source"), text("Destination"));
+                let (mode, way) = (text("Mode"), text("Propagation"));
+                format!("{source}:{target}:{mode}:{}:{way}", mount["RW"])
+            })
+            .collect();
+        agree(
+            fields,
+            json!({
+                "container.id": id[..12],
+                "container.full_id": id,
+                "container.name": name[1..],
+                "container.type": "docker",
+                "container.image": inspected["Config"]["Image"],
+                "container.image.id": inspected["Image"].as_str().expect("text")[7..],
+                "container.image.repository": "registry.example/tools/busybox",
+                "container.image.tag": "1.36",
+                "container.privileged": host["Privileged"],
+                "container.host_pid": host["PidMode"] == "host",
+                "container.host_network": host["NetworkMode"] == "host",
+                "container.host_ipc": host["IpcMode"] == "host",
+                "container.ip": inspected["NetworkSettings"]["IPAddress"],
+                "container.labels": labels.join(", "),
+                "container.mounts": mounts.join(","),
+            }),
+        );
+        assert_eq!(image[0]["Id"], inspected["Image"]);
+    }
+    let plain = fields(&ended, "sh -c sleep 20; true plain");
+    assert_ne!(plain["container.ip"], "");
+    let data = data.display().to_string();
+    agree(
+        plain,
+        json!({
+            "container.label[team]": "blue",
+            "container.mount.dest[0]": "/mnt/data",
+            "container.mount.source[/mnt/data]": data,
+            "container.mount.rdwr[0]": "false",
+        }),
+    );
+}
+
+#[test]
+fn containers_that_run_already_are_known_before_the_first_alert_about_them() {
+    let Some(docker) = Docker::start() else {
+        return;
+    };
+    let id = docker.docker(&["run", "-d", "--name", "early", IMAGE, "sleep", "60"]);
+    let scope = Scope::shared("docker");
+    let mut saker = watch(&scope, "docker", &docker.socket(), &[]);
+    docker.docker(&["exec", "early", "ls", "/etc"]);
+    let alert = saker.next_alert();
+    let ended = saker.stop();
+    assert!(ended.status.success(), "{}", ended.messages);
+    agree(
+        &alert["output_fields"],
+        json!({"container.id": id[..12], "container.name": "early"}),
+    );
+}
+
+#[test]
+fn short_lived_containers_have_their_metadata_or_a_reason() {
+    let Some(docker) = Docker::start() else {
+        return;
+    };
+    let (rounds, at_once) = (25, 8);
+    let scope = Scope::shared("docker");
+    // The machine of the tests may be busy.
+    let patience = ["-o", "container.wait_ms=20000"];
+    let saker = watch(&scope, "docker", &docker.socket(), &patience);
+    let started = std::sync::atomic::AtomicU32::new(0);
+    std::thread::scope(|threads| {
+        for thread in 0..at_once {
+            let (docker, started) = (&docker, &started);
+            threads.spawn(move || {
+                for round in 0..rounds {
+                    let name = format!("short-{thread}-{round}");
+                    docker.docker(&["run", "--rm", "--name", &name, IMAGE, "sh", "-c", "true"]);
+                    started.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let ended = saker.stop();
+    let alerts = alerts_of(&ended, "sh -c true");
+    assert_eq!(alerts.len() as u32, rounds * at_once, "{}", ended.messages);
+    let mut whole = 0;
+    for alert in &alerts {
+        let fields = &alert["output_fields"];
+        let name = fields["container.name"].as_str();
+        match fields.get("metadata") {
+            None => {
+                assert!(
+                    name.is_some_and(|name| name.starts_with("short-")),
+                    "{fields:#}"
+                );
+                assert_eq!(fields["container.image"], IMAGE);
+                whole += 1;
+            }
+            Some(why) => assert!(why.is_string(), "{fields:#}"),
+        }
+    }
+    eprintln!(
+        "{whole} of {} alerts have all of their metadata",
+        alerts.len()
+    );
+    // Docker tells of a container before it makes it.
+    assert_eq!(whole, alerts.len(), "{}", ended.messages);
+}
