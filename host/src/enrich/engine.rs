@@ -6,7 +6,10 @@
 //! that cannot (LXC, libvirt's, BPM) are known by their control groups, which is the state's
 //! business.
 
+mod containerd;
+mod cri;
 mod docker;
+mod grpc;
 mod http;
 mod podman;
 mod roots;
@@ -157,6 +160,8 @@ pub struct Standing {
 enum Api {
     Docker(docker::Docker),
     Podman(podman::Podman),
+    Containerd(containerd::Containerd),
+    Cri(cri::Cri),
 }
 
 struct Client {
@@ -184,6 +189,8 @@ impl Client {
         match &self.api {
             Api::Docker(_) => "docker",
             Api::Podman(_) => "podman",
+            Api::Containerd(_) => "containerd",
+            Api::Cri(_) => "cri",
         }
     }
 
@@ -194,6 +201,8 @@ impl Client {
             // Kubernetes may run Docker underneath.
             Api::Docker(_) => matches!(likely, Kind::Docker | Kind::Cri),
             Api::Podman(_) => likely == Kind::Podman,
+            Api::Containerd(_) => likely == Kind::Containerd,
+            Api::Cri(_) => matches!(likely, Kind::Cri | Kind::CriO | Kind::Containerd),
         }
     }
 
@@ -204,6 +213,8 @@ impl Client {
             match &self.api {
                 Api::Docker(docker) => docker.inspect(id).await,
                 Api::Podman(podman) => podman.inspect(id).await,
+                Api::Containerd(containerd) => containerd.inspect(id).await,
+                Api::Cri(cri) => cri.inspect(id).await,
             }
         };
         self.asked.fetch_add(1, Ordering::Relaxed);
@@ -223,6 +234,8 @@ impl Client {
         let followed = match &self.api {
             Api::Docker(docker) => docker.follow(self, tell).await,
             Api::Podman(podman) => podman.follow(self, tell).await,
+            Api::Containerd(containerd) => containerd.follow(self, tell).await,
+            Api::Cri(cri) => cri.follow(self, tell).await,
         };
         match followed {
             Ok(()) => Trouble::Lost("it was closed".into()),
@@ -374,6 +387,14 @@ fn clients(settings: &Settings) -> Vec<Arc<Client>> {
     for socket in podman::sockets(&sockets(&settings.podman)) {
         let podman = podman::Podman::new(&socket);
         clients.push(Client::new(Api::Podman(podman), &socket));
+    }
+    for socket in sockets(&settings.containerd).iter().map(|path| place(path)) {
+        let containerd = containerd::Containerd::new(&socket);
+        clients.push(Client::new(Api::Containerd(containerd), &socket));
+    }
+    for socket in sockets(&settings.cri).iter().map(|path| place(path)) {
+        let cri = cri::Cri::new(&socket);
+        clients.push(Client::new(Api::Cri(cri), &socket));
     }
     clients
 }
