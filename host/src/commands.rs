@@ -4,6 +4,7 @@
 
 mod check;
 mod compile;
+mod ctl;
 mod doctor;
 mod explain;
 mod list;
@@ -57,6 +58,8 @@ enum Command {
     Module(module::Args),
     /// Show what a rule asks of each event type
     Explain(explain::Args),
+    /// Ask a running Saker what it knows
+    Ctl(ctl::Args),
     /// Say whether Saker can run here, and what to do if not
     Doctor(doctor::Args),
     /// Print a completion script for a shell
@@ -113,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::List(args) => list::run(args),
         Command::Module(args) => module::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Ctl(args) => ctl::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Completion { shell } => {
             let mut script = Vec::new();

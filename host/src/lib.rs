@@ -15,5 +15,6 @@ pub mod config;
 pub mod modules;
 pub mod guests;
 pub mod outputs;
+pub mod control;
 pub mod pipeline;
 pub mod commands;

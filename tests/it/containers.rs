@@ -1,6 +1,6 @@
 //! What alerts say of containers, held against what the engines say themselves.
 
-use crate::engines::{Docker, IMAGE};
+use crate::engines::{Containerd, Docker, IMAGE, Podman};
 use crate::program::{Ended, Saker, Scope};
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ pub(crate) fn watch(scope: &Scope, engine: &str, socket: &std::path::Path, args:
     let rules = rules.expect("a file").into_temp_path();
     std::fs::write(&rules, RULE).expect("it is ours");
     let path = rules.display().to_string();
-    let mut all = vec!["-r".to_owned(), path, "-o".into(), "control.socket=".into()];
+    let mut all = vec!["-r".to_owned(), path];
     for name in ["docker", "podman", "containerd", "cri"] {
         all.push("-o".into());
         all.push(match name == engine {
@@ -75,7 +75,9 @@ fn the_first_exec_of_a_docker_container_shows_what_docker_tells_of_it() {
         return;
     };
     let scope = Scope::shared("docker");
-    let saker = watch(&scope, "docker", &docker.socket(), &[]);
+    let control = docker.folder().join("control.sock");
+    let setting = format!("control.socket={}", control.display());
+    let saker = watch(&scope, "docker", &docker.socket(), &["-o", &setting]);
     let data = docker.folder().join("shared");
     std::fs::create_dir(&data).expect("the folder is ours");
     let mount = format!("{}:/mnt/data:ro", data.display());
@@ -245,4 +247,215 @@ fn short_lived_containers_have_their_metadata_or_a_reason() {
     );
     // Docker tells of a container before it makes it.
     assert_eq!(whole, alerts.len(), "{}", ended.messages);
+}
+
+#[test]
+fn the_first_exec_of_a_containerd_container_shows_what_containerd_tells_of_it() {
+    let Some(containerd) = Containerd::start() else {
+        return;
+    };
+    let scope = Scope::shared("default");
+    let saker = watch(&scope, "containerd", &containerd.socket(), &[]);
+    let data = containerd.folder().join("shared");
+    std::fs::create_dir(&data).expect("the folder is ours");
+    let mount = format!(
+        "type=bind,src={},dst=/mnt/data,options=rbind:ro",
+        data.display()
+    );
+    containerd.ctr(&[
+        "run",
+        "-d",
+        "--label",
+        "team=blue",
+        "--mount",
+        &mount,
+        "--net-host",
+        IMAGE,
+        "frontend-canary",
+        "/bin/sh",
+        "-c",
+        "sleep 20; true plain",
+    ]);
+    let info: Value =
+        serde_json::from_str(&containerd.ctr(&["containers", "info", "frontend-canary"]))
+            .expect("JSON");
+    let ended = saker.stop();
+    let fields = fields(&ended, "sh -c sleep 20; true plain");
+    let labels = info["Labels"].as_object().expect("an object");
+    let labels: Vec<String> = labels
+        .iter()
+        .filter(|(name, _)| !name.starts_with("io.kubernetes."))
+        .map(|(name, value)| format!("{name}:{}", value.as_str().expect("text")))
+        .collect();
+    agree(
+        fields,
+        json!({
+            "container.id": "frontend-can",
+            "container.full_id": info["ID"],
+            "container.type": "containerd",
+            "container.image": info["Image"],
+            "container.image.repository": "registry.example/tools/busybox",
+            "container.image.tag": "1.36",
+            "container.labels": labels.join(", "),
+            "container.label[team]": "blue",
+            "container.mount.source[/mnt/data]": data.display().to_string(),
+            "container.mount.rdwr[0]": "false",
+            "container.privileged": false,
+            "container.host_network": true,
+            "container.host_pid": false,
+        }),
+    );
+}
+
+#[test]
+fn the_first_exec_of_a_podman_container_shows_what_podman_tells_of_it() {
+    let Some(podman) = Podman::start() else {
+        return;
+    };
+    let scope = Scope::shared("libpod_parent");
+    let saker = watch(&scope, "podman", &podman.socket(), &[]);
+    let data = podman.folder().join("shared");
+    std::fs::create_dir(&data).expect("the folder is ours");
+    let mount = format!("{}:/mnt/data:ro", data.display());
+    let id = podman.podman(&[
+        "run",
+        "-d",
+        "--name",
+        "plain",
+        "--label",
+        "team=blue",
+        "-v",
+        &mount,
+        "--network",
+        "host",
+        IMAGE,
+        "sh",
+        "-c",
+        "sleep 20; true plain",
+    ]);
+    let text = podman.podman(&["inspect", &id]);
+    let inspected: Value = serde_json::from_str(&text).expect("JSON");
+    let inspected = &inspected[0];
+    let ended = saker.stop();
+    let fields = fields(&ended, "sh -c sleep 20; true plain");
+    agree(
+        fields,
+        json!({
+            "container.id": id[..12],
+            "container.full_id": inspected["Id"],
+            "container.name": inspected["Name"],
+            "container.type": "podman",
+            "container.image": inspected["ImageName"],
+            "container.image.id": inspected["Image"],
+            "container.image.repository": "registry.example/tools/busybox",
+            "container.image.tag": "1.36",
+            "container.privileged": false,
+            "container.host_network": true,
+            "container.label[team]": "blue",
+            "container.mount.source[/mnt/data]": data.display().to_string(),
+            "container.mount.rdwr[0]": "false",
+        }),
+    );
+}
+
+#[test]
+fn an_engine_that_is_killed_and_comes_back_costs_no_metadata() {
+    let Some(mut docker) = Docker::start() else {
+        return;
+    };
+    let scope = Scope::shared("docker");
+    let patience = ["-o", "container.wait_ms=20000"];
+    let saker = watch(&scope, "docker", &docker.socket(), &patience);
+    let script = "for i in 1 2 3 4 5 6 7 8 9; do ls -d /etc; sleep 0.5; done";
+    docker.docker(&["run", "-d", "--name", "before", IMAGE, "sh", "-c", script]);
+    docker.kill();
+    docker.launch();
+    docker.docker(&[
+        "run",
+        "-d",
+        "--name",
+        "after",
+        IMAGE,
+        "sh",
+        "-c",
+        "ls -d /tmp",
+    ]);
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let ended = saker.stop();
+    let mut names = Vec::new();
+    for alert in &ended.alerts {
+        let fields = &alert["output_fields"];
+        assert_eq!(
+            fields.get("metadata"),
+            None,
+            "{fields:#}\n{}",
+            ended.messages
+        );
+        names.push(fields["container.name"].as_str().expect("it is known"));
+    }
+    assert!(
+        names.contains(&"before") && names.contains(&"after"),
+        "{names:?}"
+    );
+}
+
+#[test]
+fn a_recording_tells_of_its_containers_in_every_file() {
+    let Some(docker) = Docker::start() else {
+        return;
+    };
+    let scope = Scope::shared("docker");
+    let captures = docker.folder().join("captures");
+    std::fs::create_dir(&captures).expect("the folder is ours");
+    let capture = captures.join("all.scap").display().to_string();
+    let sockets = format!("engines.docker.sockets={}", docker.socket().display());
+    let saker = Saker::record(
+        &scope,
+        &capture,
+        &[
+            "-o",
+            &sockets,
+            "--file-seconds",
+            "1",
+            "-o",
+            "engines.podman.enabled=false",
+        ],
+    );
+    docker.docker(&[
+        "run",
+        "-d",
+        "--name",
+        "kept",
+        IMAGE,
+        "sh",
+        "-c",
+        "while :; do ls /etc; sleep 0.3; done",
+    ]);
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    let ended = saker.stop();
+    assert!(ended.status.success(), "{}", ended.messages);
+    let files = std::fs::read_dir(&captures).expect("it is ours");
+    let files: Vec<_> = files
+        .map(|entry| entry.expect("it is there").path())
+        .collect();
+    assert!(files.len() >= 3, "{files:?}");
+    let mut seen = 0;
+    for file in &files {
+        let mut replay = std::process::Command::new(crate::program::saker());
+        replay
+            .arg("replay")
+            .arg(file)
+            .args(["-o", "cache.dir=", "--events"]);
+        replay.args([
+            "--filter",
+            "evt.type = execve",
+            "-p",
+            "%container.name %container.image",
+        ]);
+        for line in crate::engines::output(&mut replay).lines() {
+            assert_eq!(line, format!("kept {IMAGE}"), "{}", file.display());
+            seen += 1;
+        }
+    }
+    assert!(seen >= 3, "{seen} programs in {files:?}");
 }

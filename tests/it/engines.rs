@@ -238,12 +238,21 @@ impl Docker {
             .args(["--iptables=false", "--ip-masq=false", "--live-restore"])
             .arg("--add-runtime")
             .arg(format!("bounded={}", runc.display()));
-        let _ = std::fs::remove_file(folder.join("pid"));
+        // A daemon that was killed takes its containerd along, and leaves both their numbers.
+        for name in ["pid", "exec/containerd/containerd.pid"] {
+            let _ = std::fs::remove_file(folder.join(name));
+        }
         self.daemon = Some(Daemon::start(&mut command, &folder.join("log")));
-        until("dockerd is waited for", || {
+        let end = Instant::now() + Duration::from_secs(60);
+        loop {
             let version = self.command(&["version"]).output();
-            version.is_ok_and(|output| output.status.success())
-        });
+            if version.is_ok_and(|output| output.status.success()) {
+                return;
+            }
+            let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+            assert!(Instant::now() < end, "dockerd does not answer: {log}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Kills the daemon. Its containers run on.
@@ -304,5 +313,256 @@ fn unmount_below(folder: &Path) {
     places.sort_unstable();
     for place in places.into_iter().rev() {
         let _ = Command::new("umount").args(["-l", place]).status();
+    }
+}
+
+/// An archive as `docker save` writes them, of an image with that program.
+fn image_archive(folder: &Path, name: &str) -> PathBuf {
+    let root = root_file_system(folder);
+    let digest = |path: &Path| {
+        let text = output(Command::new("sha256sum").arg(path));
+        text.split(' ').next().expect("a digest").to_owned()
+    };
+    let layer = digest(&root);
+    let config = serde_json::json!({
+        "architecture": "amd64", "os": "linux",
+        "config": {"Cmd": ["sh"], "Env": ["PATH=/bin"], "Labels": {"of.image": "yes"}},
+        "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{layer}")]},
+        "history": [{"created_by": "a test"}],
+    });
+    let draft = folder.join("config.json");
+    std::fs::write(&draft, config.to_string()).expect("the folder is ours");
+    let id = digest(&draft);
+    let manifest = serde_json::json!([
+        {"Config": format!("{id}.json"), "RepoTags": [name], "Layers": [format!("{layer}.tar")]}
+    ]);
+    let image = folder.join(format!("image-{}", id.get(..8).expect("it is long")));
+    std::fs::create_dir_all(&image).expect("the folder is ours");
+    std::fs::rename(&draft, image.join(format!("{id}.json"))).expect("the same file system");
+    std::fs::copy(&root, image.join(format!("{layer}.tar"))).expect("there is room");
+    std::fs::write(image.join("manifest.json"), manifest.to_string()).expect("it is ours");
+    let archive = image.with_extension("tar");
+    output(
+        Command::new("tar")
+            .arg("-C")
+            .arg(&image)
+            .arg("-cf")
+            .arg(&archive)
+            .arg("."),
+    );
+    archive
+}
+
+/// The image of pods' sandboxes.
+pub(crate) const PAUSE: &str = "registry.example/tools/pause:3.9";
+
+/// A containerd of the test's own, with its plugin for Kubernetes.
+pub(crate) struct Containerd {
+    folder: tempfile::TempDir,
+    _daemon: Daemon,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Containerd {
+    /// Starts it, if what it needs is there.
+    pub(crate) fn start() -> Option<Containerd> {
+        if !have(&["containerd", "ctr", "runc", "busybox", "iptables"]) {
+            return None;
+        }
+        let plugins = Path::new("/usr/lib/cni/bridge").exists();
+        if !needs::have(
+            "engines",
+            (!plugins).then(|| "no plugins for networks".into()),
+        ) {
+            return None;
+        }
+        let alone = alone();
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().display().to_string();
+        let bridge = format!("skc{}", std::process::id() % 100_000);
+        let config = format!(
+            r#"version = 2
+root = "{path}/root"
+state = "{path}/state"
+[grpc]
+  address = "{path}/containerd.sock"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "{path}/opt"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{PAUSE}"
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = "{path}/cni"
+"#
+        );
+        let network = serde_json::json!({
+            "cniVersion": "1.0.0", "name": "test", "plugins": [{
+                "type": "bridge", "bridge": bridge, "isGateway": true, "ipMasq": false,
+                "ipam": {"type": "host-local", "dataDir": format!("{path}/ipam"),
+                         "ranges": [[{"subnet": "10.244.83.0/24"}]]},
+            }],
+        });
+        std::fs::create_dir(folder.path().join("cni")).expect("the folder is ours");
+        std::fs::write(
+            folder.path().join("cni/10-test.conflist"),
+            network.to_string(),
+        )
+        .expect("the folder is ours");
+        std::fs::write(folder.path().join("config.toml"), config).expect("the folder is ours");
+        let mut command = Command::new("containerd");
+        command.arg("-c").arg(folder.path().join("config.toml"));
+        let daemon = Daemon::start(&mut command, &folder.path().join("log"));
+        let containerd = Containerd {
+            folder,
+            _daemon: daemon,
+            _alone: alone,
+        };
+        until("containerd is waited for", || {
+            let version = containerd.command(&["version"]).output();
+            version.is_ok_and(|output| output.status.success())
+        });
+        for (space, name) in [("default", IMAGE), ("k8s.io", IMAGE), ("k8s.io", PAUSE)] {
+            let archive = image_archive(containerd.folder.path(), name);
+            let archive = archive.display().to_string();
+            containerd.ctr(&["-n", space, "images", "import", &archive]);
+        }
+        Some(containerd)
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.path().join("containerd.sock")
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new("ctr");
+        command.arg("-a").arg(self.socket()).args(words);
+        command
+    }
+
+    #[track_caller]
+    pub(crate) fn ctr(&self, words: &[&str]) -> String {
+        output(&mut self.command(words))
+    }
+}
+
+impl Drop for Containerd {
+    fn drop(&mut self) {
+        for space in ["default", "k8s.io", "shop"] {
+            let list = |what: &[&str]| {
+                let words = [&["-n", space][..], what].concat();
+                let listed = self.command(&words).output();
+                listed.map_or(String::new(), |o| {
+                    String::from_utf8_lossy(&o.stdout).into_owned()
+                })
+            };
+            for id in list(&["tasks", "ls", "-q"]).split_whitespace() {
+                let _ = self
+                    .command(&["-n", space, "tasks", "rm", "-f", id])
+                    .output();
+            }
+            for id in list(&["containers", "ls", "-q"]).split_whitespace() {
+                let _ = self
+                    .command(&["-n", space, "containers", "rm", id])
+                    .output();
+            }
+        }
+        self._daemon.stop(rustix::process::Signal::TERM);
+        unmount_below(self.folder.path());
+        let bridge = format!("skc{}", std::process::id() % 100_000);
+        let _ = Command::new("ip").args(["link", "del", &bridge]).output();
+    }
+}
+
+/// A Podman of the test's own.
+pub(crate) struct Podman {
+    folder: tempfile::TempDir,
+    _daemon: Daemon,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Podman {
+    /// Starts its service, if what it needs is there.
+    pub(crate) fn start() -> Option<Podman> {
+        if !have(&["podman", "conmon", "runc", "iptables", "busybox"]) {
+            return None;
+        }
+        let alone = alone();
+        let folder = tempfile::tempdir().expect("a folder");
+        // Its own default for open files is more than some machines allow.
+        let config =
+            "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=4096:4096\"]\n";
+        std::fs::write(folder.path().join("containers.conf"), config).expect("it is ours");
+        let mut command = Podman::command_in(folder.path());
+        let address = format!("unix://{}", folder.path().join("podman.sock").display());
+        command.args(["system", "service", "--time", "0", &address]);
+        let podman = Podman {
+            _daemon: Daemon::start(&mut command, &folder.path().join("log")),
+            folder,
+            _alone: alone,
+        };
+        until("podman is waited for", || podman.socket().exists());
+        let tar = root_file_system(podman.folder.path());
+        let mut import = Podman::command_in(podman.folder.path());
+        import.args([
+            "import",
+            "-c",
+            "CMD=sh",
+            "-c",
+            "ENV=PATH=/bin",
+            "-c",
+            "LABEL=of.image=yes",
+        ]);
+        output(import.arg(tar).arg(IMAGE));
+        Some(podman)
+    }
+
+    fn command_in(folder: &Path) -> Command {
+        let at = |name: &str| folder.join(name).display().to_string();
+        let mut command = Command::new("podman");
+        command.env("CONTAINERS_CONF", at("containers.conf"));
+        command.args([
+            "--root",
+            &at("graph"),
+            "--runroot",
+            &at("run"),
+            "--tmpdir",
+            &at("tmp"),
+        ]);
+        command.args([
+            "--network-config-dir",
+            &at("net"),
+            "--network-backend",
+            "netavark",
+        ]);
+        command.args(["--cgroup-manager", "cgroupfs", "--events-backend", "file"]);
+        command.args(["--runtime", "runc"]);
+        command
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.path().join("podman.sock")
+    }
+
+    #[track_caller]
+    pub(crate) fn podman(&self, words: &[&str]) -> String {
+        output(Podman::command_in(self.folder.path()).args(words))
+    }
+}
+
+impl Drop for Podman {
+    fn drop(&mut self) {
+        let mut remove = Podman::command_in(self.folder.path());
+        let _ = remove.args(["rm", "-f", "-t", "0", "-a"]).output();
+        self._daemon.stop(rustix::process::Signal::TERM);
+        unmount_below(self.folder.path());
     }
 }

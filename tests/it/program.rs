@@ -187,7 +187,7 @@ impl Saker {
             .arg("-o")
             .arg(format!("scope.cgroup={}", scope.path().display()))
             // A test leaves nothing on the machine.
-            .args(["-o", "cache.dir="])
+            .args(["-o", "cache.dir=", "-o", "control.socket="])
             .args(args)
             .env("FALCO_HOSTNAME", "test-host")
             .stdin(Stdio::null())

@@ -3,6 +3,7 @@
 
 use super::{Failure, configured, count, doctor, list_of, rule_files, rules, shown, usage};
 use crate::config::{Config, Engine, Use};
+use crate::control::{Asked, Control, Question};
 use crate::enrich::engine::Engines;
 use crate::enrich::{self, Enrichment};
 use crate::modules::{Epoch, Module, Selection};
@@ -90,6 +91,7 @@ pub(super) struct Watch {
     pipeline: Pipeline,
     enrichment: Enrichment,
     engines: Engines,
+    control: Option<Control>,
     /// Since when there are clocks of ours.
     began: Instant,
     outputs: Outputs,
@@ -106,6 +108,7 @@ enum Step {
     Read,
     Answer(Answer),
     Told(ContainerAnswer),
+    Asked(Asked),
 }
 
 impl Watch {
@@ -202,6 +205,7 @@ impl Watch {
             pipeline,
             enrichment,
             engines,
+            control: config.control_socket.as_deref().and_then(control_at),
             began: Instant::now(),
             outputs,
             lost: Drops::default(),
@@ -267,6 +271,12 @@ impl Watch {
                     answer = self.pipeline.answer(), if self.pipeline.is_waiting() => {
                         Ok(Step::Answer(answer?))
                     }
+                    asked = async {
+                        match &mut self.control {
+                            Some(control) => control.asked().await,
+                            None => std::future::pending().await,
+                        }
+                    } => Ok(Step::Asked(asked)),
                     read = self.probe.next_batch(fresh, self.flush_after) => {
                         read.context("cannot read the rings").map(|()| Step::Read)
                     }
@@ -290,6 +300,13 @@ impl Watch {
                     self.hear_engines()?;
                     self.pipeline.flush()?;
                 }
+                Step::Asked(Asked { question, answer }) => {
+                    let value = match question {
+                        Question::Containers => self.list_containers(),
+                    };
+                    // Who asked may have gone.
+                    let _ = answer.send(value);
+                }
                 Step::Read => {
                     self.pipeline.push(&batch)?;
                     // Asked before anything else is done: containers may be short-lived.
@@ -310,6 +327,36 @@ impl Watch {
                 return Ok(());
             }
         }
+    }
+
+    /// What is known of containers, and how their engines are doing.
+    fn list_containers(&mut self) -> serde_json::Value {
+        let containers = self
+            .pipeline
+            .state()
+            .containers()
+            .into_iter()
+            .map(|listed| {
+                let why = match (&listed.facts, listed.absence) {
+                    (Some(_), _) => "",
+                    (None, Some(why)) => why.name(),
+                    (None, None) => "pending",
+                };
+                let facts = listed.facts.unwrap_or_default();
+                serde_json::json!({
+                    "id": listed.short, "full_id": facts.full_id, "name": facts.name,
+                    "type": facts.engine.name(), "image": facts.image, "metadata": why,
+                })
+            });
+        let containers: Vec<_> = containers.collect();
+        let engines = self.engines.standings().into_iter().map(|standing| {
+            serde_json::json!({
+                "engine": standing.engine, "socket": standing.socket.to_string_lossy(),
+                "trouble": standing.trouble, "asked": standing.asked, "failed": standing.failed,
+            })
+        });
+        let engines: Vec<_> = engines.collect();
+        serde_json::json!({ "containers": containers, "engines": engines })
     }
 
     /// Takes in what engines have told, and the events that waited for it.
@@ -425,6 +472,18 @@ impl Watch {
             self.hear_engines()?;
         }
         Ok(self.pipeline.release_all_parked()?)
+    }
+}
+
+/// Where `saker ctl` asks. It can be done without.
+fn control_at(path: &Path) -> Option<Control> {
+    match Control::listen(path) {
+        Ok(control) => Some(control),
+        Err(error) => {
+            let path = shown(path);
+            tracing::warn!("`saker ctl` cannot ask at `{path}`: {error}");
+            None
+        }
     }
 }
 

@@ -165,8 +165,12 @@ impl Recording {
         Ok(())
     }
 
-    /// Writes what is known of a container, for the state alone.
+    /// Writes what is known of a container, for the state alone. What is known before a file
+    /// begins it begins with.
     pub fn container(&mut self, facts: &ContainerFacts, time: u64) -> Result<(), RecordError> {
+        if self.is_empty {
+            return Ok(());
+        }
         let Some(writer) = &mut self.writer else {
             return Ok(());
         };

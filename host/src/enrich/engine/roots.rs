@@ -6,7 +6,7 @@ use crate::state::container::roots_of;
 
 /// The groups that name the container, of those that the process is in.
 pub(super) fn of_process(pid: u32, id: &str) -> Vec<Box<[u8]>> {
-    let mut roots = Vec::new();
+    let mut roots: Vec<Box<[u8]>> = Vec::new();
     if pid == 0 {
         return roots;
     }
@@ -14,7 +14,7 @@ pub(super) fn of_process(pid: u32, id: &str) -> Vec<Box<[u8]>> {
     for line in text.split(|byte| *byte == b'\n') {
         let path = line.splitn(3, |byte| *byte == b':').nth(2);
         if let Some(root) = path.and_then(|path| roots_of(path, id.as_bytes()))
-            && !roots.iter().any(|known: &Box<[u8]>| **known == *root)
+            && !roots.iter().any(|known| **known == *root)
         {
             roots.push(root.into());
         }

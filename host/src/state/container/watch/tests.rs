@@ -27,7 +27,7 @@ fn meet(state: &mut State, id: &str, number: u64) -> ProcessVersion {
     state.number = number;
     let mut version = state.blank(1, 1, number);
     version.cgroup = state.cgroup(&path(id), b"");
-    version.known = u8::MAX & !crate::state::version::IS_CAPTURED;
+    version.known = !crate::state::version::IS_CAPTURED;
     version
 }
 
@@ -95,7 +95,7 @@ fn a_group_made_inside_of_a_container_does_not_hide_it() {
     let mut version = state.blank(1, 1, 1);
     let components = format!("docker-{inner}.scope\0{ID}\0docker\0");
     version.cgroup = state.cgroup(components.as_bytes(), b"");
-    version.known = u8::MAX & !crate::state::version::IS_CAPTURED;
+    version.known = !crate::state::version::IS_CAPTURED;
     assert_eq!(state.take_container_lookups().len(), 2);
     let trusted = facts(&inner, "trusted", &format!("/docker/{inner}"));
     state.answer_container(ContainerAnswer::Known(trusted));
