@@ -39,8 +39,12 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// A container that an engine does not know may be one that it is only making: it is asked again
 /// for so long.
 const ASK_AGAIN_FOR: Duration = Duration::from_millis(400);
+/// Kubernetes' sandboxes are known only when all is ready, their network included.
+const ASK_AGAIN_FOR_SANDBOX: Duration = Duration::from_millis(1300);
 /// And first after this; then after twice as long each time.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(4);
+/// And at the latest after this.
+const ASK_AGAIN_WITHIN: Duration = Duration::from_millis(100);
 /// How long to wait before an engine is called again that has gone away, first and at most.
 const CALL_AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
 /// No answer of an engine about one container or image may be longer.
@@ -436,7 +440,11 @@ async fn look_up(clients: &[Arc<Client>], lookup: ContainerLookup) -> ContainerA
         .filter(|client| client.may_know(lookup.likely))
     {
         let (client, id) = (client.clone(), id.to_owned());
-        asked.spawn(async move { ask_again(&client, &id).await });
+        let patience = match lookup.likely {
+            Some(Kind::Cri | Kind::CriO) => ASK_AGAIN_FOR_SANDBOX,
+            Some(_) | None => ASK_AGAIN_FOR,
+        };
+        asked.spawn(async move { ask_again(&client, &id, patience).await });
     }
     let mut why = Absence::NoSocket;
     let deadline = Instant::now() + ANSWER_WITHIN;
@@ -454,8 +462,12 @@ async fn look_up(clients: &[Arc<Client>], lookup: ContainerLookup) -> ContainerA
     absent(why)
 }
 
-async fn ask_again(client: &Client, id: &str) -> Result<ContainerFacts, Absence> {
-    let until = Instant::now() + ASK_AGAIN_FOR;
+async fn ask_again(
+    client: &Client,
+    id: &str,
+    patience: Duration,
+) -> Result<ContainerFacts, Absence> {
+    let until = Instant::now() + patience;
     let mut pause = ASK_AGAIN_AFTER;
     let mut early = None;
     loop {
@@ -474,7 +486,7 @@ async fn ask_again(client: &Client, id: &str) -> Result<ContainerFacts, Absence>
             Err(trouble) => return Err(trouble.absence()),
         }
         sleep(pause).await;
-        pause *= 2;
+        pause = (pause * 2).min(ASK_AGAIN_WITHIN);
     }
 }
 
