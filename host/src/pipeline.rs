@@ -623,9 +623,9 @@ impl Pipeline {
     }
 
     /// Whether an alert may come of an event, whatever its container is.
-    fn may_alert(&mut self, event: &Event<'_>, seen: Seen) -> bool {
-        let (plans, state) = (&mut self.plans, &self.state);
-        plans.iter_mut().any(|plan| plan.offers(state, event, seen))
+    fn may_alert(&self, event: &Event<'_>, seen: Seen) -> bool {
+        let (plans, state) = (&self.plans, &self.state);
+        plans.iter().any(|plan| plan.offers(state, event, seen))
     }
 
     /// Takes in what an engine says of a container.

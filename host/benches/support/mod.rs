@@ -2,7 +2,6 @@
 
 use saker_rules_compiler::Source;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Falco's rule files in the folder of its data: `SAKER_FALCO`, or `../shared/falco` beside the
 /// workspace. Without them the bench says that it is skipped, or fails where `SAKER_REQUIRE`
@@ -28,16 +27,4 @@ pub(crate) fn falco_rules(bench: &str) -> Option<Vec<Source>> {
         println!("skipped: needs falco data: {bench}");
     }
     sources
-}
-
-/// CPU time of this thread so far, which other programs of the machine add nothing to.
-pub(crate) fn cpu_time() -> Duration {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: `time` is a structure of the right type that lives through the call.
-    let done = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
-    assert_eq!(done, 0, "the kernel tells");
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
