@@ -9,9 +9,9 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use saker::config::Matching;
 use saker::modules::{Epoch, Module, Selection};
 use saker::sandbox::{Cache, FromJudge, Judge, Limits, RulesetImage, ToJudge};
-use saker::window::Window;
 use saker_rules_compiler::{Options, Ruleset, Source};
 use saker_rules_schema::manifest::Priority;
+use saker_shm::window::Window;
 use std::time::Duration;
 
 fn compile(sources: &[Source]) -> Ruleset {

@@ -7,9 +7,9 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use saker::componentise::componentise;
 use saker::sandbox::component::{Code, ComponentLimits, Keep, Resident, Start, Workshop};
 use saker::sandbox::{FromJudge, Judge, Limits, RulesetImage, ToJudge};
-use saker::window::{Filled, Window};
 use saker_rules_schema::abi;
 use saker_rules_schema::manifest::Manifest;
+use saker_shm::window::{Filled, Window};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -7,7 +7,6 @@ pub mod state;
 pub mod enrich;
 pub mod literal;
 pub mod extract;
-pub mod window;
 pub mod componentise;
 pub mod sandbox;
 pub mod alert;

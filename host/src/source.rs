@@ -5,5 +5,4 @@
 pub mod capture;
 pub mod ebpf;
 pub mod merge;
-pub mod ring;
 pub mod synthetic;

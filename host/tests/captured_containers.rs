@@ -9,10 +9,10 @@ use saker::pipeline::{Pipeline, Setup};
 use saker::sandbox::{Judge, Limits};
 use saker::source::merge::Batch;
 use saker::state::State;
-use saker::window::Window;
 use saker_rules_compiler::{Options, Source, compile};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::manifest::Priority;
+use saker_shm::window::Window;
 use std::cell::RefCell;
 use std::rc::Rc;
 

@@ -11,6 +11,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("saker-rules-schema", &[]),
     ("saker-web", &[]),
     ("saker-rules-compiler", &["saker-rules-schema"]),
+    ("saker-shm", &["saker-rules-schema"]),
     ("saker-rules-sdk", &["saker-rules-schema"]),
     (
         "saker",
@@ -19,6 +20,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "saker-ebpf",
             "saker-rules-schema",
             "saker-rules-compiler",
+            "saker-shm",
             "saker-web",
         ],
     ),

@@ -1,10 +1,10 @@
 //! Modules, windows and a judge for the tests of this folder.
 
 use super::{FromJudge, Judge, Limits, RulesetImage, ToJudge};
-use crate::window::{Filled, Window};
 use saker_rules_schema::abi;
 use saker_rules_schema::manifest::{Manifest, Priority, Rule};
 use saker_rules_schema::row::PROCESS_ROW;
+use saker_shm::window::{Filled, Window};
 
 /// Bytes of a row in these tests.
 pub(crate) const ROW: usize = 40;

@@ -4,8 +4,8 @@
 use super::fixture::{Court, HITS, ROW, evaluating, fill, honest, image, manifest, row, text};
 use super::fixture::{HONEST, with_manifest};
 use super::{Budget, FailureKind, FromJudge, Hit, Judge, Limits, Nothing, SendError, ToJudge};
-use crate::window::{Filled, window_bytes};
 use saker_rules_schema::manifest::Manifest;
+use saker_shm::window::{Filled, window_bytes};
 use std::time::{Duration, Instant};
 
 /// Asserts that the window was judged, and returns hits, lost and invalid ones.

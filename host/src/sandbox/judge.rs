@@ -9,7 +9,7 @@ use super::cache::Cache;
 use super::deadline::Ticker;
 use super::instance::{Compiled, Seat, engine};
 use super::message::{FailureKind, FromJudge, RulesetImage, ToJudge};
-use crate::window::{NotAWindow, WindowView, slot_range};
+use saker_shm::window::{NotAWindow, WindowView, slot_range};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::os::fd::BorrowedFd;

@@ -6,10 +6,10 @@ use super::fixture::{with_manifest, with_section};
 use super::instance::{Compiled, Failure, Seat, Verdict, engine};
 use super::validate::{Refusal, validate};
 use super::{FromJudge, Hit, Limits};
-use crate::window::{Filled, Window, WindowView, slot_range};
 use saker_rules_schema::abi;
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::manifest::{EventLayout, Manifest, ManifestError};
+use saker_shm::window::{Filled, Window, WindowView, slot_range};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 

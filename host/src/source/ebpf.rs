@@ -20,7 +20,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::merge::{Batch, Losses, Merger};
-use super::ring::Ring;
+use saker_shm::ring::Ring;
 
 /// The probe's programs; each is named as its tracepoint.
 const PROGRAMS: [&str; 4] = [

@@ -10,27 +10,7 @@
 //! ring was complete.
 
 use saker_ebpf::record::{HEADER_BYTES, RECORD_BYTES_MAX};
-
-/// How reading a ring up to an end went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Read {
-    /// The end was reached.
-    Done,
-    /// A record before it is not committed yet.
-    Busy,
-    /// The ring's bytes made no sense; it was emptied up to the end.
-    Corrupt,
-}
-
-/// A ring as the merge sees it.
-pub trait Records {
-    /// Up to where records have been reserved, in bytes since the ring was made.
-    fn end(&self) -> u64;
-    /// Up to where records have been read.
-    fn position(&self) -> u64;
-    /// Hands every record before `end` to `sink`, as long as they are committed.
-    fn read(&mut self, end: u64, sink: &mut dyn FnMut(&[u8])) -> Read;
-}
+use saker_shm::ring::{Read, Records};
 
 /// What went wrong while merging, since the merge began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Reads one BPF ring buffer through its mapped pages.
 //!
 //! aya's own reader keeps the producer's position to itself and cannot tell a ring that is
-//! empty from one whose next record is not committed yet; the merge needs both. Sorting
-//! records across rings is [`merge`](super::merge)'s part.
+//! empty from one whose next record is not committed yet; whoever sorts records across rings
+//! needs both, and sees a ring as [`Records`].
 //!
 //! ```text
 //! page 0        consumer position, written by us
@@ -19,8 +19,6 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
-use super::merge::{Read, Records};
-
 /// The kernel reserved the record and has not filled it yet (`BPF_RINGBUF_BUSY_BIT`).
 const BUSY: u32 = 1 << 31;
 /// The kernel gave the reservation up (`BPF_RINGBUF_DISCARD_BIT`).
@@ -31,6 +29,27 @@ const RECORD_HEADER_BYTES: u64 = 8;
 /// it. Between reserve and commit the probe only copies the record, so this is reached when the
 /// hypervisor took the CPU away or preemption did.
 const BUSY_SPINS_MAX: u32 = 20_000;
+
+/// How reading a ring up to an end went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// The end was reached.
+    Done,
+    /// A record before it is not committed yet.
+    Busy,
+    /// The ring's bytes made no sense; it was emptied up to the end.
+    Corrupt,
+}
+
+/// A ring as whoever merges several sees it.
+pub trait Records {
+    /// Up to where records have been reserved, in bytes since the ring was made.
+    fn end(&self) -> u64;
+    /// Up to where records have been read.
+    fn position(&self) -> u64;
+    /// Hands every record before `end` to `sink`, as long as they are committed.
+    fn read(&mut self, end: u64, sink: &mut dyn FnMut(&[u8])) -> Read;
+}
 
 /// The positions and data of a ring, wherever they lie.
 struct View {

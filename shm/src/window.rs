@@ -1,7 +1,7 @@
 //! The window: the shared memory in which rows go from the host to the judge.
 //!
 //! A memfd of a header page and a number of slots; how rows lie in a slot is
-//! `saker_rules_schema::row`'s to say, what they hold `extract`'s, and who judges them `sandbox`'s.
+//! `saker_rules_schema::row`'s to say; what they hold and who judges them is the host's.
 //! The host maps it shared and writable once and then seals it, so that nobody who is handed the
 //! descriptor can map it writable, write to it, resize it or lift a seal.
 //!
@@ -240,16 +240,19 @@ pub struct SlotWriter {
 
 impl SlotWriter {
     /// The slot's number.
+    #[inline]
     pub fn slot(&self) -> u32 {
         self.owner.slot
     }
 
     /// Bytes of the rows written so far.
+    #[inline]
     pub fn used(&self) -> usize {
         self.end
     }
 
     /// Where the next row begins, as a byte offset in the window memory.
+    #[inline]
     pub fn position(&self) -> u32 {
         // A window ends below 4 GiB.
         (slot_range(self.owner.slot).start + self.end) as u32
@@ -257,6 +260,7 @@ impl SlotWriter {
 
     /// All bytes behind the last row, zero. Write a row at the start, then call
     /// [`commit`](Self::commit); or [`discard`](Self::discard) if it turns out not to fit.
+    #[inline]
     pub fn rest(&mut self) -> &mut [u8] {
         let end = self.end;
         &mut self.owner.bytes_mut()[end..]
@@ -268,6 +272,7 @@ impl SlotWriter {
     /// # Panics
     /// If `len` is no row's length: not a multiple of 8, shorter than a row's header, or longer
     /// than what is left.
+    #[inline]
     pub fn commit(&mut self, len: usize) {
         assert!(
             len.is_multiple_of(8) && len >= ROW_HEADER_BYTES && len <= SLOT_BYTES - self.end,
@@ -283,6 +288,7 @@ impl SlotWriter {
     }
 
     /// Clears the first `touched` bytes of [`rest`](Self::rest) again: a row begun is given up.
+    #[inline]
     pub fn discard(&mut self, touched: usize) {
         let rest = self.rest();
         let touched = touched.min(rest.len());
@@ -307,6 +313,7 @@ pub struct Filled {
 
 impl Filled {
     /// The slot's number.
+    #[inline]
     pub fn slot(&self) -> u32 {
         self.owner.slot
     }
@@ -354,6 +361,7 @@ impl WindowView {
 
     /// Length and code of the row at a byte offset of the window memory; `None` if the offset
     /// is no multiple of 8 or beyond the window. It does not know where rows begin.
+    #[inline]
     pub fn row(&self, at: u32) -> Option<(u32, u16)> {
         let at = at as usize;
         if !at.is_multiple_of(8) || at + 8 > self.mapping.bytes {
@@ -476,7 +484,7 @@ mod tests {
             Err(Errno::PERM)
         );
         let mapped = Mapping::new(fd, window_bytes(1), ProtFlags::READ | ProtFlags::WRITE);
-        assert_eq!(mapped.unwrap_err().raw_os_error(), Some(libc::EPERM));
+        assert_eq!(mapped.unwrap_err().raw_os_error(), Some(rustix::io::Errno::PERM.raw_os_error()));
     }
 
     #[test]
