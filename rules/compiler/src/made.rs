@@ -9,8 +9,13 @@ use saker_rules_schema::row::{LIST_LEN_MAX, STRING_BYTES_MAX};
 use saker_rules_schema::term::{Comparison, Term, Transformer};
 use std::borrow::Cow;
 
-/// The value of a term; none if it is absent. `field` gives those of fields. No text in it is
-/// longer than [`STRING_BYTES_MAX`], no list than [`LIST_LEN_MAX`]; what is beyond is cut.
+/// A text that is put together has no more bytes: one more than a row holds, so that a row shows
+/// that it was cut, and counts it, as it does with any other text that is too long.
+const MADE_BYTES_MAX: usize = STRING_BYTES_MAX + 1;
+
+/// The value of a term; none if it is absent. `field` gives those of fields. No text that is put
+/// together is longer than [`MADE_BYTES_MAX`], no list than [`LIST_LEN_MAX`]; what is beyond is
+/// cut.
 pub fn value<'v>(
     term: &'v Term,
     field: &mut dyn FnMut(&'v FieldRef) -> Option<Value<'v>>,
@@ -114,7 +119,7 @@ fn joined<'v>(between: &[u8], values: Vec<Value<'_>>) -> Option<Value<'v>> {
             text.extend_from_slice(between);
         }
         text.extend_from_slice(&as_text(value)?);
-        text.truncate(STRING_BYTES_MAX);
+        text.truncate(MADE_BYTES_MAX);
     }
     Some(Value::Text(Cow::Owned(text)))
 }
@@ -359,7 +364,7 @@ mod tests {
         let Some(Value::Text(text)) = value(&term, &mut |_| None) else {
             panic!("it is a text");
         };
-        assert_eq!(text.len(), STRING_BYTES_MAX);
+        assert_eq!(text.len(), MADE_BYTES_MAX);
     }
 
     #[test]
