@@ -9,6 +9,38 @@ use saker_rules_schema::field::Field;
 use saker_rules_schema::manifest::{OutputPart, Priority, Rule};
 use saker_rules_schema::term::Term;
 use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// A module, and which version of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Of its code. Two versions differ in it.
+    pub digest: blake3::Hash,
+}
+
+/// What an alert says of the module that it is by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ShownModule {
+    /// Nothing, as Falco.
+    Nothing,
+    /// Its name, unless it is the rule files: their alerts are Falco's, byte for byte.
+    #[default]
+    Others,
+    /// Its name.
+    Name,
+    /// Its name, and the digest of its version.
+    Digest,
+}
+
+/// What the module is called that all rule files are together.
+pub const RULES: &str = "rules";
+
+/// The name of the field that names the module.
+const MODULE_FIELD: &str = "saker.module";
+/// And of the one that tells its version.
+const DIGEST_FIELD: &str = "saker.module_digest";
 
 /// Which parts an alert line has, and in which form (Falco's configuration keys).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +55,8 @@ pub struct Format {
     pub include_output_fields: bool,
     /// `tags` in JSON (`json_include_tags_property`).
     pub include_tags: bool,
+    /// What JSON says of the module that alerts (`modules.in_alerts`).
+    pub module: ShownModule,
     /// Dates as ISO 8601 instead of the time of day (`time_format_iso_8601`).
     pub iso_8601: bool,
 }
@@ -35,6 +69,7 @@ impl Default for Format {
             include_message: false,
             include_output_fields: true,
             include_tags: true,
+            module: ShownModule::default(),
             iso_8601: false,
         }
     }
@@ -59,6 +94,8 @@ pub struct Alert {
     pub breaks: Vec<usize>,
     /// The fields that the output names, with their values, sorted by name.
     pub fields: Vec<(String, serde_json::Value)>,
+    /// The module whose rule it is; `None` where it is Saker's own, or about no rule.
+    pub module: Option<Identity>,
 }
 
 impl Alert {
@@ -138,6 +175,29 @@ impl Alert {
             message,
             breaks,
             fields,
+            module: None,
+        }
+    }
+
+    /// An alert of Saker about itself, as Falco has them under the source `internal`.
+    pub fn internal(
+        what: &str,
+        priority: Priority,
+        time: u64,
+        message: String,
+        mut fields: Vec<(String, serde_json::Value)>,
+    ) -> Alert {
+        fields.sort_by(|a, b| a.0.cmp(&b.0));
+        Alert {
+            time,
+            rule: format!("Saker internal: {what}"),
+            priority,
+            source: "internal".into(),
+            tags: Vec::new(),
+            message,
+            breaks: Vec::new(),
+            fields,
+            module: None,
         }
     }
 
@@ -198,6 +258,7 @@ impl Alert {
             message,
             breaks: Vec::new(),
             fields,
+            module: None,
         }
     }
 
@@ -253,7 +314,11 @@ impl Alert {
 
     /// The fields alone as one line of JSON, with the time as alerts have it.
     pub fn fields_line(&self, format: &Format) -> String {
-        visible(&serde_json::Value::Object(self.output_fields(format)).to_string())
+        let format = Format {
+            module: ShownModule::Nothing,
+            ..format.clone()
+        };
+        visible(&serde_json::Value::Object(self.output_fields(&format)).to_string())
     }
 
     fn output_fields(&self, format: &Format) -> serde_json::Map<String, serde_json::Value> {
@@ -263,6 +328,20 @@ impl Alert {
             fields.insert("evt.time.iso8601".into(), time.into());
         } else {
             fields.insert("evt.time".into(), self.time.into());
+        }
+        if let Some(module) = &self.module {
+            let (name, digest) = match format.module {
+                ShownModule::Nothing => (false, false),
+                ShownModule::Others => (*module.name != *RULES, false),
+                ShownModule::Name => (true, false),
+                ShownModule::Digest => (true, true),
+            };
+            if name {
+                fields.insert(MODULE_FIELD.into(), (*module.name).into());
+            }
+            if digest {
+                fields.insert(DIGEST_FIELD.into(), module.digest.to_hex().as_str().into());
+            }
         }
         fields
     }
@@ -414,6 +493,7 @@ pub(crate) mod tests {
                 ("proc.pname".into(), serde_json::Value::Null),
                 ("user.uid".into(), 0.into()),
             ],
+            module: None,
         }
     }
 
@@ -437,6 +517,7 @@ pub(crate) mod tests {
             include_message: true,
             include_output_fields: false,
             include_tags: false,
+            module: ShownModule::Nothing,
             iso_8601: false,
         };
         let line: serde_json::Value =
@@ -456,6 +537,46 @@ pub(crate) mod tests {
         let time = &line["output_fields"]["evt.time.iso8601"];
         assert_eq!(time, "2026-11-22T01:18:51.399411691+0000");
         assert!(line["output_fields"].get("evt.time").is_none());
+    }
+
+    #[test]
+    fn an_alert_names_its_module_and_the_version_of_it_where_that_is_asked_for() {
+        let digest = blake3::hash(b"its code");
+        let hex = digest.to_hex();
+        let of = |name: &str| Alert {
+            module: Some(Identity {
+                name: name.into(),
+                digest,
+            }),
+            ..alert()
+        };
+        for (of, module, name, version) in [
+            (of("beacon"), ShownModule::Nothing, None, None),
+            (of("beacon"), ShownModule::Others, Some("beacon"), None),
+            (of(RULES), ShownModule::Others, None, None),
+            (of(RULES), ShownModule::Name, Some(RULES), None),
+            (
+                of(RULES),
+                ShownModule::Digest,
+                Some(RULES),
+                Some(hex.as_str()),
+            ),
+        ] {
+            let format = Format {
+                json: true,
+                module,
+                ..Format::default()
+            };
+            let line: serde_json::Value =
+                serde_json::from_str(&of.line(&format, "h")).expect("JSON");
+            let field = |name: &str| {
+                line["output_fields"]
+                    .get(name)
+                    .and_then(|text| text.as_str())
+            };
+            assert_eq!(field(MODULE_FIELD), name);
+            assert_eq!(field(DIGEST_FIELD), version);
+        }
     }
 
     #[test]

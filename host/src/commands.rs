@@ -56,10 +56,10 @@ enum Command {
     List(list::Args),
     /// Write rule modules in any language: begin, build, test and inspect them
     Module(module::Args),
+    /// Ask a running Saker how it goes and what it knows, or for other modules
+    Ctl(ctl::Args),
     /// Show what a rule asks of each event type
     Explain(explain::Args),
-    /// Ask a running Saker what it knows
-    Ctl(ctl::Args),
     /// Say whether Saker can run here, and what to do if not
     Doctor(doctor::Args),
     /// Print a completion script for a shell
@@ -115,8 +115,8 @@ pub fn main() -> ExitCode {
         Command::Compile(args) => compile::run(args),
         Command::List(args) => list::run(args),
         Command::Module(args) => module::run(args),
-        Command::Explain(args) => explain::run(args),
         Command::Ctl(args) => ctl::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Completion { shell } => {
             let mut script = Vec::new();

@@ -21,7 +21,7 @@ pub fn componentise(core: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 /// The same for the world `rules` of that text.
-pub(crate) fn componentise_by(wit: &str, core: &[u8]) -> Result<Vec<u8>, String> {
+pub fn componentise_by(wit: &str, core: &[u8]) -> Result<Vec<u8>, String> {
     let in_words = |error| format!("{error:#}");
     let mut core = core.to_vec();
     if !has_bindings(&core)? {

@@ -5,7 +5,7 @@
 
 mod array;
 
-use crate::alert::Format;
+use crate::alert::{Format, ShownModule};
 use crate::enrich::engine;
 pub use array::{Append, ENTRY_SETTINGS, EntrySetting, ModuleChoice, RuleChoice};
 use saker_rules_compiler::similar;
@@ -92,9 +92,18 @@ pub struct Config {
     pub engines: engine::Settings,
     /// How long an event may wait for what they tell of its container.
     pub metadata_wait: Duration,
-    /// Where a running Saker is asked what it knows; `None`: nowhere.
+    /// Rules and modules are read again when their files change.
+    pub watch_files: bool,
+    /// The folder of modules; `None`: there is none.
+    pub modules_folder: Option<PathBuf>,
+    /// How long another version of a module is on probation.
+    pub modules_probation: Duration,
+    /// Where `saker ctl` is listened to; `None`: nowhere.
     pub control_socket: Option<PathBuf>,
 }
+
+/// Where `saker run` listens to `saker ctl`.
+pub const CONTROL_SOCKET: &str = "/run/saker/control.sock";
 
 impl Default for Config {
     fn default() -> Config {
@@ -128,7 +137,10 @@ impl Default for Config {
             cache_directory: Some(PathBuf::from("/var/cache/saker")),
             engines: engine::Settings::default(),
             metadata_wait: Duration::from_millis(1500),
-            control_socket: Some(PathBuf::from("/run/saker/control.sock")),
+            watch_files: true,
+            modules_folder: Some(PathBuf::from("/etc/saker/modules")),
+            modules_probation: Duration::from_secs(60),
+            control_socket: Some(PathBuf::from(CONTROL_SOCKET)),
         }
     }
 }
@@ -234,6 +246,24 @@ pub const SETTINGS: &[Setting] = &[
         wanted: "true or false (default true)",
         description: "JSON alerts have `tags`.",
         apply: |config, value| set(&mut config.format.include_tags, boolean(value)),
+    },
+    Setting {
+        key: "modules.in_alerts",
+        used: Use::Alerts,
+        wanted: "nothing, others, name or digest (default others)",
+        description: "What `output_fields` say of the module that alerts: its name \
+                      (`saker.module`), its name unless it is the rule files, or its name and \
+                      the digest of its version (`saker.module_digest`).",
+        apply: |config, value| {
+            let shown = match value {
+                "nothing" => Some(ShownModule::Nothing),
+                "others" => Some(ShownModule::Others),
+                "name" => Some(ShownModule::Name),
+                "digest" => Some(ShownModule::Digest),
+                _ => None,
+            };
+            set(&mut config.format.module, shown)
+        },
     },
     Setting {
         key: "time_format_iso_8601",
@@ -370,10 +400,38 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "watch_config_files",
-        used: Use::Falco,
-        wanted: "false: there are no configuration files yet",
-        description: "Taken for Falco's sake.",
-        apply: |_, value| (value == "false").then_some(()),
+        used: Use::Kernel,
+        wanted: "true or false (default true)",
+        description: "Read rules and modules again when their files change.",
+        apply: |config, value| set(&mut config.watch_files, boolean(value)),
+    },
+    Setting {
+        key: "modules.folder",
+        used: Use::Kernel,
+        wanted: "an absolute path (default /etc/saker/modules), or nothing for none",
+        description: "A folder of modules (.wasm) and further rulesets (.yaml), each loaded, \
+                      changed and given up with its file. Must be root's or your own, and \
+                      closed to writing by others.",
+        apply: |config, value| set(&mut config.modules_folder, absolute(value)),
+    },
+    Setting {
+        key: "modules.probation_ms",
+        used: Use::Kernel,
+        wanted: "a number from 0 to 3600000 (default 60000)",
+        description: "Milliseconds within which a failure of another version of a module brings \
+                      the version before back.",
+        apply: |config, value| {
+            let time = number(value, 0, 3_600_000).map(|ms| Duration::from_millis(ms.into()));
+            set(&mut config.modules_probation, time)
+        },
+    },
+    Setting {
+        key: "control.socket",
+        used: Use::Kernel,
+        wanted: "an absolute path (default /run/saker/control.sock), or nothing for none",
+        description: "The socket that `saker ctl` talks to. Only root and the user that Saker \
+                      runs as may.",
+        apply: |config, value| set(&mut config.control_socket, absolute(value)),
     },
     Setting {
         key: "syslog_output.enabled",
@@ -498,13 +556,7 @@ pub const SETTINGS: &[Setting] = &[
         wanted: "an absolute path (default /var/cache/saker), or nothing to keep none",
         description: "Where native code of rulesets is kept, so that they are ready sooner next \
                       time. Must be root's or your own, and closed to writing by others.",
-        apply: |config, value| {
-            let directory = match value {
-                "" => Some(None),
-                path => path.starts_with('/').then(|| Some(PathBuf::from(path))),
-            };
-            set(&mut config.cache_directory, directory)
-        },
+        apply: |config, value| set(&mut config.cache_directory, absolute(value)),
     },
     Setting {
         key: "engines.docker.enabled",
@@ -572,19 +624,6 @@ pub const SETTINGS: &[Setting] = &[
             set(&mut config.metadata_wait, wait)
         },
     },
-    Setting {
-        key: "control.socket",
-        used: Use::Kernel,
-        wanted: "an absolute path (default /run/saker/control.sock), or nothing for none",
-        description: "Where `saker ctl` asks. Only its owner may.",
-        apply: |config, value| {
-            let socket = match value {
-                "" => Some(None),
-                path => path.starts_with('/').then(|| Some(PathBuf::from(path))),
-            };
-            set(&mut config.control_socket, socket)
-        },
-    },
 ];
 
 impl Config {
@@ -625,6 +664,14 @@ impl Config {
 fn set<T>(place: &mut T, value: Option<T>) -> Option<()> {
     *place = value?;
     Some(())
+}
+
+/// A path from the root, or none where there is no text.
+fn absolute(value: &str) -> Option<Option<PathBuf>> {
+    match value {
+        "" => Some(None),
+        path => path.starts_with('/').then(|| Some(PathBuf::from(path))),
+    }
 }
 
 fn boolean(value: &str) -> Option<bool> {

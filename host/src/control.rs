@@ -1,180 +1,454 @@
-//! What a running Saker is asked by `saker ctl`: a socket that takes one word and answers with
-//! one JSON object.
+//! The control socket: requests and answers as lines of JSON, of Saker's own user and root.
 //!
-//! It is served by a thread of its own, one caller after the other, each for a bounded time. What
-//! only the event thread knows, that is asked for over a channel, and answers when it gets to it.
+//! A thread of its own reads and writes; what is asked goes to the event thread over a bounded
+//! queue, and whatever a request says is done there or aside by the commands. Who may connect is
+//! settled twice: the socket's file has mode 0600 from its first moment, and the kernel is asked
+//! who is at the other end of each connection. How many connect, how long a line is and how long
+//! anybody waits is bounded.
 
-use serde_json::Value;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use crate::modules::roster::Listed;
+use rustix::fs::Mode;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use serde::{Deserialize, Serialize};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
-use tokio::sync::oneshot;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
-/// Nobody who asks is waited for longer.
-const CALLER_WITHIN: Duration = Duration::from_secs(2);
-/// A question is no longer.
-const QUESTION_BYTES_MAX: u64 = 64;
-/// No answer is taken to be longer.
-const ANSWER_BYTES_MAX: u64 = 64 << 20;
+/// No line that is asked is longer.
+pub const REQUEST_BYTES_MAX: usize = 16 * 1024;
+/// No answer is longer: what lists of 256 modules take, with room.
+const ANSWER_BYTES_MAX: u64 = 16 << 20;
+/// So many may be connected.
+const CONNECTIONS_MAX: usize = 16;
+/// So much that was asked may wait.
+const ASKED_MAX: usize = 32;
+/// Who says nothing for so long is hung up on.
+const SILENCE: Duration = Duration::from_secs(10);
+/// How long an answer may take: a module takes a minute to compile at most.
+const ANSWER: Duration = Duration::from_secs(180);
 
-/// What is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Question {
-    /// What is known of containers, and how their engines are doing.
-    Containers,
+/// What may be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// How it goes.
+    Status {},
+    /// What is known of containers.
+    Containers {},
+    /// Which modules are loaded.
+    List {},
+    /// Load a module that is not loaded yet.
+    Load {
+        /// Its file, from the root.
+        path: PathBuf,
+    },
+    /// Put another version in a module's place.
+    Swap {
+        /// Its name.
+        name: String,
+        /// The version's file, from the root.
+        path: PathBuf,
+    },
+    /// Turn a module off.
+    Disable {
+        /// Its name.
+        name: String,
+    },
+    /// Turn it on again.
+    Enable {
+        /// Its name.
+        name: String,
+    },
+    /// Bring its version before back.
+    Rollback {
+        /// Its name.
+        name: String,
+    },
 }
 
-impl Question {
-    /// The word for it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Question::Containers => "containers",
-        }
-    }
-
-    fn of(word: &str) -> Option<Question> {
-        [Question::Containers]
-            .into_iter()
-            .find(|question| question.word() == word)
-    }
+/// What is answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// It is not done, and why.
+    Error(String),
+    /// It is done; what.
+    Done(String),
+    /// The modules.
+    Modules(Vec<Listed>),
+    /// What is known of containers.
+    Containers(Containers),
+    /// How it goes.
+    Status(Status),
 }
 
-/// A question that waits for its answer.
+/// What is known of containers, and of those who know them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Containers {
+    /// Those that were seen and are not forgotten yet.
+    pub containers: Vec<Container>,
+    /// The engines that are asked.
+    pub engines: Vec<Engine>,
+}
+
+/// A container, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Container {
+    /// `container.id`.
+    pub id: String,
+    /// `container.full_id`; empty as long as no engine has told anything, as all below is.
+    pub full_id: String,
+    /// `container.name`.
+    pub name: String,
+    /// `container.type`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `container.image`.
+    pub image: String,
+    /// Why nothing is known; empty where something is.
+    pub metadata: String,
+}
+
+/// An engine, and how it is doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Engine {
+    /// Its name.
+    pub engine: String,
+    /// Where it is asked.
+    pub socket: String,
+    /// Why it is not followed, if it is not.
+    pub trouble: Option<String>,
+    /// Questions so far.
+    pub asked: u64,
+    /// Those that failed.
+    pub failed: u64,
+}
+
+/// How a run goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Saker's version.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// Since when it watches.
+    pub uptime_seconds: u64,
+    /// The number of the running epoch.
+    pub epoch: u32,
+    /// Modules that are loaded.
+    pub modules: u64,
+    /// Rules that may alert.
+    pub rules: u64,
+    /// Events so far.
+    pub events: u64,
+    /// Alerts so far.
+    pub alerts: u64,
+    /// Windows handed to modules so far.
+    pub windows: u64,
+    /// Events that the kernel had no room for.
+    pub dropped: u64,
+    /// Rows that no module judged.
+    pub rows_unjudged: u64,
+    /// Times that a module failed.
+    pub module_failures: u64,
+    /// Times that other modules took over.
+    pub swaps: u64,
+}
+
+/// A request, and where its answer goes.
+#[derive(Debug)]
 pub struct Asked {
     /// What is asked.
-    pub question: Question,
-    /// Takes the answer.
-    pub answer: oneshot::Sender<Value>,
+    pub request: Request,
+    /// Takes the answer. Nobody may be there any more.
+    pub reply: oneshot::Sender<Answer>,
 }
 
-/// The socket, which goes with this.
+/// Why there is no control socket.
+#[derive(Debug, thiserror::Error)]
+pub enum Unserved {
+    /// Another process answers there.
+    #[error("another process listens there")]
+    Taken,
+    /// What is there is no socket.
+    #[error("it is something else than a socket")]
+    NoSocket,
+    /// The path is longer than one of a socket may be.
+    #[error("the path is too long for a socket")]
+    TooLong,
+    /// It cannot be made.
+    #[error("{0}")]
+    Failed(#[from] io::Error),
+}
+
+impl From<Errno> for Unserved {
+    fn from(error: Errno) -> Unserved {
+        Unserved::Failed(error.into())
+    }
+}
+
+/// The socket, as long as it is served.
+#[derive(Debug)]
 pub struct Control {
-    questions: Receiver<Asked>,
     path: PathBuf,
+    /// Of the socket's file: another's is not removed.
+    inode: u64,
 }
 
 impl Control {
-    /// Listens at that path, where only the owner may ask. A socket on which nobody listens any
-    /// more is replaced.
-    pub fn listen(path: &Path) -> io::Result<Control> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
-            let mut builder = std::fs::DirBuilder::new();
-            builder.recursive(true).mode(0o700).create(folder)?;
-        }
-        if UnixStream::connect(path).is_ok() {
-            return Err(io::ErrorKind::AddrInUse.into());
-        }
-        match std::fs::symlink_metadata(path) {
-            Ok(found) if !std::os::unix::fs::FileTypeExt::is_socket(&found.file_type()) => {
-                return Err(io::ErrorKind::AlreadyExists.into());
-            }
-            Ok(_) => std::fs::remove_file(path)?,
-            Err(_) => {}
-        }
-        let listener = UnixListener::bind(path)?;
-        std::fs::set_permissions(path, PermissionsExt::from_mode(0o600))?;
-        let (ask, questions) = channel(1);
+    /// Makes the socket and serves it; what is asked comes out of the queue.
+    pub fn serve(path: &Path) -> Result<(Control, mpsc::Receiver<Asked>), Unserved> {
+        let listener = listen(path)?;
+        let inode = path.symlink_metadata()?.ino();
+        let (ask, asked) = mpsc::channel(ASKED_MAX);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         std::thread::Builder::new()
             .name("saker-control".into())
-            .spawn(move || serve(&listener, &ask))?;
-        Ok(Control {
-            questions,
-            path: path.to_owned(),
-        })
-    }
-
-    /// Waits for the next question. May be given up at any time.
-    pub async fn asked(&mut self) -> Asked {
-        match self.questions.recv().await {
-            Some(asked) => asked,
-            None => std::future::pending().await,
-        }
+            .spawn(move || {
+                let served = runtime.block_on(serve(listener.into(), ask));
+                if let Err(error) = served {
+                    tracing::error!("the control socket is served no more: {error}");
+                }
+            })?;
+        let path = path.to_owned();
+        Ok((Control { path, inode }, asked))
     }
 }
 
 impl Drop for Control {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
-    }
-}
-
-fn serve(listener: &UnixListener, ask: &Sender<Asked>) {
-    for caller in listener.incoming() {
-        // What goes wrong is the caller's loss.
-        if let Ok(caller) = caller {
-            let _ = answer(caller, ask);
-        }
-        if ask.is_closed() {
-            return;
+        let found = self.path.symlink_metadata();
+        if found.is_ok_and(|found| found.ino() == self.inode) {
+            let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
-fn answer(mut caller: UnixStream, ask: &Sender<Asked>) -> io::Result<()> {
-    caller.set_read_timeout(Some(CALLER_WITHIN))?;
-    caller.set_write_timeout(Some(CALLER_WITHIN))?;
-    let mut word = String::new();
-    (&mut caller)
-        .take(QUESTION_BYTES_MAX)
-        .read_to_string(&mut word)?;
-    let Some(question) = Question::of(word.trim()) else {
-        return caller.write_all(b"{\"error\": \"nobody knows what that is\"}\n");
-    };
-    let (tell, told) = oneshot::channel();
-    let asked = Asked {
-        question,
-        answer: tell,
-    };
-    if ask.blocking_send(asked).is_err() {
-        return Ok(());
+fn listen(path: &Path) -> Result<OwnedFd, Unserved> {
+    let address = SocketAddrUnix::new(path).map_err(|_| Unserved::TooLong)?;
+    if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
+        std::fs::DirBuilder::new().mode(0o755).create(folder)?;
     }
-    if let Ok(value) = told.blocking_recv() {
-        caller.write_all(value.to_string().as_bytes())?;
+    match path.symlink_metadata() {
+        Ok(found) if !found.file_type().is_socket() => return Err(Unserved::NoSocket),
+        Ok(_) => match UnixStream::connect(path) {
+            Ok(_) => return Err(Unserved::Taken),
+            // Left behind by a process that was killed.
+            Err(_) => std::fs::remove_file(path)?,
+        },
+        Err(_) => {}
     }
-    Ok(())
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    // A socket's file gets the mode of the socket that is bound: it is nobody else's from the
+    // first moment.
+    rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
+    rustix::net::bind(&socket, &address)?;
+    rustix::net::listen(&socket, CONNECTIONS_MAX as i32)?;
+    Ok(socket)
 }
 
-/// Asks the Saker that listens at that path.
-pub fn ask(path: &Path, question: Question) -> io::Result<Value> {
-    let mut socket = UnixStream::connect(path)?;
-    socket.set_read_timeout(Some(CALLER_WITHIN * 2))?;
-    socket.write_all(question.word().as_bytes())?;
-    socket.shutdown(std::net::Shutdown::Write)?;
-    let mut text = Vec::new();
-    socket.take(ANSWER_BYTES_MAX).read_to_end(&mut text)?;
-    serde_json::from_slice(&text).map_err(io::Error::other)
+async fn serve(
+    listener: std::os::unix::net::UnixListener,
+    ask: mpsc::Sender<Asked>,
+) -> io::Result<()> {
+    let listener = tokio::net::UnixListener::from_std(listener)?;
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        // Who comes when all places are taken waits in the kernel's queue.
+        let Ok(place) = Arc::clone(&room).acquire_owned().await else {
+            return Ok(());
+        };
+        let stream = tokio::select! {
+            () = ask.closed() => return Ok(()),
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // No descriptors left, most likely: it passes.
+                    tracing::debug!("a connection cannot be taken: {error}");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            },
+        };
+        let ask = ask.clone();
+        tokio::spawn(async move {
+            let _place = place;
+            if let Err(error) = converse(stream, &ask).await {
+                tracing::debug!("a connection to the control socket ends: {error}");
+            }
+        });
+    }
+}
+
+async fn converse(mut stream: tokio::net::UnixStream, ask: &mpsc::Sender<Asked>) -> io::Result<()> {
+    let uid = stream.peer_cred()?.uid();
+    if uid != 0 && uid != rustix::process::geteuid().as_raw() {
+        return say(
+            &mut stream,
+            &Answer::Error(format!("user {uid} may not control this Saker")),
+        )
+        .await;
+    }
+    let (read, mut write) = stream.split();
+    let mut read = tokio::io::BufReader::new(read);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let mut bounded = (&mut read).take(REQUEST_BYTES_MAX as u64 + 1);
+        let reading = bounded.read_until(b'\n', &mut line);
+        match tokio::time::timeout(SILENCE, reading).await {
+            Ok(Ok(0)) => return Ok(()),
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return Err(error),
+            Err(_) => return Ok(()),
+        }
+        if line.len() > REQUEST_BYTES_MAX {
+            let error = format!("a request has {REQUEST_BYTES_MAX} bytes at most");
+            // What follows is the rest of it.
+            return say(&mut write, &Answer::Error(error)).await;
+        }
+        let answer = match serde_json::from_slice(&line) {
+            Ok(request) => answer(request, ask).await,
+            Err(error) => Answer::Error(format!("that is no request: {error}")),
+        };
+        say(&mut write, &answer).await?;
+    }
+}
+
+async fn answer(request: Request, ask: &mpsc::Sender<Asked>) -> Answer {
+    let (reply, replied) = oneshot::channel();
+    if ask.try_send(Asked { request, reply }).is_err() {
+        return Answer::Error("too much is asked at once".into());
+    }
+    match tokio::time::timeout(ANSWER, replied).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => Answer::Error("Saker is ending".into()),
+        Err(_) => Answer::Error("it takes too long; it may still be done".into()),
+    }
+}
+
+async fn say(to: &mut (impl AsyncWriteExt + Unpin), answer: &Answer) -> io::Result<()> {
+    let mut line = serde_json::to_vec(answer)?;
+    line.push(b'\n');
+    match tokio::time::timeout(SILENCE, to.write_all(&line)).await {
+        Ok(written) => written,
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    }
+}
+
+/// Asks the Saker that serves that socket.
+pub fn ask(path: &Path, request: &Request) -> io::Result<Answer> {
+    let mut stream = UnixStream::connect(path)?;
+    stream.set_read_timeout(Some(ANSWER + SILENCE))?;
+    stream.set_write_timeout(Some(SILENCE))?;
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    stream.write_all(&line)?;
+    let mut answer = Vec::new();
+    BufReader::new(stream.take(ANSWER_BYTES_MAX)).read_until(b'\n', &mut answer)?;
+    Ok(serde_json::from_slice(&answer)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A socket whose every request is answered by its own text.
+    fn echo(folder: &Path) -> (Control, PathBuf) {
+        let path = folder.join("socket");
+        let (control, mut asked) = Control::serve(&path).expect("a folder of the test");
+        std::thread::spawn(move || {
+            while let Some(Asked { request, reply }) = asked.blocking_recv() {
+                let _ = reply.send(Answer::Done(format!("{request:?}")));
+            }
+        });
+        (control, path)
+    }
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a folder for files of the test")
+    }
+
     #[test]
-    fn a_question_is_answered_and_nonsense_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("own/control.sock");
-        let mut control = Control::listen(&path).unwrap();
-        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-        assert!(Control::listen(&path).is_err(), "one listens already");
-        let asking = {
-            let path = path.clone();
-            std::thread::spawn(move || ask(&path, Question::Containers).unwrap())
+    fn what_is_asked_is_answered_and_the_socket_is_nobody_elses() {
+        let folder = folder();
+        let (control, path) = echo(folder.path());
+        let mode = path.symlink_metadata().expect("it is there").mode();
+        assert_eq!(mode & 0o7777, 0o600);
+        let request = Request::Swap {
+            name: "beacon".into(),
+            path: "/x.wasm".into(),
         };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        let asked = runtime.block_on(control.asked());
-        assert_eq!(asked.question, Question::Containers);
-        asked.answer.send(serde_json::json!({"a": 1})).unwrap();
-        assert_eq!(asking.join().unwrap()["a"], 1);
-        let mut caller = UnixStream::connect(&path).unwrap();
-        caller.write_all(b"\xff nonsense").unwrap();
-        caller.shutdown(std::net::Shutdown::Write).unwrap();
+        let answer = ask(&path, &request).expect("it answers");
+        assert_eq!(answer, Answer::Done(format!("{request:?}")));
         drop(control);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_is_no_request_is_answered_so_and_too_long_a_line_ends_the_conversation() {
+        let folder = folder();
+        let (_control, path) = echo(folder.path());
+        let mut stream = UnixStream::connect(&path).expect("it listens");
+        let mut lines = BufReader::new(stream.try_clone().expect("a descriptor")).lines();
+        for wrong in [
+            "",
+            "x",
+            "{}",
+            r#"{"ask":"fork"}"#,
+            r#"{"ask":"disable"}"#,
+            r#"{"ask":"disable","name":"x","more":1}"#,
+            "\u{0}",
+        ] {
+            writeln!(stream, "{wrong}").expect("it reads");
+            let line = lines.next().expect("an answer").expect("text");
+            assert!(line.contains("no request"), "{wrong:?}: {line}");
+        }
+        writeln!(stream, r#"{{"ask":"list"}}"#).expect("it reads");
+        let line = lines.next().expect("an answer").expect("text");
+        assert!(line.contains("List"), "{line}");
+        let _ = stream.write_all(&vec![b' '; REQUEST_BYTES_MAX + 2]);
+        let line = lines.next().expect("an answer").expect("text");
+        assert!(line.contains("bytes at most"), "{line}");
+        assert!(!matches!(lines.next(), Some(Ok(_))));
+    }
+
+    #[test]
+    fn one_who_never_speaks_keeps_nobody_else_from_being_answered() {
+        let folder = folder();
+        let (_control, path) = echo(folder.path());
+        let silent: Vec<UnixStream> = (0..CONNECTIONS_MAX - 1)
+            .map(|_| UnixStream::connect(&path).expect("it listens"))
+            .collect();
+        assert!(ask(&path, &Request::Status {}).is_ok());
+        drop(silent);
+    }
+
+    #[test]
+    fn a_socket_that_was_left_behind_is_replaced_and_one_that_is_served_is_not() {
+        let folder = folder();
+        let path = folder.path().join("socket");
+        // As a process leaves it that is killed.
+        drop(std::os::unix::net::UnixListener::bind(&path).expect("a folder of the test"));
+        let (_control, path) = echo(folder.path());
+        let taken = Control::serve(&path).expect_err("it is served");
+        assert!(matches!(taken, Unserved::Taken));
+        let file = folder.path().join("file");
+        std::fs::write(&file, "x").expect("a folder of the test");
+        assert!(matches!(Control::serve(&file), Err(Unserved::NoSocket)));
+        assert!(file.exists());
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).expect("a folder of the test");
+        assert!(matches!(Control::serve(&link), Err(Unserved::NoSocket)));
     }
 }

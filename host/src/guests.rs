@@ -10,10 +10,10 @@ use crate::alert::{self, Alert};
 use crate::extract::row::{Full, PlanError, RowPlan};
 use crate::extract::{Value, View};
 use crate::literal::Literals;
-use crate::modules::{Component, Epoch};
+use crate::modules::{Component, Epoch, INCIDENTS_MAX, Incident};
 use crate::sandbox::FailureKind;
 use crate::sandbox::component::{
-    self, Failure, FromComponent, Keep, Put, Resident, ToComponent, Worker,
+    self, Failure, FromComponent, Keep, Put, Resident, Start, ToComponent, Worker,
 };
 use saker_rules_schema::offered::{self, Kind, Row, Rows};
 use saker_rules_schema::row::{ROW_BYTES_MAX, double_of};
@@ -69,11 +69,40 @@ pub struct Guests {
     keeps: HashMap<String, Keep>,
     answers: UnboundedReceiver<FromComponent>,
     answer_to: UnboundedSender<FromComponent>,
+    /// Those that are being started, on a thread of its own.
+    starting: Option<Starting>,
+    started: UnboundedReceiver<Started>,
+    started_to: UnboundedSender<Started>,
     numbers: u64,
     row: Vec<u8>,
     spare: Vec<Arc<Vec<u8>>>,
     /// What happened so far.
     pub counters: Counters,
+    /// Failures that nobody took yet.
+    pub incidents: Vec<Incident>,
+}
+
+/// What comes from the components' threads.
+#[derive(Debug)]
+pub enum FromGuests {
+    /// An answer.
+    Answer(FromComponent),
+    /// The components of an epoch are at work, or one cannot be.
+    Started(Started),
+}
+
+/// What came of starting components.
+#[derive(Debug)]
+pub struct Started {
+    epoch: u32,
+    /// In the order in which they were asked for; or which module of the epoch is not to be had.
+    workers: Result<Vec<Worker>, (usize, Refused)>,
+}
+
+/// Components that are being started.
+struct Starting {
+    epoch: u32,
+    guests: Vec<Guest>,
 }
 
 /// A component at work.
@@ -98,6 +127,8 @@ struct Guest {
 
 /// Where a component runs.
 enum Place {
+    /// Not yet.
+    Nowhere,
     /// On this thread, in a replay.
     Here(Box<Resident>),
     /// On its own.
@@ -107,15 +138,20 @@ enum Place {
 impl Default for Guests {
     fn default() -> Guests {
         let (answer_to, answers) = unbounded_channel();
+        let (started_to, started) = unbounded_channel();
         Guests {
             guests: Vec::new(),
             keeps: HashMap::new(),
             answers,
             answer_to,
+            starting: None,
+            started,
+            started_to,
             numbers: 0,
             row: Vec::new(),
             spare: Vec::new(),
             counters: Counters::default(),
+            incidents: Vec::new(),
         }
     }
 }
@@ -126,62 +162,102 @@ impl Guests {
         self.guests.is_empty()
     }
 
-    /// Whether one owes an answer.
+    /// Whether something is to come from one of them.
     pub fn is_waiting(&self) -> bool {
+        self.is_starting() || self.owes_alerts()
+    }
+
+    /// Whether one was handed events that it has not answered for.
+    pub fn owes_alerts(&self) -> bool {
         self.guests.iter().any(|guest| guest.waiting > 0)
     }
 
-    /// Starts the components of an epoch that are not at work already, and waits until they are.
-    /// An error names the module of the epoch.
-    pub fn prepare(&mut self, epoch: &Epoch) -> Result<(), (usize, Refused)> {
+    /// Whether some are being started.
+    pub fn is_starting(&self) -> bool {
+        self.starting.is_some()
+    }
+
+    /// Starts the components of an epoch that are not at work already; `true` if they all are.
+    /// Otherwise that is told by [`FromGuests::Started`]: making an instance runs the component,
+    /// and events do not wait for that. An error names the module of the epoch.
+    pub fn prepare(&mut self, epoch: &Epoch) -> Result<bool, (usize, Refused)> {
+        let mut guests = Vec::new();
+        let mut starts: Vec<(usize, u64, Arc<Component>, Start)> = Vec::new();
         for (index, module) in epoch.modules.iter().enumerate() {
             let Some(component) = module.as_component() else {
                 continue;
             };
             // One that was set aside gets another chance.
             let known = self.find(component);
-            if known.is_none_or(|known| self.guests[known].is_aside) {
-                let guest = self.start(component).map_err(|why| (index, why))?;
-                match known {
-                    Some(known) => self.guests[known] = guest,
-                    None => self.guests.push(guest),
-                }
+            if known.is_some_and(|known| !self.guests[known].is_aside) {
+                continue;
+            }
+            self.numbers += 1;
+            let keep = self.keeps.entry(component.name.to_string()).or_default();
+            let start = component.start(keep.clone());
+            let mut guest = Guest::new(self.numbers, component).map_err(|why| (index, why))?;
+            if component.code.workshop().is_replay() {
+                let never = Arc::new(AtomicBool::new(false));
+                let resident = Resident::start(component.code.clone(), start, never);
+                let resident = resident.map_err(|why| (index, Refused::of(&why)))?;
+                guest.at = Place::Here(Box::new(resident));
+                self.put_to_work(guest);
+                continue;
+            }
+            starts.push((index, guest.number, component.clone(), start));
+            guests.push(guest);
+        }
+        if starts.is_empty() {
+            return Ok(true);
+        }
+        let first = starts[0].0;
+        let epoch = epoch.id;
+        self.starting = Some(Starting { epoch, guests });
+        let (tell, answer_to) = (self.started_to.clone(), self.answer_to.clone());
+        let spawned = std::thread::Builder::new()
+            .name("saker-start".into())
+            .spawn(move || {
+                let workers = starts.into_iter().map(|(index, number, component, start)| {
+                    let code = component.code.clone();
+                    let worker = Worker::spawn(number, code, start, answer_to.clone());
+                    let worker = worker.map_err(|error| (index, Refused::Start(error.to_string())));
+                    worker?.map_err(|failure| (index, Refused::of(&failure)))
+                });
+                let workers = workers.collect();
+                let _ = tell.send(Started { epoch, workers });
+            });
+        match spawned {
+            Ok(_) => Ok(false),
+            Err(error) => {
+                self.starting = None;
+                Err((first, Refused::Start(error.to_string())))
             }
         }
-        Ok(())
     }
 
-    fn start(&mut self, component: &Arc<Component>) -> Result<Guest, Refused> {
-        self.numbers += 1;
-        let number = self.numbers;
-        let keep = self.keeps.entry(component.name.to_string()).or_default();
-        let start = component.start(keep.clone());
-        let code = component.code.clone();
-        let in_words = |failure: Failure| Refused::Start(format!("{failure}"));
-        let at = if code.workshop().is_replay() {
-            let never = Arc::new(AtomicBool::new(false));
-            let resident = Resident::start(code, start, never).map_err(in_words)?;
-            Place::Here(Box::new(resident))
-        } else {
-            let worker = Worker::spawn(number, code, start, self.answer_to.clone());
-            let worker = worker.map_err(|error| Refused::Start(error.to_string()))?;
-            Place::There(worker.map_err(in_words)?)
+    /// Takes note of what came of starting components, and of which epoch.
+    pub fn take_started(&mut self, started: Started) -> (u32, Result<(), (usize, Refused)>) {
+        let Started { epoch, workers } = started;
+        let Some(starting) = self.starting.take_if(|starting| starting.epoch == epoch) else {
+            // Another epoch was proposed meanwhile; these are ended.
+            return (epoch, Ok(()));
         };
-        // Literals are the rules' business: a component gets texts.
-        let literals = Arc::new(Literals::new());
-        Ok(Guest {
-            number,
-            component: component.clone(),
-            rules_on: vec![false; component.rules.len()],
-            plan: RowPlan::new(offered::CODE, &component.slots, &literals)?,
-            at,
-            batch: Vec::new(),
-            rows: 0,
-            now: 0,
-            waiting: 0,
-            is_late: false,
-            is_aside: false,
-        })
+        let workers = match workers {
+            Ok(workers) => workers,
+            Err(why) => return (epoch, Err(why)),
+        };
+        for (mut guest, worker) in starting.guests.into_iter().zip(workers) {
+            guest.at = Place::There(worker);
+            self.put_to_work(guest);
+        }
+        (epoch, Ok(()))
+    }
+
+    fn put_to_work(&mut self, guest: Guest) {
+        match self.find(&guest.component) {
+            Some(known) => leave(std::mem::replace(&mut self.guests[known], guest)),
+            None => self.guests.push(guest),
+        }
     }
 
     /// From here on, rules are on as that epoch says.
@@ -198,14 +274,17 @@ impl Guests {
 
     /// Ends the components that none of the epochs has.
     pub fn retain<'e>(&mut self, epochs: impl Iterator<Item = &'e Epoch> + Clone) {
-        self.guests.retain(|guest| {
+        let is_wanted = |guest: &mut Guest| {
             let mut modules = epochs.clone().flat_map(|epoch| &epoch.modules);
             guest.waiting > 0
                 || modules.any(|module| {
                     let component = module.as_component();
                     component.is_some_and(|other| other.key == guest.component.key)
                 })
-        });
+        };
+        for guest in self.guests.extract_if(.., |guest| !is_wanted(guest)) {
+            leave(guest);
+        }
     }
 
     fn find(&self, component: &Component) -> Option<usize> {
@@ -281,6 +360,8 @@ impl Guests {
                 };
                 self.answered(index, message, answer)
             }
+            // Those are not among the guests.
+            Place::Nowhere => Vec::new(),
             Place::There(worker) => {
                 match worker.put(message) {
                     Put::Queued => {
@@ -301,23 +382,29 @@ impl Guests {
         }
     }
 
-    /// The next answer; waits for ever where none is due. May be given up at any time.
-    pub async fn answer(&mut self) -> FromComponent {
-        match self.answers.recv().await {
-            Some(answer) => answer,
-            // We hold a sender ourselves.
-            None => std::future::pending().await,
+    /// What comes next; waits for ever where nothing is to come. May be given up at any time.
+    pub async fn answer(&mut self) -> FromGuests {
+        // We hold a sender of both ourselves, so neither ends.
+        tokio::select! {
+            Some(answer) = self.answers.recv() => FromGuests::Answer(answer),
+            Some(started) = self.started.recv() => FromGuests::Started(started),
         }
     }
 
-    /// The same for code outside of an async runtime, where one is due.
-    pub fn blocking_answer(&mut self) -> Option<FromComponent> {
-        self.answers.blocking_recv()
+    /// The same for code outside of an async runtime, where something is to come. While
+    /// components are started, that is what it waits for.
+    pub fn blocking_answer(&mut self) -> Option<FromGuests> {
+        match self.is_starting() {
+            true => self.started.blocking_recv().map(FromGuests::Started),
+            false => self.answers.blocking_recv().map(FromGuests::Answer),
+        }
     }
 
-    /// The next answer, if there is one already.
-    pub fn try_answer(&mut self) -> Option<FromComponent> {
-        self.answers.try_recv().ok()
+    /// What came already, if anything has.
+    pub fn try_answer(&mut self) -> Option<FromGuests> {
+        let answer = self.answers.try_recv().map(FromGuests::Answer);
+        let mut started = || self.started.try_recv().map(FromGuests::Started);
+        answer.or_else(|_| started()).ok()
     }
 
     /// Takes an answer: the alerts in it.
@@ -362,6 +449,13 @@ impl Guests {
                 self.counters.rows_unjudged += rows as u64;
                 self.counters.failures += u64::from(failure.kind.is_strike());
                 guest.complain(&failure, rows);
+                if failure.kind.is_strike() && self.incidents.len() < INCIDENTS_MAX {
+                    self.incidents.push(Incident {
+                        module: guest.component.identity.clone(),
+                        reason: failure.to_string(),
+                        is_last: failure.is_last,
+                    });
+                }
                 self.guests[index].is_aside |= failure.is_last;
                 Vec::new()
             }
@@ -376,7 +470,38 @@ impl Guests {
     }
 }
 
+/// Ends a component without waiting for it: the call it is in goes on to the next tick.
+fn leave(guest: Guest) {
+    let ending = std::thread::Builder::new().name("saker-end".into());
+    // Where there is no thread for it, it is waited for after all.
+    let _ = ending.spawn(move || drop(guest));
+}
+
+impl Refused {
+    fn of(failure: &Failure) -> Refused {
+        Refused::Start(failure.to_string())
+    }
+}
+
 impl Guest {
+    fn new(number: u64, component: &Arc<Component>) -> Result<Guest, Refused> {
+        // Literals are the rules' business: a component gets texts.
+        let literals = Arc::new(Literals::new());
+        Ok(Guest {
+            number,
+            component: component.clone(),
+            rules_on: vec![false; component.rules.len()],
+            plan: RowPlan::new(offered::CODE, &component.slots, &literals)?,
+            at: Place::Nowhere,
+            batch: Vec::new(),
+            rows: 0,
+            now: 0,
+            waiting: 0,
+            is_late: false,
+            is_aside: false,
+        })
+    }
+
     /// What it told, as alerts, in the order of rows and rules; and how much of it is valid.
     fn alerts(
         &self,
@@ -405,10 +530,14 @@ impl Guest {
                 .into_iter()
                 .map(|(name, value)| (name, shown(value)));
             let time = row.map_or(time, Row::time);
-            Alert::told(rule, alert.message, more.collect(), time, |term| {
+            let told = Alert::told(rule, alert.message, more.collect(), time, |term| {
                 let column = slots.iter().position(|slot| slot.term == *term)?;
                 value(row?, column as u16, term)
-            })
+            });
+            Alert {
+                module: Some(self.component.identity.clone()),
+                ..told
+            }
         });
         (alerts.collect(), valid)
     }

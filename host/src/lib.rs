@@ -15,5 +15,7 @@ pub mod modules;
 pub mod guests;
 pub mod outputs;
 pub mod control;
+pub mod folder;
+pub mod watch;
 pub mod pipeline;
 pub mod commands;

@@ -4,9 +4,12 @@
 //! of rows, the event types that are wanted. It never changes; a swap makes the next one.
 
 mod component;
+pub mod roster;
+pub mod rulesets;
 
 pub use component::{Component, Unfit};
 
+use crate::alert::Identity;
 use crate::config::{Append, Config, Matching, RuleChoice};
 use crate::event;
 use crate::extract;
@@ -22,6 +25,8 @@ use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::Field;
 use saker_rules_schema::manifest::{Manifest, OutputPart, Priority, Rule};
 use saker_rules_schema::term::Term;
+use std::ffi::OsStr;
+use std::path::Path;
 use std::sync::Arc;
 
 /// No epoch has more modules.
@@ -37,7 +42,23 @@ pub struct Module {
     /// Made by the compiler in this program, not read from a file.
     own: bool,
     component: Option<Arc<Component>>,
+    identity: Identity,
 }
+
+/// A module failed.
+#[derive(Clone, Debug)]
+pub struct Incident {
+    /// Which, and which version of it.
+    pub module: Identity,
+    /// How, in words.
+    pub reason: String,
+    /// It was one too many: the module is not called any more.
+    pub is_last: bool,
+}
+
+/// So many incidents are remembered until somebody asks for them: a module that goes on failing
+/// says nothing new.
+pub const INCIDENTS_MAX: usize = 64;
 
 impl Module {
     /// A module that the compiler of this program has just made.
@@ -57,13 +78,40 @@ impl Module {
 
     fn checked(name: String, wasm: Vec<u8>, own: bool) -> Result<Module, Refusal> {
         let manifest = sandbox::validate(&wasm)?;
+        // A file is called by its name, without folder and ending.
+        let stem = Path::new(&name).file_stem().and_then(OsStr::to_str);
+        let identity = Identity {
+            name: stem.unwrap_or(&name).into(),
+            digest: blake3::hash(&wasm),
+        };
         Ok(Module {
+            identity,
             name,
             wasm,
             manifest,
             own,
             component: None,
         })
+    }
+
+    /// What it is called, and which version of it this is.
+    pub fn identity(&self) -> &Identity {
+        match &self.component {
+            Some(component) => &component.identity,
+            None => &self.identity,
+        }
+    }
+
+    /// The same, called otherwise.
+    pub fn called(mut self, name: &str) -> Module {
+        self.identity.name = name.into();
+        self
+    }
+
+    /// How many of its rules may alert.
+    pub fn rules_on(&self, selection: &Selection) -> usize {
+        let rules = self.rules().iter();
+        rules.filter(|rule| selection.is_on(rule)).count()
     }
 
     /// What it says of itself; of a component, what its subscription is.
@@ -283,8 +331,8 @@ impl Epoch {
 
     /// How many rules may alert: those that are on, and urgent enough.
     pub fn rules_on(&self) -> usize {
-        let rules = self.modules.iter().flat_map(Module::rules);
-        rules.filter(|rule| self.selection.is_on(rule)).count()
+        let modules = self.modules.iter();
+        modules.map(|module| module.rules_on(&self.selection)).sum()
     }
 
     /// Which rules may alert, and which are on.

@@ -2,20 +2,20 @@
 //! back, render.
 //!
 //! The pipeline owns the state, the window and the judge. It is driven from outside: records
-//! come in batches ([`Pipeline::push`]), time passes ([`Pipeline::flush`]), rulesets are
-//! swapped ([`Pipeline::prepare`], [`Pipeline::switch`]). It reads no clock and knows no source.
+//! come in batches ([`Pipeline::push`]), time passes ([`Pipeline::flush`]), modules are swapped
+//! ([`Pipeline::propose`], [`Pipeline::outcome`], [`Pipeline::switch`]). It reads no clock and
+//! knows no source.
 
 mod parking;
 
-use crate::alert::Alert;
+use crate::alert::{Alert, Identity};
 use crate::event::{Captured, Clock, Event, decode};
 use crate::extract::row::{Full, Plan, PlanError};
 use crate::extract::{Scratch, View};
-use crate::guests::Guests;
-use crate::modules::Epoch;
+use crate::guests::{FromGuests, Guests, Refused};
+use crate::modules::{Epoch, INCIDENTS_MAX, Incident};
 use crate::outputs::recording::{Reason, RecordError, Recorder, Written, may_change_state};
 use crate::outputs::triggered::Triggered;
-use crate::sandbox::component::FromComponent;
 use crate::sandbox::{FailureKind, FromJudge, Hit, Judge, SendError, ToJudge};
 use crate::source::merge::{Batch, Form};
 use crate::state::container::{Absence, ContainerAnswer, ContainerFacts};
@@ -101,6 +101,27 @@ pub struct Pipeline {
     needs_facts: bool,
     /// Time of the last event.
     time: u64,
+    /// The epoch that is being made ready, or is ready.
+    next: Option<Rc<Epoch>>,
+    /// What came of that, until it is asked for.
+    outcome: Option<Result<(), PipelineError>>,
+    /// Failures that nobody asked for yet.
+    incidents: Vec<Incident>,
+    /// Is told of every window that was judged.
+    verdicts: Option<Box<dyn FnMut(Verdict)>>,
+}
+
+/// A window was judged, and by which epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The window's number. Windows are numbered without a gap.
+    pub window: u64,
+    /// The epoch.
+    pub epoch: u32,
+    /// Which of its modules.
+    pub module: u32,
+    /// Rows in it.
+    pub rows: u32,
 }
 
 /// Which alerts ask for captures.
@@ -192,7 +213,7 @@ pub enum Answer {
     /// The judge.
     Judge(FromJudge),
     /// A component.
-    Component(FromComponent),
+    Component(FromGuests),
 }
 
 /// Nanoseconds between two ticks.
@@ -204,7 +225,9 @@ pub enum PipelineError {
     /// A module does not compile or does not fit.
     #[error("module `{name}` is refused: {reason}")]
     Refused {
-        /// Which module.
+        /// Which module of the epoch.
+        module: usize,
+        /// What it is called.
         name: String,
         /// Why.
         reason: String,
@@ -267,8 +290,13 @@ impl Pipeline {
             parking: Parking::default(),
             needs_facts: epoch.needs_container_facts(),
             time: 0,
+            next: None,
+            outcome: None,
+            incidents: Vec::new(),
+            verdicts: None,
         };
         pipeline.prepare(&epoch)?;
+        pipeline.next = None;
         pipeline.guests.switch(&epoch);
         pipeline.begin_ticks();
         Ok(pipeline)
@@ -357,50 +385,120 @@ impl Pipeline {
 
     /// Whether the judge or a component owes an answer.
     pub fn is_waiting(&self) -> bool {
-        !self.flying.is_empty() || self.guests.is_waiting()
+        let is_preparing = self.next.is_some() && self.outcome.is_none();
+        !self.flying.is_empty() || self.guests.is_waiting() || is_preparing
     }
 
-    /// Has the judge make an epoch's modules ready, and waits for that; windows of the running
-    /// epoch are judged meanwhile. After this [`Pipeline::switch`] cannot fail.
-    pub fn prepare(&mut self, epoch: &Epoch) -> Result<(), PipelineError> {
+    /// Begins to make an epoch's modules ready, in place of any that was proposed before. Events
+    /// go on meanwhile; [`Pipeline::outcome`] tells when it is done.
+    pub fn propose(&mut self, epoch: Rc<Epoch>) -> Result<(), PipelineError> {
+        self.abandon()?;
         self.send(ToJudge::Install {
             epoch: epoch.id,
             rulesets: epoch.images(),
         })?;
+        self.next = Some(epoch);
+        Ok(())
+    }
+
+    /// What came of the last proposal, once. After `Ok`, [`Pipeline::switch`] cannot fail.
+    pub fn outcome(&mut self) -> Option<Result<(), PipelineError>> {
+        self.outcome.take()
+    }
+
+    /// Forgets what was proposed and not switched to.
+    fn abandon(&mut self) -> Result<(), PipelineError> {
+        self.outcome = None;
+        match self.next.take() {
+            Some(last) => self.send(ToJudge::Retire { epoch: last.id }),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes an epoch's modules ready, and waits for that; windows of the running epoch are
+    /// judged meanwhile.
+    pub fn prepare(&mut self, epoch: &Rc<Epoch>) -> Result<(), PipelineError> {
+        self.propose(epoch.clone())?;
         loop {
-            match self
-                .judge
-                .blocking_receive()
-                .ok_or(PipelineError::NoJudge)?
-            {
-                FromJudge::Installed { epoch: ready } if ready == epoch.id => {
-                    return self.start_components(epoch);
+            if let Some(outcome) = self.outcome() {
+                return outcome;
+            }
+            if self.guests.is_starting() {
+                if let Some(told) = self.guests.blocking_answer() {
+                    self.take_answer(Answer::Component(told));
                 }
-                FromJudge::Refused {
-                    epoch: refused,
-                    ruleset,
-                    error,
-                } if refused == epoch.id => {
-                    let module = epoch.modules.get(ruleset as usize);
-                    return Err(PipelineError::Refused {
-                        name: module.map(|module| module.name.clone()).unwrap_or_default(),
-                        reason: error,
-                    });
+                continue;
+            }
+            let answer = self.judge.blocking_receive();
+            self.take(answer.ok_or(PipelineError::NoJudge)?);
+        }
+    }
+
+    /// The judge has the rulesets of an epoch ready; components are next.
+    fn installed(&mut self, epoch: u32) {
+        let Some(next) = self.next.clone().filter(|next| next.id == epoch) else {
+            // It was given up meanwhile.
+            if let Err(error) = self.send(ToJudge::Retire { epoch }) {
+                self.outcome = Some(Err(error));
+            }
+            return;
+        };
+        match self.guests.prepare(&next) {
+            Ok(true) => self.outcome = Some(Ok(())),
+            Ok(false) => {}
+            Err((module, why)) => self.refuse(&next, module, why.to_string()),
+        }
+    }
+
+    fn refuse(&mut self, epoch: &Epoch, module: usize, reason: String) {
+        let named = epoch.modules.get(module);
+        let name = named.map(|module| module.name.clone()).unwrap_or_default();
+        self.next = None;
+        self.outcome = Some(Err(PipelineError::Refused {
+            module,
+            name,
+            reason,
+        }));
+    }
+
+    /// The components of the next epoch are at work, or cannot be.
+    fn started(&mut self, epoch: u32, started: Result<(), (usize, Refused)>) {
+        let Some(next) = self.next.clone().filter(|next| next.id == epoch) else {
+            return;
+        };
+        match started {
+            Ok(()) => self.outcome = Some(Ok(())),
+            Err((module, why)) => {
+                let told = self.send(ToJudge::Retire { epoch });
+                self.refuse(&next, module, why.to_string());
+                if let Err(error) = told {
+                    self.outcome = Some(Err(error));
                 }
-                other => self.take(other),
             }
         }
     }
 
-    fn start_components(&mut self, epoch: &Epoch) -> Result<(), PipelineError> {
-        let Err((module, why)) = self.guests.prepare(epoch) else {
-            return Ok(());
-        };
-        self.send(ToJudge::Retire { epoch: epoch.id })?;
-        Err(PipelineError::Refused {
-            name: epoch.modules[module].name.clone(),
-            reason: why.to_string(),
-        })
+    /// The failures since this was last asked.
+    pub fn incidents(&mut self) -> Vec<Incident> {
+        let mut incidents = std::mem::take(&mut self.incidents);
+        incidents.append(&mut self.guests.incidents);
+        incidents
+    }
+
+    fn note(&mut self, incident: Incident) {
+        if self.incidents.len() < INCIDENTS_MAX {
+            self.incidents.push(incident);
+        }
+    }
+
+    /// Tells `watch` of every window that is judged, from here on.
+    pub fn watch_verdicts(&mut self, watch: impl FnMut(Verdict) + 'static) {
+        self.verdicts = Some(Box::new(watch));
+    }
+
+    /// Hands out an alert that is about no event: of Saker itself.
+    pub fn alert(&mut self, alert: Alert) {
+        self.alert_all(vec![alert]);
     }
 
     /// Lets a prepared epoch judge every event from here on. The one before is forgotten when
@@ -414,6 +512,7 @@ impl Pipeline {
         self.guests.switch(&epoch);
         self.needs_facts = epoch.needs_container_facts();
         let last = std::mem::replace(&mut self.epoch, epoch);
+        self.next = None;
         self.begin_ticks();
         // The judge answers what was sent before it retires an epoch.
         self.send(ToJudge::Retire { epoch: last.id })
@@ -895,7 +994,7 @@ impl Pipeline {
                 .ok_or(PipelineError::NoJudge)?;
             self.take(answer);
         }
-        while self.guests.is_waiting()
+        while self.guests.owes_alerts()
             && let Some(answer) = self.guests.blocking_answer()
         {
             self.take_answer(Answer::Component(answer));
@@ -918,9 +1017,13 @@ impl Pipeline {
     pub fn take_answer(&mut self, answer: Answer) {
         match answer {
             Answer::Judge(answer) => self.take(answer),
-            Answer::Component(answer) => {
+            Answer::Component(FromGuests::Answer(answer)) => {
                 let alerts = self.guests.take(answer);
                 self.alert_all(alerts);
+            }
+            Answer::Component(FromGuests::Started(started)) => {
+                let (epoch, started) = self.guests.take_started(started);
+                self.started(epoch, started);
             }
         }
     }
@@ -954,13 +1057,23 @@ impl Pipeline {
         match answer {
             FromJudge::Judged {
                 window,
+                epoch,
                 ruleset,
+                rows,
                 hits,
                 lost_hits,
                 invalid_hits,
                 ..
             } => {
                 self.counters.hits_lost += lost_hits + invalid_hits;
+                if let Some(watch) = &mut self.verdicts {
+                    watch(Verdict {
+                        window,
+                        epoch,
+                        module: ruleset,
+                        rows,
+                    });
+                }
                 if let Some(part) = self.answered(window, ruleset) {
                     part.hits = hits;
                 }
@@ -977,6 +1090,13 @@ impl Pipeline {
                 self.counters.rows_unjudged += u64::from(rows);
                 if kind.is_strike() {
                     self.counters.module_failures += 1;
+                    if let Some(module) = self.module(epoch, ruleset) {
+                        self.note(Incident {
+                            module,
+                            reason: format!("{kind}: {message}"),
+                            is_last: false,
+                        });
+                    }
                 }
                 // Of a quarantined module it has been said once.
                 if kind != FailureKind::Quarantined {
@@ -992,11 +1112,35 @@ impl Pipeline {
                 tracing::error!(
                     "module `{name}` failed too often and is set aside: its rules no longer alert"
                 );
+                if let Some(module) = self.module(epoch, ruleset) {
+                    self.note(Incident {
+                        module,
+                        reason: "it failed too often".into(),
+                        is_last: true,
+                    });
+                }
             }
-            // An epoch is waited for in `prepare`; the judge says nothing else of one.
-            FromJudge::Installed { .. } | FromJudge::Refused { .. } => {}
+            FromJudge::Installed { epoch } => self.installed(epoch),
+            FromJudge::Refused {
+                epoch,
+                ruleset,
+                error,
+            } => {
+                if let Some(next) = self.next.clone().filter(|next| next.id == epoch) {
+                    self.refuse(&next, ruleset as usize, error);
+                }
+            }
         }
         self.finish_rounds();
+    }
+
+    /// Which module that is, of an epoch that has windows in flight or runs.
+    fn module(&self, epoch: u32, ruleset: u32) -> Option<Identity> {
+        let rounds = self.flying.iter().map(|round| &round.epoch);
+        let mut known = rounds.chain([&self.epoch]);
+        let known = known.find(|known| known.id == epoch)?;
+        let module = known.modules.get(ruleset as usize)?;
+        Some(module.identity().clone())
     }
 
     fn module_name(&self, epoch: u32, ruleset: u32) -> String {
@@ -1051,7 +1195,8 @@ impl Pipeline {
             if !self.guests.is_empty() {
                 self.guests.flush();
                 let flying = self.flying.iter().chain(&self.open);
-                let running = flying.map(|round| &*round.epoch).chain([&*self.epoch]);
+                let flying = flying.map(|round| &*round.epoch);
+                let running = flying.chain([&*self.epoch]).chain(self.next.as_deref());
                 self.guests.retain(running);
             }
             if let Some(triggered) = &mut self.triggered {
@@ -1146,6 +1291,7 @@ impl Pipeline {
                 self.counters.alerts_without_metadata += 1;
                 alert.lacks_metadata(why.name());
             }
+            alert.module = Some(round.epoch.modules[module].identity().clone());
             self.counters.alerts += 1;
             if let Some(triggered) = &mut self.triggered
                 && wants_capture

@@ -220,9 +220,9 @@ fn under_first_matching_an_event_has_one_alert() {
             matching,
             ..Selection::default()
         };
-        let next = Epoch::new(2, vec![module(both)], selection);
+        let next = Rc::new(Epoch::new(2, vec![module(both)], selection));
         run.pipeline.prepare(&next).expect("good modules");
-        run.pipeline.switch(Rc::new(next)).expect("the judge lives");
+        run.pipeline.switch(next).expect("the judge lives");
         run.push(&mut machine(3, 10), 3_000);
         let lines = run.lines();
         let of = |rule| lines.iter().filter(|line| line.contains(rule)).count();
@@ -243,9 +243,9 @@ fn a_swapped_in_ruleset_sees_a_process_that_already_ran() {
     let mut source = machine(5, 40);
     run.push(&mut source, 400); // processes are born in the first epoch
     assert!(run.lines().is_empty());
-    let next = epoch(2, vec![module(RULES)]);
+    let next = Rc::new(epoch(2, vec![module(RULES)]));
     run.pipeline.prepare(&next).expect("good modules");
-    run.pipeline.switch(Rc::new(next)).expect("the judge lives");
+    run.pipeline.switch(next).expect("the judge lives");
     run.push(&mut source, 2_000);
     let lines = run.lines();
     // The same alerts as if the rules had been there from the beginning.
@@ -271,9 +271,9 @@ fn no_event_is_lost_over_many_swaps() {
     for swap in 0..40 {
         run.push(&mut source, 250);
         let name = if swap % 2 == 0 { "odd" } else { "even" };
-        let next = epoch(swap + 2, vec![rule(name)]);
+        let next = Rc::new(epoch(swap + 2, vec![rule(name)]));
         run.pipeline.prepare(&next).expect("good modules");
-        run.pipeline.switch(Rc::new(next)).expect("the judge lives");
+        run.pipeline.switch(next).expect("the judge lives");
     }
     let swapped = run.lines();
     let mut still = Run::new(vec![rule("same")], 512, Limits::default());

@@ -233,11 +233,9 @@ impl Machine {
     }
 
     fn swap(&mut self, condition: &str) {
-        let next = epoch(2, condition);
+        let next = Rc::new(epoch(2, condition));
         self.pipeline.prepare(&next).expect("a good module");
-        self.pipeline
-            .switch(Rc::new(next))
-            .expect("the judge lives");
+        self.pipeline.switch(next).expect("the judge lives");
     }
 
     /// Which of the opens alerted.

@@ -484,7 +484,10 @@ mod tests {
             Err(Errno::PERM)
         );
         let mapped = Mapping::new(fd, window_bytes(1), ProtFlags::READ | ProtFlags::WRITE);
-        assert_eq!(mapped.unwrap_err().raw_os_error(), Some(rustix::io::Errno::PERM.raw_os_error()));
+        assert_eq!(
+            mapped.unwrap_err().raw_os_error(),
+            Some(rustix::io::Errno::PERM.raw_os_error())
+        );
     }
 
     #[test]

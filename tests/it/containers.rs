@@ -5,30 +5,11 @@ use crate::program::{Ended, Saker, Scope};
 use serde_json::{Value, json};
 
 /// Alerts on every exec in a container, with every field there is of one.
-const RULE: &str = "
-- rule: Exec in a container
-  desc: Shows all that is known of the container.
-  condition: evt.type in (execve, execveat) and container.id != host
-  output: >
-    %proc.cmdline %container.id %container.full_id %container.name %container.type
-    %container.image %container.image.id %container.image.repository %container.image.tag
-    %container.image.digest %container.privileged %container.mounts %container.mount[0]
-    %container.mount.dest[0] %container.mount.mode[0] %container.mount.rdwr[0]
-    %container.mount.source[/mnt/data] %container.mount.propagation[0]
-    %container.ip %container.host_pid %container.host_network %container.host_ipc
-    %container.labels %container.label[team] %container.start_ts %container.duration
-    %container.cni.json %k8s.ns.name %k8s.pod.name %k8s.pod.uid %k8s.pod.labels %k8s.pod.ip
-    %k8s.pod.sandbox_id
-  priority: NOTICE
-";
+const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/it/containers.yaml");
 
 /// Saker with that rule, which asks one engine alone.
 pub(crate) fn watch(scope: &Scope, engine: &str, socket: &std::path::Path, args: &[&str]) -> Saker {
-    let rules = tempfile::Builder::new().suffix(".yaml").tempfile();
-    let rules = rules.expect("a file").into_temp_path();
-    std::fs::write(&rules, RULE).expect("it is ours");
-    let path = rules.display().to_string();
-    let mut all = vec!["-r".to_owned(), path];
+    let mut all = vec!["-r".to_owned(), RULES.to_owned()];
     for name in ["docker", "podman", "containerd", "cri"] {
         all.push("-o".into());
         all.push(match name == engine {

@@ -13,3 +13,10 @@ mod operation;
 mod program;
 mod record;
 mod replay;
+mod swap;
+
+// The components of the sandbox's own tests, for which no compiler is needed.
+use saker::componentise;
+#[path = "../../host/src/sandbox/component/specimen.rs"]
+#[allow(dead_code)]
+mod specimen;

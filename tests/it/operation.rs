@@ -94,22 +94,26 @@ fn sighup_brings_new_rules_and_keeps_the_old_where_the_new_are_wrong() {
     };
     write(&rule("before", "/etc/hostname"));
     let scope = Scope::new();
-    let mut saker = Saker::watch(&scope, &["-r", &path.display().to_string()]);
+    let unwatched = "watch_config_files=false";
+    let mut saker = Saker::watch(
+        &scope,
+        &["-r", &path.display().to_string(), "-o", unwatched],
+    );
     scope.shell("cat /etc/hostname");
-    assert_eq!(saker.next_alert()["rule"], "before");
+    assert_eq!(saker.next_of_rules()["rule"], "before");
 
     for wrong in ["- rule: [", ""] {
         write(wrong);
         saker.signal(Signal::HUP);
         std::thread::sleep(std::time::Duration::from_millis(500));
         scope.shell("cat /etc/hostname");
-        assert_eq!(saker.next_alert()["rule"], "before");
+        assert_eq!(saker.next_of_rules()["rule"], "before");
     }
     write(&rule("after", "/etc/passwd"));
     saker.signal(Signal::HUP);
     let after = loop {
         scope.shell("cat /etc/hostname; exec 3</etc/passwd");
-        let alert = saker.next_alert();
+        let alert = saker.next_of_rules();
         if alert["rule"] != "before" {
             break alert;
         }

@@ -187,7 +187,8 @@ impl Saker {
             .arg("-o")
             .arg(format!("scope.cgroup={}", scope.path().display()))
             // A test leaves nothing on the machine.
-            .args(["-o", "cache.dir=", "-o", "control.socket="])
+            .args(["-o", "cache.dir="])
+            .args(["-o", "control.socket=", "-o", "modules.folder="])
             .args(args)
             .env("FALCO_HOSTNAME", "test-host")
             .stdin(Stdio::null())
@@ -211,6 +212,27 @@ impl Saker {
             child,
             alerts,
             messages,
+        }
+    }
+
+    /// The next alert that is not Saker's own; blocks until there is one.
+    pub(crate) fn next_of_rules(&mut self) -> Value {
+        loop {
+            let alert = self.next_alert();
+            if alert["source"] != "internal" {
+                return alert;
+            }
+        }
+    }
+
+    /// The next alert of Saker's own, of that name; blocks until there is one.
+    pub(crate) fn next_internal(&mut self, what: &str) -> Value {
+        let rule = format!("Saker internal: {what}");
+        loop {
+            let alert = self.next_alert();
+            if alert["rule"] == rule {
+                return alert;
+            }
         }
     }
 

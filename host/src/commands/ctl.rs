@@ -1,76 +1,221 @@
-//! `saker ctl`: asks a running Saker what it knows.
+//! `saker ctl`: asks a running Saker how it goes, and for other modules.
 
-use super::{Failure, escaped, print};
-use crate::config::Config;
-use crate::control::{self, Question};
+use super::{Failure, escaped, print, shown};
+use crate::config::CONTROL_SOCKET;
+use crate::control::{self, Answer, Containers, Request, Status};
+use crate::modules::roster::Listed;
 use anyhow::Context;
-use serde_json::Value;
+use clap::Subcommand;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    what: What,
-    /// Where the running Saker listens (its setting control.socket)
-    #[arg(long, value_name = "SOCKET", global = true)]
-    socket: Option<PathBuf>,
+    command: Command,
+    /// The socket that it listens to (its setting `control.socket`)
+    #[arg(long, value_name = "PATH", default_value = CONTROL_SOCKET, global = true)]
+    socket: PathBuf,
     /// Print the answer as JSON
     #[arg(long, global = true)]
     json: bool,
 }
 
-#[derive(Clone, Copy, clap::Subcommand)]
-enum What {
-    /// What is known of containers, why the rest is not, and how engines are doing
+#[derive(Subcommand)]
+enum Command {
+    /// Say how it goes
+    Status,
+    /// Say what is known of containers, why the rest is not, and how engines are doing
     Containers,
+    /// List the modules that are loaded, or change them
+    #[command(subcommand)]
+    Modules(Modules),
+}
+
+#[derive(Subcommand)]
+enum Modules {
+    /// List the modules that are loaded
+    List,
+    /// Load a module (.wasm), or rules (.yaml) as a ruleset of their own
+    Load {
+        /// The file
+        file: PathBuf,
+    },
+    /// Put another version in a module's place, between two events
+    Swap {
+        /// The module's name
+        name: String,
+        /// The version's file
+        file: PathBuf,
+    },
+    /// Turn a module off
+    Disable {
+        /// The module's name
+        name: String,
+    },
+    /// Turn a module on again that was turned off or set aside
+    Enable {
+        /// The module's name
+        name: String,
+    },
+    /// Bring the version before back
+    Rollback {
+        /// The module's name
+        name: String,
+    },
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let usual = Config::default().control_socket.unwrap_or_default();
-    let socket = args.socket.unwrap_or(usual);
-    let question = match args.what {
-        What::Containers => Question::Containers,
+    let request = match args.command {
+        Command::Status => Request::Status {},
+        Command::Containers => Request::Containers {},
+        Command::Modules(Modules::List) => Request::List {},
+        Command::Modules(Modules::Load { file }) => Request::Load {
+            path: from_root(&file)?,
+        },
+        Command::Modules(Modules::Swap { name, file }) => Request::Swap {
+            name,
+            path: from_root(&file)?,
+        },
+        Command::Modules(Modules::Disable { name }) => Request::Disable { name },
+        Command::Modules(Modules::Enable { name }) => Request::Enable { name },
+        Command::Modules(Modules::Rollback { name }) => Request::Rollback { name },
     };
-    let answer = control::ask(&socket, question)
-        .with_context(|| format!("no Saker answers at `{}`", super::shown(&socket)))?;
-    print(&match args.json {
-        true => format!("{answer:#}\n"),
-        false => table(&answer),
+    let answer = control::ask(&args.socket, &request).with_context(|| {
+        let socket = shown(&args.socket);
+        format!("cannot ask at `{socket}` (does `saker run` listen there?)")
+    });
+    let answer = answer.map_err(Failure::Unable)?;
+    if let Answer::Error(why) = answer {
+        return Err(Failure::Failed(anyhow::anyhow!("{why}")));
+    }
+    if args.json {
+        let line = serde_json::to_string(&answer).context("cannot write the answer")?;
+        return print(&format!("{line}\n"));
+    }
+    print(&match answer {
+        Answer::Done(done) => format!("{}\n", escaped(&done)),
+        Answer::Modules(modules) => table(&modules),
+        Answer::Status(status) => in_words(&status),
+        Answer::Containers(known) => containers(&known),
+        Answer::Error(_) => String::new(),
     })
 }
 
-fn table(answer: &Value) -> String {
-    let mut out = String::new();
-    let text = |value: &Value| escaped(value.as_str().unwrap_or_default());
-    let list = |name: &str| answer[name].as_array().cloned().unwrap_or_default();
-    for container in list("containers") {
-        let known = format!(
-            "{:<11} {:<24} {}",
-            text(&container["type"]),
-            text(&container["name"]),
-            text(&container["image"])
-        );
-        let what = match container["metadata"].as_str() {
-            Some("") | None => known,
-            Some(why) => format!("metadata={}", escaped(why)),
+/// A path that means the same to another process.
+fn from_root(path: &Path) -> Result<PathBuf, Failure> {
+    let path = std::path::absolute(path).with_context(|| format!("`{}`", shown(path)))?;
+    Ok(path)
+}
+
+/// Digits of a digest that tell versions apart.
+const DIGITS_SHOWN: usize = 12;
+
+fn table(modules: &[Listed]) -> String {
+    let short = |digest: &str| digest.chars().take(DIGITS_SHOWN).collect::<String>();
+    let mut rows = vec![
+        [
+            "NAME", "KIND", "VERSION", "STATE", "RULES", "DIGEST", "PREVIOUS", "FILE",
+        ]
+        .map(str::to_owned),
+    ];
+    rows.extend(modules.iter().map(|module| {
+        [
+            escaped(&module.name),
+            module.kind.clone(),
+            escaped(module.version.as_deref().unwrap_or("-")),
+            module.state.clone(),
+            module.rules.to_string(),
+            short(&module.digest),
+            module.previous.as_deref().map_or("-".into(), short),
+            escaped(module.path.as_deref().unwrap_or("-")),
+        ]
+    }));
+    let mut widths = [0; 8];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for (index, row) in rows.iter().enumerate() {
+        for (cell, width) in row.iter().zip(widths).take(row.len() - 1) {
+            // Writing to a String does not fail.
+            let _ = write!(text, "{cell:width$}  ");
+        }
+        text.push_str(row.last().map_or("", String::as_str));
+        text.push('\n');
+        let module = index.checked_sub(1).and_then(|index| modules.get(index));
+        if let Some(reason) = module.and_then(|module| module.reason.as_deref()) {
+            let _ = writeln!(text, "    {}", escaped(reason.trim_end()));
+        }
+    }
+    text
+}
+
+fn in_words(status: &Status) -> String {
+    let Status {
+        version,
+        pid,
+        uptime_seconds,
+        epoch,
+        modules,
+        rules,
+        events,
+        alerts,
+        windows,
+        dropped,
+        rows_unjudged,
+        module_failures,
+        swaps,
+    } = status;
+    let mut text = String::new();
+    for (name, value) in [
+        ("version", &escaped(version) as &dyn std::fmt::Display),
+        ("process", pid),
+        ("watching for", &format!("{uptime_seconds} s")),
+        ("modules", modules),
+        ("rules on", rules),
+        ("epoch", epoch),
+        ("swaps", swaps),
+        ("events", events),
+        ("alerts", alerts),
+        ("windows", windows),
+        ("events dropped", dropped),
+        ("events unjudged", rows_unjudged),
+        ("module failures", module_failures),
+    ] {
+        let _ = writeln!(text, "{name:16}{value}");
+    }
+    text
+}
+
+fn containers(known: &Containers) -> String {
+    let mut text = String::new();
+    for container in &known.containers {
+        let what = match &*container.metadata {
+            "" => format!(
+                "{:<11} {:<24} {}",
+                escaped(&container.kind),
+                escaped(&container.name),
+                escaped(&container.image)
+            ),
+            why => format!("metadata={}", escaped(why)),
         };
         // Writing to a String does not fail.
-        let _ = writeln!(out, "{:<14} {}", text(&container["id"]), what.trim_end());
+        let _ = writeln!(text, "{:<14} {}", escaped(&container.id), what.trim_end());
     }
-    for engine in list("engines") {
-        let state = match engine["trouble"].as_str() {
-            None => "followed".to_owned(),
-            Some(trouble) => escaped(trouble),
-        };
+    for engine in &known.engines {
+        let state = engine.trouble.as_deref().map_or("followed".into(), escaped);
         let _ = writeln!(
-            out,
+            text,
             "{:<14} {}: {state} (asked {}, failed {})",
-            text(&engine["engine"]),
-            text(&engine["socket"]),
-            engine["asked"],
-            engine["failed"]
+            escaped(&engine.engine),
+            escaped(&engine.socket),
+            engine.asked,
+            engine.failed
         );
     }
-    out
+    text
 }

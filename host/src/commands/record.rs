@@ -114,7 +114,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         let end = args
             .duration
             .and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds)));
-        watch.until_told(&[], end)?;
+        watch.until_told(end)?;
         (watch.end()?, None)
     } else {
         let recorder = begin(args.write)?;

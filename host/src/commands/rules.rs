@@ -1,16 +1,19 @@
 //! Reading rule files for the commands that compile them.
 
 use super::{Failure, complain, shown, stderr_color};
+use crate::alert::RULES;
 use crate::config::{Config, Matching, ModuleChoice};
+use crate::folder::{self, Folder};
+use crate::modules::roster::Origin;
+use crate::modules::rulesets::Rulesets;
 use crate::modules::{Module, Unfit};
 use crate::sandbox::MODULE_BYTES_MAX;
 use crate::sandbox::component::{COMPONENT_BYTES_MAX, ComponentLimits, Workshop, is_component};
 use anyhow::Context;
-use saker_rules_compiler::{Code, Options, Ruleset, Source, compile, render};
-use std::cell::OnceCell;
+use saker_rules_compiler::{Code, Diagnostic, Options, Ruleset, Source, compile, render};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The ruleset in the program itself, and how it is named on the command line.
 const DEFAULT_PATH: &str = "default";
@@ -25,9 +28,52 @@ pub(crate) fn bundled() -> &'static Path {
     Path::new(DEFAULT_PATH)
 }
 
+/// What there is to say of files, while they are read.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    pub(crate) text: String,
+    color: bool,
+}
+
+impl Said {
+    /// What will be printed on standard error.
+    fn to_stderr() -> Said {
+        Said {
+            text: String::new(),
+            color: stderr_color(),
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    fn tell_of(&mut self, mut found: Vec<Diagnostic>, sources: &[Source], is_live: bool) {
+        if !is_live {
+            found.retain(|found| found.code != Code::EventTypeNotSeen);
+        }
+        if !found.is_empty() {
+            self.text.push_str(&render(&found, sources, self.color));
+        }
+    }
+
+    /// Prints it, whatever came of it.
+    fn print<T>(result: T, said: &Said) -> T {
+        if !said.text.is_empty() {
+            complain(&said.text);
+        }
+        result
+    }
+}
+
 /// What to compile: the files named, or the bundled ruleset if none is. Says of every file
 /// that it cannot be read, not of the first only.
 pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
+    let mut said = Said::to_stderr();
+    Said::print(read_saying(paths, &mut said), &said)
+}
+
+fn read_saying(paths: &[PathBuf], said: &mut Said) -> Result<Vec<Source>, Failure> {
     let mut sources = Vec::new();
     let mut failed: Option<Failure> = None;
     for path in files(paths)? {
@@ -38,11 +84,11 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
             });
             continue;
         }
-        match read_file(&path) {
+        match read_file(&path, said) {
             Ok(source) => sources.push(source),
             Err(failure) => {
                 if let Some(error) = failed.replace(failure).and_then(Failure::error) {
-                    complain(&format!("saker: {error:#}\n"));
+                    said.say(&format!("saker: {error:#}\n"));
                 }
             }
         }
@@ -89,20 +135,31 @@ fn files_in(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn read_file(path: &Path) -> Result<Source, Failure> {
-    let name = shown(path);
-    let bytes = read_bounded(path, "rule file", FILE_BYTES_MAX)?;
+fn read_file(path: &Path, said: &mut Said) -> Result<Source, Failure> {
+    let bytes = read_bounded(path, "rule file", FILE_BYTES_MAX, said)?;
+    source(&shown(path), bytes, said)
+}
+
+fn source(name: &str, bytes: Vec<u8>, said: &mut Said) -> Result<Source, Failure> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        complain(&format!(
+        said.say(&format!(
             "saker: the rule file `{name}` is not UTF-8: byte {at} is no character\n"
         ));
         Failure::Invalid
     })?;
-    Ok(Source { name, text })
+    Ok(Source {
+        name: name.into(),
+        text,
+    })
 }
 
-fn read_bounded(path: &Path, what: &str, bytes_max: u64) -> Result<Vec<u8>, Failure> {
+fn read_bounded(
+    path: &Path,
+    what: &str,
+    bytes_max: u64,
+    said: &mut Said,
+) -> Result<Vec<u8>, Failure> {
     let shown = shown(path);
     let file =
         std::fs::File::open(path).with_context(|| format!("cannot open the {what} `{shown}`"))?;
@@ -112,7 +169,7 @@ fn read_bounded(path: &Path, what: &str, bytes_max: u64) -> Result<Vec<u8>, Fail
         .with_context(|| format!("cannot read the {what} `{shown}`"))?;
     if bytes.len() as u64 > bytes_max {
         let most = bytes_max >> 20;
-        complain(&format!(
+        said.say(&format!(
             "saker: the {what} `{shown}` is larger than {most} MiB\n"
         ));
         return Err(Failure::Invalid);
@@ -141,6 +198,10 @@ pub(crate) struct Loading {
     /// What is set for components.
     choices: Vec<ModuleChoice>,
     limits: ComponentLimits,
+    /// One engine for all components, made when there is one.
+    workshop: Arc<Mutex<Option<Arc<Workshop>>>>,
+    /// What was compiled lately.
+    rulesets: Arc<Mutex<Rulesets>>,
     /// The events will be the running kernel's, of which there are not all types.
     is_live: bool,
 }
@@ -152,6 +213,8 @@ impl Loading {
             matching: config.matching,
             choices: config.modules.clone(),
             limits: ComponentLimits::live(config.budget_cpu),
+            workshop: Arc::default(),
+            rulesets: Arc::default(),
             is_live: true,
         }
     }
@@ -166,9 +229,31 @@ impl Loading {
     }
 }
 
+impl Loading {
+    fn workshop(&self) -> Result<Arc<Workshop>, Failure> {
+        let mut workshop = self.workshop.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = &*workshop {
+            return Ok(made.clone());
+        }
+        let made = Workshop::new(self.limits);
+        let made = made.map_err(|why| anyhow::anyhow!("no sandbox for modules: {why}"))?;
+        Ok(workshop.insert(made).clone())
+    }
+
+    /// The module that rules are, or was when they were last read.
+    fn compiled(&self, name: &str, sources: &[Source], said: &mut Said) -> Result<Module, Failure> {
+        let mut rulesets = self.rulesets.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = rulesets.module(name, sources, &options(self.matching));
+        let (module, found) = made.context(REFUSED_OWN)?;
+        said.tell_of(found, sources, self.is_live);
+        module.ok_or(Failure::Invalid)
+    }
+}
+
 /// A module from a file: a compiled ruleset or a component. That it is neither is printed.
 pub(crate) fn read_module(path: &Path, loading: &Loading) -> Result<Module, Failure> {
-    read_one(path, loading, &OnceCell::new())
+    let mut said = Said::to_stderr();
+    Said::print(read_one(path, loading, &mut said), &said)
 }
 
 /// Settings of a module that there is not are most likely misspelt.
@@ -177,88 +262,200 @@ fn not_loaded(name: &str) {
     tracing::warn!("there are settings for the module `{name}`, which is not loaded");
 }
 
-fn read_one(
+fn read_one(path: &Path, loading: &Loading, said: &mut Said) -> Result<Module, Failure> {
+    let wasm = read_bounded(path, "module", COMPONENT_BYTES_MAX as u64, said)?;
+    module_of(path, wasm, loading, said)
+}
+
+/// The module that a file holds; rules are one that is compiled now.
+fn module_of(
     path: &Path,
+    bytes: Vec<u8>,
     loading: &Loading,
-    workshop: &OnceCell<Arc<Workshop>>,
+    said: &mut Said,
 ) -> Result<Module, Failure> {
     let shown = shown(path);
-    let wasm = read_bounded(path, "module", COMPONENT_BYTES_MAX as u64)?;
-    let refused = |why: &dyn std::fmt::Display| {
-        complain(&format!(
+    if !bytes.starts_with(b"\0asm") && path.extension().is_some_and(|ending| ending != "wasm") {
+        let source = source(&shown, bytes, said)?;
+        return loading.compiled(&shown, &[source], said);
+    }
+    let refused = |said: &mut Said, why: &dyn std::fmt::Display| {
+        said.say(&format!(
             "saker: `{shown}` is no module that Saker can run: {}\n",
             super::escaped(&why.to_string())
         ));
         Failure::Invalid
     };
-    if is_component(&wasm) {
-        // One engine for all of them.
-        let workshop = match workshop.get() {
-            Some(workshop) => workshop.clone(),
-            None => {
-                let made = Workshop::new(loading.limits);
-                let made = made.map_err(|why| anyhow::anyhow!("no sandbox for modules: {why}"))?;
-                workshop.get_or_init(|| made).clone()
-            }
-        };
-        let loaded = Module::component(shown.clone(), wasm, &workshop, &loading.choices);
-        let (module, mut found, source) = match loaded {
+    if is_component(&bytes) {
+        let workshop = loading.workshop()?;
+        let loaded = Module::component(shown.clone(), bytes, &workshop, &loading.choices);
+        let (module, found, source) = match loaded {
             Ok(loaded) => loaded,
             Err(Unfit::Subscription(found, source)) => {
-                complain(&render(&found, &[source], stderr_color()));
-                return Err(refused(&"its subscription is invalid"));
+                said.tell_of(found, &[source], true);
+                return Err(refused(said, &"its subscription is invalid"));
             }
-            Err(Unfit::Module(why)) => return Err(refused(&why)),
+            Err(Unfit::Module(why)) => return Err(refused(said, &why)),
         };
-        if !loading.is_live {
-            found.retain(|found| found.code != Code::EventTypeNotSeen);
-        }
-        if !found.is_empty() {
-            complain(&render(&found, &[source], stderr_color()));
-        }
+        said.tell_of(found, &[source], loading.is_live);
         return Ok(module);
     }
-    if wasm.len() > MODULE_BYTES_MAX {
+    if bytes.len() > MODULE_BYTES_MAX {
         let most = MODULE_BYTES_MAX >> 20;
-        return Err(refused(&format!("it is larger than {most} MiB")));
+        return Err(refused(said, &format!("it is larger than {most} MiB")));
     }
-    let module = Module::foreign(shown.clone(), wasm).map_err(|refusal| refused(&refusal))?;
-    module.plan().map_err(|error| refused(&error))?;
+    let module = Module::foreign(shown.clone(), bytes);
+    let module = module.map_err(|refusal| refused(said, &refusal))?;
+    module.plan().map_err(|error| refused(said, &error))?;
     Ok(module)
+}
+
+const REFUSED_OWN: &str = "the compiler made a module that the sandbox refuses";
+
+/// The module that all rule files are together.
+pub(crate) fn ruleset(
+    files: &[PathBuf],
+    loading: &Loading,
+    said: &mut Said,
+) -> Result<Module, Failure> {
+    let sources = read_saying(files, said)?;
+    loading.compiled(RULES, &sources, said)
+}
+
+/// A module from a file that somebody named; `None` if it is the one of that digest.
+pub(crate) fn named(
+    path: &Path,
+    known: Option<blake3::Hash>,
+    loading: &Loading,
+    said: &mut Said,
+) -> Result<Option<Module>, Failure> {
+    let bytes = folder::read_named(path, COMPONENT_BYTES_MAX);
+    let bytes = bytes.with_context(|| format!("cannot read `{}`", shown(path)))?;
+    match known == Some(blake3::hash(&bytes)) {
+        true => Ok(None),
+        false => module_of(path, bytes, loading, said).map(Some),
+    }
+}
+
+/// The same from a file in the folder of modules.
+pub(crate) fn in_folder(
+    folder: &Folder,
+    name: &Path,
+    known: Option<blake3::Hash>,
+    loading: &Loading,
+    said: &mut Said,
+) -> Result<Option<Module>, Failure> {
+    let path = folder.path_of(name);
+    let bytes = folder.read(name, COMPONENT_BYTES_MAX);
+    let bytes = bytes.with_context(|| format!("`{}` is not used", shown(&path)))?;
+    match known == Some(blake3::hash(&bytes)) {
+        true => Ok(None),
+        false => module_of(&path, bytes, loading, said).map(Some),
+    }
 }
 
 /// All modules to run: one compiled of all rule files, then the others.
 pub(crate) fn load(paths: &[PathBuf], loading: &Loading) -> Result<Vec<Module>, Failure> {
-    let (modules, files): (Vec<_>, Vec<_>) =
-        paths.iter().cloned().partition(|path| is_module(path));
-    let mut loaded: Vec<Module> = Vec::new();
-    if !files.is_empty() || modules.is_empty() {
-        let ruleset = compile_for(&read(&files)?, loading.matching, loading.is_live)?;
-        let module = Module::compiled("rules", ruleset.wasm)
-            .context("the compiler made a module that the sandbox refuses")?;
-        loaded.push(module);
-    }
-    let workshop = OnceCell::new();
-    for path in &modules {
-        loaded.push(read_one(path, loading, &workshop)?);
-    }
-    let mut names = Vec::new();
-    for component in loaded.iter().filter_map(Module::as_component) {
-        if names.contains(&&component.name) {
-            complain(&format!(
-                "saker: two modules are called `{}`\n",
-                component.name
-            ));
-            return Err(Failure::Invalid);
+    let loaded = load_all(paths, None, loading)?;
+    Ok(loaded.into_iter().map(|(_, module)| module).collect())
+}
+
+/// The rule files and modules that are named, and what is in the folder of modules, each with
+/// where it comes from. Of a file in the folder that is none, it is only said.
+pub(crate) fn load_all(
+    paths: &[PathBuf],
+    folder: Option<&Path>,
+    loading: &Loading,
+) -> Result<Vec<(Origin, Module)>, Failure> {
+    let mut said = Said::to_stderr();
+    let named = load_named(paths, loading, &mut said);
+    let mut loaded = Said::print(named, &said)?;
+    for (origin, module) in folder
+        .map(|path| load_folder(path, loading))
+        .into_iter()
+        .flatten()
+    {
+        let name = module.identity().name.clone();
+        if loaded
+            .iter()
+            .any(|(_, other)| other.identity().name == name)
+        {
+            tracing::error!(
+                "`{}` is not used: a module called `{name}` is loaded",
+                module.name
+            );
+            continue;
         }
-        names.push(&component.name);
+        loaded.push((origin, module));
     }
     for choice in &loading.choices {
-        if !names.iter().any(|name| ***name == *choice.name) {
+        if !loaded
+            .iter()
+            .any(|(_, module)| *module.identity().name == *choice.name)
+        {
             not_loaded(&choice.name);
         }
     }
     Ok(loaded)
+}
+
+fn load_named(
+    paths: &[PathBuf],
+    loading: &Loading,
+    said: &mut Said,
+) -> Result<Vec<(Origin, Module)>, Failure> {
+    let (modules, files): (Vec<_>, Vec<_>) =
+        paths.iter().cloned().partition(|path| is_module(path));
+    let mut loaded: Vec<(Origin, Module)> = Vec::new();
+    if !files.is_empty() || modules.is_empty() {
+        loaded.push((Origin::Rules, ruleset(&files, loading, said)?));
+    }
+    for path in &modules {
+        let module = read_one(path, loading, said)?;
+        let name = &module.identity().name;
+        if loaded
+            .iter()
+            .any(|(_, other)| other.identity().name == *name)
+        {
+            said.say(&format!("saker: two modules are called `{name}`\n"));
+            return Err(Failure::Invalid);
+        }
+        loaded.push((Origin::File(path.clone()), module));
+    }
+    Ok(loaded)
+}
+
+fn load_folder(path: &Path, loading: &Loading) -> Vec<(Origin, Module)> {
+    let opened = Folder::open(path).and_then(|folder| Ok((folder.names()?, folder)));
+    let (names, folder) = match opened {
+        Ok(opened) => opened,
+        Err(why) => {
+            tracing::error!("the modules in `{}` are not used: {why}", shown(path));
+            return Vec::new();
+        }
+    };
+    let mut loaded = Vec::new();
+    for name in names {
+        let mut said = Said::to_stderr();
+        let module = in_folder(&folder, &name, None, loading, &mut said);
+        match Said::print(module, &said) {
+            Ok(Some(module)) => loaded.push((Origin::Folder(folder.path_of(&name)), module)),
+            // There is none that is known.
+            Ok(None) => {}
+            Err(failure) => {
+                if let Some(error) = failure.error() {
+                    tracing::error!("{error:#}");
+                }
+            }
+        }
+    }
+    loaded
+}
+
+/// Which of the paths are rule files, and which are modules.
+pub(crate) fn sorted(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let (modules, files) = paths.iter().cloned().partition(|path| is_module(path));
+    (files, modules)
 }
 
 /// What the compiler is told.
@@ -274,21 +471,10 @@ pub(crate) fn compile_or_explain(
     sources: &[Source],
     matching: Matching,
 ) -> Result<Ruleset, Failure> {
-    compile_for(sources, matching, true)
-}
-
-/// The same; `is_live` says whether the events will be the running kernel's, of which there are
-/// not all types.
-fn compile_for(sources: &[Source], matching: Matching, is_live: bool) -> Result<Ruleset, Failure> {
-    let mut compilation = compile(sources, &options(matching));
-    if !is_live {
-        let unseen = Code::EventTypeNotSeen;
-        compilation.diagnostics.retain(|found| found.code != unseen);
-    }
-    if !compilation.diagnostics.is_empty() {
-        complain(&render(&compilation.diagnostics, sources, stderr_color()));
-    }
-    compilation.ruleset.ok_or(Failure::Invalid)
+    let mut said = Said::to_stderr();
+    let compilation = compile(sources, &options(matching));
+    said.tell_of(compilation.diagnostics, sources, true);
+    Said::print(compilation.ruleset.ok_or(Failure::Invalid), &said)
 }
 
 /// Refuses compiled modules, where conditions are wanted.

@@ -1,11 +1,14 @@
 //! `saker run`: the live source, the pipeline and the outputs, until a signal or the time says
-//! stop. SIGHUP reads the rules again; what is wrong with them is said, and the old ones stay.
+//! stop. How other rules and modules come in meanwhile is `swap`'s.
+
+mod swap;
 
 use super::{Failure, configured, count, doctor, list_of, rule_files, rules, shown, usage};
 use crate::config::{Config, Engine, Use};
-use crate::control::{Asked, Control, Question};
+use crate::control::{self, Asked, Control, Request};
 use crate::enrich::engine::Engines;
 use crate::enrich::{self, Enrichment};
+use crate::modules::roster::Roster;
 use crate::modules::{Epoch, Module, Selection};
 use crate::outputs::recording::{RecordError, Recorder, Written};
 use crate::outputs::{self, Outputs, stdout::Stdout};
@@ -15,6 +18,7 @@ use crate::source::ebpf::{Drops, Options, Probe, Scope};
 use crate::source::merge::Batch;
 use crate::state::container::{Absence, ContainerAnswer};
 use crate::state::{self, State};
+use crate::watch::{Changed, Sources, Watcher};
 use anyhow::Context;
 use saker_shm::window::Window;
 use std::os::unix::fs::MetadataExt;
@@ -22,8 +26,9 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+use swap::{Found, Swaps};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 
 #[derive(clap::Args)]
 #[command(after_long_help = super::settings_help(&[Use::Any, Use::Alerts, Use::Kernel, Use::Falco]))]
@@ -47,7 +52,18 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     config.format.json |= args.json;
     let rules = rule_files(&args.rules, &config);
     let loading = rules::Loading::live(&config);
-    let modules = rules::load(&rules, &loading)?;
+    let folder = config.modules_folder.as_deref();
+    let folder = folder.filter(|folder| folder.is_dir());
+    let (files, modules) = rules::sorted(&rules);
+    let sources = Sources {
+        rules: files,
+        files: modules,
+        folder: folder.map(Path::to_owned),
+    };
+    // First watch, then read: what changes meanwhile is read again.
+    let watching = config.watch_files.then(|| Watcher::start(sources.clone()));
+    let watching = watching.transpose().context("cannot watch files")?;
+    let modules = rules::load_all(&rules, folder, &loading)?;
     if config.engine == Some(Engine::Replay) {
         return Err(usage(
             "a capture is judged by `saker replay`, not by `saker run`",
@@ -58,13 +74,22 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             "{missing} (see `saker doctor`)"
         )));
     }
-    let mut watch = Watch::begin(&config, modules)?;
+    let selection = Selection::of(&config).map_err(usage)?;
+    let roster = Roster::new(modules, config.modules_probation);
+    let mut watch = Watch::begin(&config, roster.modules())?;
+    let (watcher, changed) = watching.unzip();
+    watch.changed = changed;
+    watch.swaps = Some(Swaps::new(roster, selection, loading, sources, watcher));
+    let _control = config
+        .control_socket
+        .as_deref()
+        .and_then(|path| watch.listen(path));
     let end = args.duration.and_then(|seconds| {
         // Further away than the clock reaches is as good as never.
         Instant::now().checked_add(Duration::from_secs(seconds))
     });
     watch.say_what_rules_are_on();
-    watch.until_told(&rules, end)?;
+    watch.until_told(end)?;
     watch.end().map(drop)
 }
 
@@ -83,17 +108,18 @@ pub(super) struct Watch {
     stop: [Signal; 2],
     again: Signal,
     scope: Option<Watched>,
-    selection: Selection,
-    /// How rules are read again.
-    loading: rules::Loading,
+    /// Changes of what is loaded; none where nothing changes.
+    swaps: Option<Swaps>,
+    /// Tells which files changed.
+    changed: Option<mpsc::Receiver<Changed>>,
+    /// What `saker ctl` asks.
+    asked: Option<mpsc::Receiver<Asked>>,
+    began: Instant,
     flush_after: Duration,
     probe: Probe,
     pipeline: Pipeline,
     enrichment: Enrichment,
     engines: Engines,
-    control: Option<Control>,
-    /// Since when there are clocks of ours.
-    began: Instant,
     outputs: Outputs,
     /// What was lost when it was last looked.
     lost: Drops,
@@ -102,13 +128,40 @@ pub(super) struct Watch {
 /// What the loop woke up for.
 enum Step {
     Stop,
-    Reload,
-    Reloaded(Result<Vec<Module>, Failure>),
+    ReadAgain,
+    Changed(Changed),
+    Asked(Asked),
+    Found(Found),
+    Retry,
     Deserted,
     Read,
     Answer(Answer),
     Told(ContainerAnswer),
-    Asked(Asked),
+}
+
+/// What comes next out of a queue that may not be there, or not any more.
+async fn next<T>(queue: &mut Option<mpsc::Receiver<T>>) -> T {
+    if let Some(from) = queue {
+        if let Some(next) = from.recv().await {
+            return next;
+        }
+        *queue = None;
+    }
+    std::future::pending().await
+}
+
+/// Returns when what was read aside is there, or when a module is to be tried again.
+async fn next_of_swaps(swaps: &mut Option<Swaps>) -> Step {
+    let Some(swaps) = swaps else {
+        return std::future::pending().await;
+    };
+    match swaps.due() {
+        None => Step::Found(swaps.found().await),
+        Some(due) => tokio::select! {
+            found = swaps.found() => Step::Found(found),
+            () = tokio::time::sleep_until(due.into()) => Step::Retry,
+        },
+    }
 }
 
 impl Watch {
@@ -116,7 +169,7 @@ impl Watch {
     /// done, signals end the program at once.
     pub(super) fn begin(config: &Config, modules: Vec<Module>) -> Result<Watch, Failure> {
         let selection = Selection::of(config).map_err(usage)?;
-        let epoch = Epoch::new(1, modules, selection.clone());
+        let epoch = Epoch::new(1, modules, selection);
         let scope = config.scope_cgroup.as_deref().map(Watched::of);
 
         // Attach first, look around second: what happens meanwhile waits in the rings, and is
@@ -198,20 +251,37 @@ impl Watch {
             stop,
             again,
             scope,
-            selection,
-            loading: rules::Loading::live(config),
+            swaps: None,
+            changed: None,
+            asked: None,
+            began: Instant::now(),
             flush_after: config.window_flush_after,
             probe,
             pipeline,
             enrichment,
             engines,
-            control: config.control_socket.as_deref().and_then(control_at),
-            began: Instant::now(),
             outputs,
             lost: Drops::default(),
         };
         watch.record_what_rules_want()?;
         Ok(watch)
+    }
+
+    /// Listens to `saker ctl`, if it can.
+    fn listen(&mut self, path: &Path) -> Option<Control> {
+        match Control::serve(path) {
+            Ok((control, asked)) => {
+                self.asked = Some(asked);
+                Some(control)
+            }
+            Err(why) => {
+                tracing::warn!(
+                    "`{}` is not listened to: {why} (`-o control.socket=` does without)",
+                    shown(path)
+                );
+                None
+            }
+        }
     }
 
     /// Records the events of hits instead of alerting.
@@ -236,13 +306,8 @@ impl Watch {
     }
 
     /// Watches until a signal, or that time, or until its recording is over.
-    pub(super) fn until_told(
-        &mut self,
-        rules: &[PathBuf],
-        end: Option<Instant>,
-    ) -> Result<(), Failure> {
+    pub(super) fn until_told(&mut self, end: Option<Instant>) -> Result<(), Failure> {
         let mut batch = Rc::new(Batch::new());
-        let mut reload: Option<oneshot::Receiver<Result<Vec<Module>, Failure>>> = None;
         let mut look = Instant::now() + LOOK_EVERY;
         loop {
             let fresh = match Rc::get_mut(&mut batch) {
@@ -259,24 +324,15 @@ impl Watch {
                     biased;
                     _ = terminate.recv() => Ok(Step::Stop),
                     _ = interrupt.recv() => Ok(Step::Stop),
-                    _ = self.again.recv() => Ok(Step::Reload),
-                    Ok(loaded) = async {
-                        match &mut reload {
-                            Some(reload) => reload.await,
-                            None => std::future::pending().await,
-                        }
-                    } => Ok(Step::Reloaded(loaded)),
+                    _ = self.again.recv() => Ok(Step::ReadAgain),
+                    changed = next(&mut self.changed) => Ok(Step::Changed(changed)),
+                    asked = next(&mut self.asked) => Ok(Step::Asked(asked)),
+                    step = next_of_swaps(&mut self.swaps) => Ok(step),
                     () = self.outputs.ended() => Ok(Step::Deserted),
                     answer = self.engines.answer() => Ok(Step::Told(answer)),
                     answer = self.pipeline.answer(), if self.pipeline.is_waiting() => {
                         Ok(Step::Answer(answer?))
                     }
-                    asked = async {
-                        match &mut self.control {
-                            Some(control) => control.asked().await,
-                            None => std::future::pending().await,
-                        }
-                    } => Ok(Step::Asked(asked)),
                     read = self.probe.next_batch(fresh, self.flush_after) => {
                         read.context("cannot read the rings").map(|()| Step::Read)
                     }
@@ -284,11 +340,14 @@ impl Watch {
             });
             match step.map_err(Failure::Failed)? {
                 Step::Stop => return Ok(()),
-                Step::Reload if reload.is_some() => {}
-                Step::Reload => reload = Some(load_aside(rules.to_vec(), self.loading.clone())?),
-                Step::Reloaded(loaded) => {
-                    reload = None;
-                    self.change_rules(loaded)?;
+                Step::ReadAgain => self.change(Swaps::read_again),
+                Step::Changed(changed) => self.change(|swaps| swaps.files_changed(changed)),
+                Step::Retry => self.change(Swaps::retry),
+                Step::Asked(asked) => self.answer(asked)?,
+                Step::Found(found) => {
+                    if let Some(swaps) = &mut self.swaps {
+                        swaps.take(found, &mut self.pipeline)?;
+                    }
                 }
                 Step::Deserted => {
                     tracing::error!("nobody reads the alerts any more");
@@ -300,13 +359,6 @@ impl Watch {
                     self.hear_engines()?;
                     self.pipeline.flush()?;
                 }
-                Step::Asked(Asked { question, answer }) => {
-                    let value = match question {
-                        Question::Containers => self.list_containers(),
-                    };
-                    // Who asked may have gone.
-                    let _ = answer.send(value);
-                }
                 Step::Read => {
                     self.pipeline.push(&batch)?;
                     // Asked before anything else is done: containers may be short-lived.
@@ -316,6 +368,23 @@ impl Watch {
                     self.pipeline.flush()?;
                     self.enrichment.exchange(self.pipeline.state());
                     self.engines.ask(self.pipeline.state());
+                }
+            }
+            if let Some(swaps) = &mut self.swaps {
+                let running = self.pipeline.epoch().clone();
+                // What either wants is recorded before others take over, and what none wants any
+                // more only after.
+                let widen = |next: &Epoch| {
+                    let mut wanted = running.interest();
+                    wanted.extend(next.interest());
+                    self.probe
+                        .set_interest(&wanted)
+                        .context(NOT_TOLD)
+                        .map_err(Failure::from)
+                };
+                if swaps.go_on(&mut self.pipeline, widen)? {
+                    self.record_what_rules_want()?;
+                    self.say_what_rules_are_on();
                 }
             }
             let now = Instant::now();
@@ -330,7 +399,7 @@ impl Watch {
     }
 
     /// What is known of containers, and how their engines are doing.
-    fn list_containers(&mut self) -> serde_json::Value {
+    fn list_containers(&mut self) -> control::Containers {
         let containers = self
             .pipeline
             .state()
@@ -343,20 +412,28 @@ impl Watch {
                     (None, None) => "pending",
                 };
                 let facts = listed.facts.unwrap_or_default();
-                serde_json::json!({
-                    "id": listed.short, "full_id": facts.full_id, "name": facts.name,
-                    "type": facts.engine.name(), "image": facts.image, "metadata": why,
-                })
+                control::Container {
+                    id: listed.short.to_string(),
+                    full_id: facts.full_id.to_string(),
+                    name: facts.name.to_string(),
+                    kind: facts.engine.name().into(),
+                    image: facts.image.to_string(),
+                    metadata: why.into(),
+                }
             });
-        let containers: Vec<_> = containers.collect();
-        let engines = self.engines.standings().into_iter().map(|standing| {
-            serde_json::json!({
-                "engine": standing.engine, "socket": standing.socket.to_string_lossy(),
-                "trouble": standing.trouble, "asked": standing.asked, "failed": standing.failed,
-            })
+        let containers = containers.collect();
+        let engines = self.engines.standings().into_iter();
+        let engines = engines.map(|standing| control::Engine {
+            engine: standing.engine.to_string(),
+            socket: standing.socket.to_string_lossy().into_owned(),
+            trouble: standing.trouble.clone(),
+            asked: standing.asked,
+            failed: standing.failed,
         });
-        let engines: Vec<_> = engines.collect();
-        serde_json::json!({ "containers": containers, "engines": engines })
+        control::Containers {
+            engines: engines.collect(),
+            containers,
+        }
     }
 
     /// Takes in what engines have told, and the events that waited for it.
@@ -370,33 +447,54 @@ impl Watch {
         Ok(())
     }
 
-    /// Lets other rules judge from here on, if they can.
-    fn change_rules(&mut self, loaded: Result<Vec<Module>, Failure>) -> Result<(), Failure> {
-        let modules = match loaded {
-            Ok(modules) => modules,
-            Err(failure) => {
-                if let Some(error) = failure.error() {
-                    tracing::error!("{error:#}");
-                }
-                tracing::error!("the rules stay as they were");
+    fn change(&mut self, change: impl FnOnce(&mut Swaps)) {
+        if let Some(swaps) = &mut self.swaps {
+            change(swaps);
+        }
+    }
+
+    /// Answers what can be answered now; the rest is a change.
+    fn answer(&mut self, asked: Asked) -> Result<(), Failure> {
+        let answer = match asked.request {
+            Request::Status {} => control::Answer::Status(self.status()?),
+            Request::Containers {} => control::Answer::Containers(self.list_containers()),
+            Request::List {} => {
+                let listed = self.swaps.as_ref().map(Swaps::list);
+                control::Answer::Modules(listed.unwrap_or_default())
+            }
+            Request::Load { .. }
+            | Request::Swap { .. }
+            | Request::Disable { .. }
+            | Request::Enable { .. }
+            | Request::Rollback { .. } => {
+                self.change(|swaps| swaps.ask(asked));
                 return Ok(());
             }
         };
-        let id = self.pipeline.epoch().id + 1;
-        let epoch = Rc::new(Epoch::new(id, modules, self.selection.clone()));
-        // An empty file is most likely one that is just being written.
-        if epoch.rules_on() == 0 {
-            tracing::error!("the rules stay as they were: of the new ones, none is on");
-            return Ok(());
-        }
-        if let Err(error) = self.pipeline.prepare(&epoch) {
-            tracing::error!("the rules stay as they were: {error}");
-            return Ok(());
-        }
-        self.pipeline.switch(epoch)?;
-        self.record_what_rules_want()?;
-        self.say_what_rules_are_on();
+        // Who asked may have gone.
+        let _ = asked.reply.send(answer);
         Ok(())
+    }
+
+    fn status(&self) -> Result<control::Status, Failure> {
+        let counters = self.pipeline.counters();
+        let epoch = self.pipeline.epoch();
+        let swaps = self.swaps.as_ref();
+        Ok(control::Status {
+            version: env!("CARGO_PKG_VERSION").into(),
+            pid: std::process::id(),
+            uptime_seconds: self.began.elapsed().as_secs(),
+            epoch: epoch.id,
+            modules: swaps.map_or(0, |swaps| swaps.list().len() as u64),
+            rules: epoch.rules_on() as u64,
+            events: counters.events,
+            alerts: counters.alerts,
+            windows: counters.windows,
+            dropped: self.probe.drops().context(NOT_COUNTED)?.total.records(),
+            rows_unjudged: counters.rows_unjudged,
+            module_failures: counters.module_failures,
+            swaps: swaps.map_or(0, |swaps| swaps.count),
+        })
     }
 
     /// Says while it matters what could not be recorded, and whether anything can be at all.
@@ -475,18 +573,6 @@ impl Watch {
     }
 }
 
-/// Where `saker ctl` asks. It can be done without.
-fn control_at(path: &Path) -> Option<Control> {
-    match Control::listen(path) {
-        Ok(control) => Some(control),
-        Err(error) => {
-            let path = shown(path);
-            tracing::warn!("`saker ctl` cannot ask at `{path}`: {error}");
-            None
-        }
-    }
-}
-
 fn wall_clock_ns() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.map_or(0, |since| since.as_nanos() as u64)
@@ -510,22 +596,6 @@ fn report_containers(counters: &Counters, parked: &ParkingCounters, absent: &[u6
 
 const NOT_TOLD: &str = "cannot tell the probe what to record";
 const NOT_COUNTED: &str = "cannot read what was dropped";
-
-/// Reads and compiles the rules on a thread of its own: events go on being judged.
-fn load_aside(
-    paths: Vec<PathBuf>,
-    loading: rules::Loading,
-) -> Result<oneshot::Receiver<Result<Vec<Module>, Failure>>, Failure> {
-    let (tell, told) = oneshot::channel();
-    std::thread::Builder::new()
-        .name("saker-rules".into())
-        .spawn(move || {
-            // Nobody listens any more only when the program ends.
-            let _ = tell.send(rules::load(&paths, &loading));
-        })
-        .context("cannot start reading the rules")?;
-    Ok(told)
-}
 
 /// The cgroup that is watched.
 struct Watched {

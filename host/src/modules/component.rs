@@ -2,6 +2,7 @@
 //! subscription made a ruleset of one rule, whose hits are the events that it is offered.
 
 use super::{Module, Selection};
+use crate::alert::Identity;
 use crate::config::ModuleChoice;
 use crate::sandbox::component::{Capability, Code, Column, Description, Keep, Start, Workshop};
 use saker_rules_compiler::{Diagnostic, Options, Source, compile, output_parts};
@@ -32,6 +33,8 @@ pub struct Component {
     pub code: Arc<Code>,
     config: Vec<(String, String)>,
     granted: Vec<Capability>,
+    /// Its name, and the digest of its code.
+    pub identity: Identity,
     /// Equal only for the same component with the same settings: such a one need not be started
     /// anew.
     pub key: blake3::Hash,
@@ -126,6 +129,10 @@ impl Module {
         key.update(format!("{config:?} {granted:?}").as_bytes());
         module.component = Some(Arc::new(Component {
             name: description.name.as_str().into(),
+            identity: Identity {
+                name: description.name.as_str().into(),
+                digest: code.digest,
+            },
             description,
             rules,
             slots,

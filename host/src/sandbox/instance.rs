@@ -77,14 +77,13 @@ struct Setup {
 }
 
 impl Compiled {
-    /// Validates, compiles, and holds the image against the module's manifest.
+    /// Validates, has it compiled, and holds the image against the module's manifest.
     pub(crate) fn new(
-        engine: &Engine,
         image: &RulesetImage,
-        cache: Option<&Cache>,
+        native: impl FnOnce(&[u8]) -> wasmtime::Result<Module>,
     ) -> Result<Compiled, String> {
         let manifest = validate(&image.wasm).map_err(|refusal| refusal.to_string())?;
-        Compiled::of(engine, image, manifest, cache)
+        Compiled::of(image, manifest, native)
     }
 
     /// The same without the first wall, to test the second.
@@ -94,26 +93,33 @@ impl Compiled {
         image: &RulesetImage,
         manifest: Manifest,
     ) -> Result<Compiled, String> {
-        Compiled::of(engine, image, manifest, None)
+        Compiled::of(image, manifest, |wasm| native(engine, wasm, None))
     }
 
     fn of(
-        engine: &Engine,
         image: &RulesetImage,
         manifest: Manifest,
-        cache: Option<&Cache>,
+        native: impl FnOnce(&[u8]) -> wasmtime::Result<Module>,
     ) -> Result<Compiled, String> {
         let setup = Setup::new(image, &manifest)?;
-        let module = match cache {
-            Some(cache) => cache.module(engine, &image.wasm),
-            None => Module::from_binary(engine, &image.wasm),
-        };
-        let module = module.map_err(|error| format!("{error:#}"))?;
+        let module = native(&image.wasm).map_err(|error| format!("{error:#}"))?;
         Ok(Compiled {
             module,
             manifest,
             setup,
         })
+    }
+}
+
+/// A module's native code: kept, or compiled now.
+pub(crate) fn native(
+    engine: &Engine,
+    wasm: &[u8],
+    cache: Option<&Cache>,
+) -> wasmtime::Result<Module> {
+    match cache {
+        Some(cache) => cache.module(engine, wasm),
+        None => Module::from_binary(engine, wasm),
     }
 }
 

@@ -7,7 +7,7 @@
 use super::Limits;
 use super::cache::Cache;
 use super::deadline::Ticker;
-use super::instance::{Compiled, Seat, engine};
+use super::instance::{Compiled, Seat, engine, native};
 use super::message::{FailureKind, FromJudge, RulesetImage, ToJudge};
 use saker_shm::window::{NotAWindow, WindowView, slot_range};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -19,12 +19,16 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::mpsc as replies;
-use wasmtime::Engine;
+use wasmtime::{Engine, Module};
 
 /// No judge keeps more epochs at a time: someone forgets to retire them.
 const EPOCHS_MAX: usize = 64;
 /// Epochs waiting to be compiled.
 const INSTALLS: usize = 4;
+/// Modules whose native code is at hand for the next epoch,
+const RECENT_MAX: usize = 64;
+/// and bytes of Wasm that they have together.
+const RECENT_BYTES_MAX: usize = 64 << 20;
 /// Judging threads, at most.
 const THREADS_MAX: usize = 256;
 /// Stack of a judging thread beyond what modules may use of it.
@@ -613,13 +617,16 @@ impl Bench {
     fn prepare(
         &self,
         engine: &Engine,
+        recent: &mut Recent,
         number: u32,
         images: &[RulesetImage],
     ) -> Result<Epoch, FromJudge> {
         let mut rulesets = Vec::with_capacity(images.len());
         for (index, image) in images.iter().enumerate() {
             let ready = catch_unwind(AssertUnwindSafe(|| {
-                let compiled = Compiled::new(engine, image, self.cache.as_ref())?;
+                let compiled = Compiled::new(image, |wasm| {
+                    recent.module(engine, wasm, self.cache.as_ref())
+                })?;
                 let seat = self.seat(&compiled)?;
                 Ok((compiled, seat))
             }))
@@ -639,6 +646,39 @@ impl Bench {
     }
 }
 
+/// Native code of modules that were installed lately, the latest first: of an epoch that differs
+/// from the one before in one module, one is compiled.
+#[derive(Default)]
+struct Recent {
+    modules: VecDeque<(blake3::Hash, usize, Module)>,
+}
+
+impl Recent {
+    fn module(
+        &mut self,
+        engine: &Engine,
+        wasm: &[u8],
+        cache: Option<&Cache>,
+    ) -> wasmtime::Result<Module> {
+        let digest = blake3::hash(wasm);
+        let known = self.modules.iter().position(|(of, ..)| *of == digest);
+        let module = match known.and_then(|at| self.modules.remove(at)) {
+            Some((_, _, module)) => module,
+            None => native(engine, wasm, cache)?,
+        };
+        self.modules
+            .push_front((digest, wasm.len(), module.clone()));
+        let mut bytes = 0;
+        let fit = self.modules.iter().take_while(|(_, of, _)| {
+            bytes += of;
+            bytes <= RECENT_BYTES_MAX
+        });
+        let fit = fit.count().min(RECENT_MAX);
+        self.modules.truncate(fit);
+        Ok(module)
+    }
+}
+
 fn nanoseconds(time: std::time::Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -651,8 +691,9 @@ fn install(
     jobs: &SyncSender<Job>,
     answers: &replies::Sender<FromJudge>,
 ) {
+    let mut recent = Recent::default();
     while let Ok(Install::Epoch { epoch, rulesets }) = installs.recv() {
-        let sent = match bench.prepare(engine, epoch, &rulesets) {
+        let sent = match bench.prepare(engine, &mut recent, epoch, &rulesets) {
             Ok(ready) => jobs.send(Job::Ready(Arc::new(ready))).is_ok(),
             Err(refused) => answers.blocking_send(refused).is_ok(),
         };
