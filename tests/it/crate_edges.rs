@@ -24,7 +24,16 @@ const EDGES: &[(&str, &[&str])] = &[
             "saker-web",
         ],
     ),
-    ("saker-tests", &["saker", "saker-capture"]),
+    (
+        "saker-tests",
+        &[
+            "saker",
+            "saker-capture",
+            "saker-rules-schema",
+            "saker-rules-compiler",
+            "saker-shm",
+        ],
+    ),
     ("saker-fuzz", &["saker-capture", "saker-rules-compiler"]),
     ("beacon", &["saker-rules-sdk"]),
 ];
