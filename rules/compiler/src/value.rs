@@ -84,23 +84,27 @@ pub(crate) fn number(field: &Term, value: &Value) -> Result<i128, Box<Diagnostic
     whole.ok_or_else(|| wrong(what))
 }
 
-/// Whether the value is bytes, two hexadecimal digits each.
-pub(crate) fn hexadecimal(value: &Value) -> Result<(), Box<Diagnostic>> {
-    let digits = value.text.as_bytes();
-    if !digits.is_empty()
-        && digits.len().is_multiple_of(2)
-        && digits.iter().all(u8::is_ascii_hexdigit)
-    {
-        return Ok(());
+/// The bytes of a value that gives them in hexadecimal, two digits each.
+pub(crate) fn hexadecimal(value: &Value) -> Result<Vec<u8>, Box<Diagnostic>> {
+    let digit = |byte: u8| (byte as char).to_digit(16);
+    let (pairs, rest) = value.text.as_bytes().as_chunks::<2>();
+    let bytes = pairs
+        .iter()
+        .map(|[high, low]| u8::try_from(digit(*high)? << 4 | digit(*low)?).ok());
+    let bytes: Option<Vec<u8>> = bytes.collect();
+    let fault = |message: String| Box::new(Diagnostic::new(Code::Value, value.span, message));
+    match bytes {
+        Some(bytes) if bytes.len() > STRING_BYTES_MAX => Err(fault(format!(
+            "no text is longer than {STRING_BYTES_MAX} bytes, as this is"
+        ))),
+        Some(bytes) if rest.is_empty() && !bytes.is_empty() => Ok(bytes),
+        _ => Err(fault(format!(
+            "`{}` is no bytes in hexadecimal digits",
+            value.text
+        ))
+        .help("write two digits for each byte, for example `2f746d70`")
+        .into()),
     }
-    Err(Box::new(
-        Diagnostic::new(
-            Code::Value,
-            value.span,
-            format!("`{}` is no bytes in hexadecimal digits", value.text),
-        )
-        .help("write two digits for each byte, for example `2f746d70`"),
-    ))
 }
 
 /// A network, as `10.0.0.0/8` or `2001:db8::/32`.

@@ -206,6 +206,26 @@ fn texts_are_searched_to_their_last_byte_and_not_beyond() {
 }
 
 #[test]
+fn bytes_are_searched_for_what_is_written_in_hexadecimal_digits() {
+    let holds = |condition: &str| {
+        hits(
+            condition,
+            EventType::Read,
+            &[],
+            &[("evt.buffer", "\u{7f}ELF\0\u{1}")],
+        )
+    };
+    assert!(holds("evt.buffer bstartswith 7f45"));
+    assert!(holds("evt.buffer bcontains 4c4600"));
+    assert!(holds("evt.buffer bcontains 4C46"));
+    assert!(!holds("evt.buffer bcontains 4c4601"));
+    assert!(!holds("evt.buffer bstartswith 45"));
+    assert!(holds("not evt.buffer bstartswith 45"));
+    assert!(holds("evt.buffer bcontains anyof (ffff, 0001)"));
+    assert!(!holds("evt.buffer bcontains allof (ffff, 0001)"));
+}
+
+#[test]
 fn numbers_are_compared_with_their_sign() {
     let holds = |condition: &str, name: &str, number: &str| {
         hits(

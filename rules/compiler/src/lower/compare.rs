@@ -159,14 +159,13 @@ impl Lowering<'_> {
         values: &[Value],
         negative: bool,
     ) -> Lower<Id> {
-        if matches!(operator, Operator::BContains | Operator::BStartsWith) {
-            for value in values {
-                value::hexadecimal(value)?;
-            }
-        }
+        let is_hexadecimal = matches!(operator, Operator::BContains | Operator::BStartsWith);
         let mut texts = Vec::new();
         for value in values {
-            texts.push(value::text(term, value)?);
+            texts.push(match is_hexadecimal {
+                true => value::hexadecimal(value)?,
+                false => value::text(term, value)?,
+            });
         }
         if operator.takes() == ast::Takes::Number
             && let Some(comparison) = comparison(operator)
@@ -191,9 +190,9 @@ impl Lowering<'_> {
                 texts.dedup();
                 Op::In(texts)
             }
-            Operator::Contains => Op::Contains(first()),
+            Operator::Contains | Operator::BContains => Op::Contains(first()),
             Operator::IContains => Op::IContains(first().to_ascii_lowercase()),
-            Operator::StartsWith => Op::StartsWith(first()),
+            Operator::StartsWith | Operator::BStartsWith => Op::StartsWith(first()),
             Operator::EndsWith => Op::EndsWith(first()),
             Operator::Glob | Operator::IGlob => match (glob::pattern(&first()), span) {
                 (Some(pattern), _) if operator == Operator::IGlob => {
@@ -231,8 +230,6 @@ impl Lowering<'_> {
                 return Ok(self.unless(term, any, negative));
             }
             Operator::Exists
-            | Operator::BContains
-            | Operator::BStartsWith
             | Operator::Less
             | Operator::LessEqual
             | Operator::Greater
