@@ -67,6 +67,8 @@ pub struct Reader<R> {
     head: Head,
     data: Range<usize>,
     ends: [u32; PARAMS_MAX],
+    /// Whether that event is the next one.
+    is_found: bool,
 }
 
 /// Where in the chain of blocks the reader is.
@@ -109,6 +111,7 @@ impl<R: Read> Reader<R> {
             head: Head::default(),
             data: 0..0,
             ends: [0; PARAMS_MAX],
+            is_found: false,
         };
         reader.start()?;
         Ok(reader)
@@ -117,6 +120,14 @@ impl<R: Read> Reader<R> {
     /// What was met so far.
     pub fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// Whether the next entry is an event that is in memory already, so that [`Reader::next`]
+    /// will not wait for anything.
+    #[inline]
+    pub fn is_event_at_hand(&mut self) -> bool {
+        self.is_found = self.is_found || self.whole_event();
+        self.is_found
     }
 
     /// How much of the capture was read, in bytes after decompression.
@@ -136,7 +147,8 @@ impl<R: Read> Reader<R> {
     )]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Entry<'_>>, CaptureError> {
-        if self.whole_event() {
+        if self.is_event_at_hand() {
+            self.is_found = false;
             return Ok(Some(self.found_event()));
         }
         match self.advance() {

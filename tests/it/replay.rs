@@ -493,6 +493,35 @@ fn a_signal_ends_a_replay_in_order() {
 }
 
 #[test]
+fn what_a_slow_stream_has_brought_is_judged_and_shown_before_more_comes() {
+    let folder = folder();
+    let whole = std::fs::read(own_capture(&folder)).expect("it was just written");
+    let rules = shadow_rule(&folder);
+    for args in [["-r", &rules].as_slice(), &["--events"]] {
+        let mut replay = Running::over_stdin(args);
+        let mut input = replay.child.stdin.take().expect("piped");
+        // Also where it comes in pieces that end in the middle of an event.
+        for piece in whole[..whole.len() - 1].chunks(100) {
+            input.write_all(piece).expect("it is read");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let mut output = BufReader::new(replay.child.stdout.take().expect("piped"));
+        let mut first = String::new();
+        output.read_line(&mut first).expect("what is shown is text");
+        assert_ne!(first, "", "{args:?}");
+        input
+            .write_all(&whole[whole.len() - 1..])
+            .expect("it is read");
+        drop(input);
+        let mut rest = String::new();
+        output.read_to_string(&mut rest).expect("it is text");
+        let (code, err) = replay.end();
+        assert_eq!(code, Some(0), "{err}");
+        assert!(err.contains("10 events"), "{err}");
+    }
+}
+
+#[test]
 fn a_signal_ends_the_wait_of_a_paced_replay() {
     let folder = folder();
     let path = folder.path().join("slow.scap");

@@ -259,6 +259,12 @@ impl Replay {
             let bytes = found.filter(Metadata::is_file).map(|found| found.len());
             (file, bytes)
         };
+        // Of a file that is one, there is always more, or its end.
+        let stream = match bytes {
+            None => Some(file.try_clone().context("cannot use the input twice")?),
+            Some(_) => None,
+        };
+        let is_silent = || stream.as_ref().is_some_and(stop::is_silent);
         let progress = Progress::begin(&name, bytes, &self.bars);
         let counted = progress.counting(self.stop.reading(file));
         let reader = match Reader::new(BufReader::with_capacity(INPUT_BYTES, counted)) {
@@ -278,7 +284,7 @@ impl Replay {
                 let batch = Rc::get_mut(&mut batch).expect("nobody else has it");
                 let pipeline = &mut self.pipeline;
                 let (stop, outputs) = (&self.stop, &self.outputs);
-                capture.read::<ReplayError>(batch, batch_events, BATCH_BYTES, |batch, entry| {
+                let take = |batch: &mut Batch, entry: &Entry<'_>| {
                     // With recordings of few events each, no batch would ever be full.
                     if matches!(entry, Entry::Section(_))
                         && (stop.is_asked() || outputs.is_deserted() || pipeline.is_recorded())
@@ -286,7 +292,8 @@ impl Replay {
                         return Err(ReplayError::LeftOff);
                     }
                     seed(pipeline, batch, entry)
-                })
+                };
+                capture.read_unless(is_silent, batch, batch_events, BATCH_BYTES, take)
             };
             if let (Some(pace), Some(time)) = (&mut pace, batch.last_time()) {
                 // What is due is judged and shown before the wait.
@@ -308,6 +315,10 @@ impl Replay {
                 }
             }
             self.pipeline.push(&batch)?;
+            if is_silent() {
+                // Nobody knows when more comes; what has come is judged and shown.
+                self.pipeline.drain()?;
+            }
             // Alerts that are still to come want what captures of them begin with.
             let triggered = self.pipeline.triggered();
             if triggered.is_some_and(|triggered| triggered.is_crowded()) {

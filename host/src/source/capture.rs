@@ -125,10 +125,26 @@ impl<R: Read> Capture<R> {
         batch: &mut Batch,
         events_max: usize,
         bytes_max: usize,
+        entry: impl FnMut(&mut Batch, &Entry<'_>) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        self.read_unless(|| false, batch, events_max, bytes_max, entry)
+    }
+
+    /// The same of a stream that may be silent for a while: where the next event is not in memory
+    /// and `is_silent`, it returns what it has, if there is any.
+    pub fn read_unless<E: From<CaptureError>>(
+        &mut self,
+        is_silent: impl Fn() -> bool,
+        batch: &mut Batch,
+        events_max: usize,
+        bytes_max: usize,
         mut entry: impl FnMut(&mut Batch, &Entry<'_>) -> Result<(), E>,
     ) -> Result<bool, E> {
         while batch.len() < events_max && batch.bytes() < bytes_max {
             let offset = self.reader.offset();
+            if !self.reader.is_event_at_hand() && !batch.is_empty() && is_silent() {
+                return Ok(true);
+            }
             match self.reader.next()? {
                 None => return Ok(false),
                 Some(Entry::Event(event)) => {

@@ -98,6 +98,16 @@ impl Stop {
     }
 }
 
+/// Whether a stream has nothing to read now, and has not ended.
+pub(super) fn is_silent(stream: &File) -> bool {
+    const AT_ONCE: Timespec = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let mut stream = [PollFd::new(stream, PollFlags::IN)];
+    poll(&mut stream, Some(&AT_ONCE)) == Ok(0)
+}
+
 async fn either(terminate: &mut Signal, interrupt: &mut Signal) -> SignalKind {
     tokio::select! {
         _ = terminate.recv() => SignalKind::terminate(),
