@@ -14,7 +14,7 @@ use crate::extract::row::{Full, Plan, PlanError};
 use crate::extract::{Scratch, View};
 use crate::guests::{FromGuests, Guests, Refused};
 use crate::modules::{Epoch, INCIDENTS_MAX, Incident};
-use crate::outputs::recording::{Reason, RecordError, Recorder, Written, may_change_state};
+use crate::outputs::recording::{Reason, RecordError, Recorder, Written};
 use crate::outputs::triggered::Triggered;
 use crate::sandbox::{FailureKind, FromJudge, Hit, Judge, SendError, ToJudge};
 use crate::source::merge::{Batch, Form};
@@ -562,7 +562,10 @@ impl Pipeline {
                 false => self.counters.events += 1,
             }
             let is_wanted = self.plans.iter().any(|plan| plan.row(kind).is_some());
-            let is_lasting = self.recorder.is_some() && may_change_state(kind);
+            let is_lasting = self
+                .recorder
+                .as_ref()
+                .is_some_and(|recorder| recorder.may_want(kind));
             if !is_wanted && !is_lasting && self.triggered.is_none() {
                 self.state.absorb(&event);
                 continue;

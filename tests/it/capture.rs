@@ -75,6 +75,11 @@ impl Own {
         self.writer.event(&event).expect("it fits");
     }
 
+    /// A plugin of that number tells something.
+    pub(crate) fn plugin(&mut self, time: u64, plugin: u32, data: &[u8]) {
+        self.event(322, time, &[&plugin.to_le_bytes(), data]);
+    }
+
     /// It opens a file of that name, as descriptor 3.
     pub(crate) fn open(&mut self, time: u64, name: &str) {
         let name = format!("{name}\0");

@@ -34,6 +34,35 @@ fn a_slice_of_a_capture_is_a_capture() {
     assert_eq!(out, "sh /tmp/a\nsh /home/b\nsh /etc/shadow\n", "{err}");
 }
 
+#[test]
+fn what_plugins_told_is_in_a_copy_and_in_no_slice() {
+    let folder = folder();
+    let path = folder.path().join("plugins.scap");
+    let mut own = Own::begin(&path, b"sh");
+    own.open(BEGIN, "/tmp/a");
+    own.plugin(BEGIN + 1, 999, b"something");
+    own.plugin(BEGIN + 2, 999, b"something else");
+    own.close(BEGIN + 3);
+    own.end();
+    let capture = path.display().to_string();
+    let copy = folder.path().join("copy.scap").display().to_string();
+    let events = |capture: &str| run(&["replay", capture, "--events"]).1;
+    assert!(events(&capture).contains("2 events of plugins"));
+    for (filter, said) in [
+        (None, Some("2 events of plugins")),
+        (Some("evt.type = openat"), None),
+    ] {
+        let filter: Vec<&str> = filter.into_iter().flat_map(|f| ["--filter", f]).collect();
+        let (_, err, code) = run(&[&["record", &capture, "-w", &copy][..], &filter].concat());
+        assert_eq!(code, Some(0), "{err}");
+        let said_of_copy = events(&copy);
+        match said {
+            Some(said) => assert!(said_of_copy.contains(said), "{said_of_copy}\n{err}"),
+            None => assert!(!said_of_copy.contains("plugins"), "{said_of_copy}"),
+        }
+    }
+}
+
 /// What is shown of events to tell whether they mean the same. Numbers and what hangs on the event
 /// before are not among it.
 const SHOWN: &str = "%evt.time %evt.cpu %evt.type %evt.args | %proc.name %proc.exepath \

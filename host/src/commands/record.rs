@@ -91,7 +91,11 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let begin = |path| {
         let recording = Recording::new(path, limits, inputs);
         let recording = recording.map_err(|error| Failure::Failed(error.into()))?;
-        Ok::<_, Failure>(Recorder::new(recording))
+        let recorder = Recorder::new(recording);
+        Ok::<_, Failure>(match args.filter {
+            Some(_) => recorder,
+            None => recorder.with_plugins(),
+        })
     };
     let target = match is_stdout {
         true => "standard output".to_owned(),

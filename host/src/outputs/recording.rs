@@ -6,7 +6,6 @@ use crate::event::{self, Purpose};
 use crate::extract::{Scratch, View, Wire};
 use crate::state::State;
 use crate::state::container::{self, ContainerFacts};
-pub(crate) use recorder::may_change_state;
 pub use recorder::{Recorder, Written};
 use saker_capture::{Compression, Entry, Event, ParamBuffer, WriteError, Writer};
 use saker_rules_schema::event::EventType;

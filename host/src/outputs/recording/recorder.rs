@@ -8,7 +8,9 @@ use crate::extract::View;
 use crate::state::State;
 use crate::state::container::ContainerFacts;
 use saker_capture::{Entry, WriteError};
-use saker_rules_schema::event::{CREATES_FD, EventType, MODIFIES_STATE, READS_FD, WRITES_FD};
+use saker_rules_schema::event::{
+    CREATES_FD, Class, EventType, MODIFIES_STATE, READS_FD, WRITES_FD,
+};
 use std::path::Path;
 
 /// What was written.
@@ -35,6 +37,7 @@ pub struct Written {
 /// A recording at work.
 pub struct Recorder {
     recording: Recording,
+    takes_plugins: bool,
     is_over: bool,
     is_stdout: bool,
     error: Option<RecordError>,
@@ -47,9 +50,26 @@ impl Recorder {
         Recorder {
             is_stdout: recording.path == Path::new(STDOUT),
             recording,
+            takes_plugins: false,
             is_over: false,
             error: None,
             entries_lost: 0,
+        }
+    }
+
+    /// Takes events of plugins as well, which no condition can ask for.
+    pub fn with_plugins(self) -> Recorder {
+        Recorder {
+            takes_plugins: true,
+            ..self
+        }
+    }
+
+    /// Whether it wants an event of that type that nobody asks for.
+    pub(crate) fn may_want(&self, kind: EventType) -> bool {
+        match kind.class() {
+            Class::Plugin => self.takes_plugins,
+            _ => may_change_state(kind),
         }
     }
 
@@ -100,6 +120,12 @@ impl Recorder {
 
     /// Takes an event.
     pub fn event(&mut self, view: &View<'_>, reason: Reason) {
+        let is_of_plugin = |kind: EventType| kind.class() == Class::Plugin;
+        let reason = match view.event.kind().is_some_and(is_of_plugin) {
+            // It is known for no state.
+            true => Reason::Asked,
+            false => reason,
+        };
         if self.is_over || reason == Reason::State && !changes_state(view) {
             return;
         }
@@ -151,7 +177,7 @@ impl Recorder {
 }
 
 /// Whether an event of that type may change what is known of others, whatever it is about.
-pub(crate) fn may_change_state(kind: EventType) -> bool {
+fn may_change_state(kind: EventType) -> bool {
     kind.flags() & (MODIFIES_STATE | CREATES_FD | READS_FD | WRITES_FD) != 0
         || matches!(
             kind,
