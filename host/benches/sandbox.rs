@@ -5,7 +5,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use saker::componentise::componentise;
-use saker::sandbox::component::{Code, ComponentLimits, Keep, Resident, Start, Workshop};
+use saker::sandbox::component::{Code, ComponentLimits, Keep, Means, Resident, Start, Workshop};
 use saker::sandbox::{FromJudge, Judge, Limits, RulesetImage, ToJudge};
 use saker_rules_schema::abi;
 use saker_rules_schema::manifest::Manifest;
@@ -159,6 +159,7 @@ fn component(criterion: &mut Criterion) {
             keep: Keep::default(),
             config: Vec::new(),
             columns: Vec::new(),
+            means: Means::default(),
         };
         let resident = Resident::start(Arc::new(code), start, Arc::default());
         let mut resident = resident.unwrap_or_else(|failure| panic!("{failure}"));

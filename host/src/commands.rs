@@ -221,6 +221,15 @@ fn make_captures(pipeline: &mut Pipeline, config: &Config) -> Result<(), Failure
     Ok(())
 }
 
+/// Says what modules show.
+fn show_metrics(pipeline: &crate::pipeline::Pipeline) {
+    for (module, metrics) in pipeline.guests().metrics() {
+        for (name, metric) in metrics {
+            tracing::info!("module `{module}`: {name} = {metric}");
+        }
+    }
+}
+
 /// Says what became of the captures that alerts asked for.
 fn finish_captures(pipeline: &mut Pipeline) -> Result<(), Failure> {
     let Some(triggered) = pipeline.triggered() else {

@@ -13,7 +13,8 @@ use crate::literal::Literals;
 use crate::modules::{Component, Epoch, INCIDENTS_MAX, Incident};
 use crate::sandbox::FailureKind;
 use crate::sandbox::component::{
-    self, Failure, FromComponent, Keep, Put, Resident, Start, ToComponent, Worker,
+    self, Failure, FromComponent, Keep, Metric, Metrics, Post, Put, Resident, Start, ToComponent,
+    Worker,
 };
 use saker_rules_schema::offered::{self, Kind, Row, Rows};
 use saker_rules_schema::row::{ROW_BYTES_MAX, double_of};
@@ -49,6 +50,8 @@ pub struct Counters {
     pub alerts_invalid: u64,
     /// Times that a component failed.
     pub failures: u64,
+    /// Requests of which no component heard what came of them: it was replaced or ended before.
+    pub responses_untold: u64,
 }
 
 /// Why a component cannot be had.
@@ -67,6 +70,8 @@ pub struct Guests {
     guests: Vec<Guest>,
     /// By the module's name.
     keeps: HashMap<String, Keep>,
+    /// The same.
+    metrics: HashMap<String, Metrics>,
     answers: UnboundedReceiver<FromComponent>,
     answer_to: UnboundedSender<FromComponent>,
     /// Those that are being started, on a thread of its own.
@@ -113,6 +118,8 @@ struct Guest {
     rules_on: Vec<bool>,
     plan: RowPlan,
     at: Place,
+    /// Where its requests are.
+    post: Option<Post>,
     batch: Vec<u8>,
     rows: u32,
     /// Time of the batch's last row.
@@ -142,6 +149,7 @@ impl Default for Guests {
         Guests {
             guests: Vec::new(),
             keeps: HashMap::new(),
+            metrics: HashMap::new(),
             answers,
             answer_to,
             starting: None,
@@ -160,6 +168,16 @@ impl Guests {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.guests.is_empty()
+    }
+
+    /// What modules show: their names, and each one's metrics.
+    pub fn metrics(&self) -> Vec<(&str, Vec<(String, Metric)>)> {
+        let of_modules = self.metrics.iter();
+        let mut all: Vec<_> = of_modules
+            .map(|(name, metrics)| (name.as_str(), metrics.all()))
+            .collect();
+        all.sort_by_key(|(name, _)| *name);
+        all
     }
 
     /// Whether something is to come from one of them.
@@ -194,8 +212,10 @@ impl Guests {
             }
             self.numbers += 1;
             let keep = self.keeps.entry(component.name.to_string()).or_default();
-            let start = component.start(keep.clone());
+            let metrics = self.metrics.entry(component.name.to_string()).or_default();
+            let start = component.start(keep.clone(), metrics.clone());
             let mut guest = Guest::new(self.numbers, component).map_err(|why| (index, why))?;
+            guest.post = start.means.post.clone();
             if component.code.workshop().is_replay() {
                 let never = Arc::new(AtomicBool::new(false));
                 let resident = Resident::start(component.code.clone(), start, never);
@@ -255,7 +275,10 @@ impl Guests {
 
     fn put_to_work(&mut self, guest: Guest) {
         match self.find(&guest.component) {
-            Some(known) => leave(std::mem::replace(&mut self.guests[known], guest)),
+            Some(known) => {
+                let former = std::mem::replace(&mut self.guests[known], guest);
+                self.leave(former);
+            }
             None => self.guests.push(guest),
         }
     }
@@ -282,9 +305,25 @@ impl Guests {
                     component.is_some_and(|other| other.key == guest.component.key)
                 })
         };
-        for guest in self.guests.extract_if(.., |guest| !is_wanted(guest)) {
-            leave(guest);
+        let unwanted: Vec<Guest> = self
+            .guests
+            .extract_if(.., |guest| !is_wanted(guest))
+            .collect();
+        for guest in unwanted {
+            self.leave(guest);
         }
+    }
+
+    /// Ends a component without waiting for it: the call it is in goes on to the next tick. What
+    /// comes of its requests from here on is told to nobody, least of all to who comes after it:
+    /// that one would not know what they were for.
+    fn leave(&mut self, guest: Guest) {
+        if let Some(post) = &guest.post {
+            self.counters.responses_untold += post.close();
+        }
+        let ending = std::thread::Builder::new().name("saker-end".into());
+        // Where there is no thread for it, it is waited for after all.
+        let _ = ending.spawn(move || drop(guest));
     }
 
     fn find(&self, component: &Component) -> Option<usize> {
@@ -357,6 +396,9 @@ impl Guests {
                 let answer = match &message {
                     ToComponent::Batch { rows, now } => resident.batch(rows, *now),
                     ToComponent::Tick { time } => resident.tick(*time),
+                    ToComponent::Response { request, outcome } => {
+                        resident.response(*request, outcome)
+                    }
                 };
                 self.answered(index, message, answer)
             }
@@ -411,13 +453,23 @@ impl Guests {
     pub fn take(&mut self, answer: FromComponent) -> Vec<Alert> {
         let of = |guest: &Guest| guest.number == answer.worker;
         let Some(index) = self.guests.iter().position(of) else {
-            // It was set aside, and another has its place.
-            if let ToComponent::Batch { rows, .. } = &answer.of {
-                self.counters.rows_unjudged += Rows::new(rows, 0).count() as u64;
+            // It was set aside or ended.
+            match &answer.of {
+                ToComponent::Batch { rows, .. } => {
+                    self.counters.rows_unjudged += Rows::new(rows, 0).count() as u64;
+                }
+                ToComponent::Tick { .. } => {}
+                ToComponent::Response { .. } => self.counters.responses_untold += 1,
             }
             return Vec::new();
         };
-        self.guests[index].waiting -= 1;
+        match answer.of {
+            ToComponent::Batch { .. } | ToComponent::Tick { .. } => {
+                self.guests[index].waiting -= 1;
+            }
+            // Nobody waits for it.
+            ToComponent::Response { .. } => {}
+        }
         self.answered(index, answer.of, answer.answer)
     }
 
@@ -433,6 +485,7 @@ impl Guests {
         let (bytes, time) = match &of {
             ToComponent::Batch { rows, now } => (rows, *now),
             ToComponent::Tick { time } => (&none, *time),
+            ToComponent::Response { .. } => (&none, wall_clock()),
         };
         let alerts = match answer {
             // Mostly it has nothing to say.
@@ -470,13 +523,6 @@ impl Guests {
     }
 }
 
-/// Ends a component without waiting for it: the call it is in goes on to the next tick.
-fn leave(guest: Guest) {
-    let ending = std::thread::Builder::new().name("saker-end".into());
-    // Where there is no thread for it, it is waited for after all.
-    let _ = ending.spawn(move || drop(guest));
-}
-
 impl Refused {
     fn of(failure: &Failure) -> Refused {
         Refused::Start(failure.to_string())
@@ -493,6 +539,7 @@ impl Guest {
             rules_on: vec![false; component.rules.len()],
             plan: RowPlan::new(offered::CODE, &component.slots, &literals)?,
             at: Place::Nowhere,
+            post: None,
             batch: Vec::new(),
             rows: 0,
             now: 0,
@@ -555,6 +602,12 @@ impl Guest {
             );
         }
     }
+}
+
+/// An alert about an answer from elsewhere has no event's time.
+fn wall_clock() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn shown(value: component::Value) -> serde_json::Value {

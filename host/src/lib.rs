@@ -1,6 +1,7 @@
 //! Saker's host: everything but `main`, in the order in which an event passes through it.
 //! Each module uses those above it and none below.
 
+pub mod http;
 pub mod event;
 pub mod source;
 pub mod state;

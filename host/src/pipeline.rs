@@ -58,6 +58,8 @@ pub struct Counters {
     pub rows_truncated: u64,
     /// Rows that were lost because their component was too slow.
     pub rows_untaken: u64,
+    /// Requests of modules of which none heard what came of them: it was replaced or ended.
+    pub responses_untold: u64,
     /// Times a module trapped or went over its budget.
     pub module_failures: u64,
 }
@@ -338,6 +340,7 @@ impl Pipeline {
             rows_truncated: self.counters.rows_truncated + guests.rows_truncated,
             hits_lost: self.counters.hits_lost + guests.alerts_invalid,
             rows_untaken: guests.rows_untaken,
+            responses_untold: guests.responses_untold,
             module_failures: self.counters.module_failures + guests.failures,
             ..self.counters
         }

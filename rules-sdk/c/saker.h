@@ -51,7 +51,7 @@ typedef struct {
 } saker_rule;
 
 /* What a module may want to be allowed. */
-enum { SAKER_CLOCK, SAKER_KV };
+enum { SAKER_CLOCK, SAKER_KV, SAKER_METRICS, SAKER_HTTP };
 
 /* What a module's memory is about. */
 enum { SAKER_STATE_NONE, SAKER_STATE_CONTAINER, SAKER_STATE_PROCESS_TREE, SAKER_STATE_GLOBAL };
@@ -96,6 +96,26 @@ void saker_event(saker_row row);
 
 /* The time of events has reached another second: nanoseconds since 1970. */
 void saker_tick(uint64_t time);
+
+/* What a server answered to a request, or why there is no answer. */
+typedef struct {
+    bool is_answer;
+    /* Without an answer, why. */
+    saker_text why;
+    uint16_t status;
+    /* Names, in small letters, and values. */
+    const saker_setting *headers;
+    uint32_t headers_count;
+    saker_text body;
+    /* The body was too long, and is cut. */
+    bool is_cut;
+} saker_outcome;
+
+/* What came of a request of saker_http_submit. A module that submits some defines this, and
+ * SAKER_RESPONSES before it includes this header. What it refers to is gone when it returns. */
+#ifdef SAKER_RESPONSES
+void saker_response(uint64_t request, const saker_outcome *outcome);
+#endif
 
 /* ---- alerts ---- */
 
@@ -254,6 +274,55 @@ static inline bool saker_kv_set(saker_text key, saker_text value) {
 
 static inline void saker_kv_delete(saker_text key) {
     saker__kv_delete(key.bytes, key.len);
+}
+
+__attribute__((import_module("saker:rules/metrics@0.1.0"), import_name("add"))) void
+saker__metrics_add(const char *name, uint32_t len, uint64_t by, uint8_t *result);
+__attribute__((import_module("saker:rules/metrics@0.1.0"), import_name("set"))) void
+saker__metrics_set(const char *name, uint32_t len, double value, uint8_t *result);
+
+/* Adds to a number that only grows; false where it is none, or there are too many. Wants
+ * SAKER_METRICS, as does the other. */
+static inline bool saker_metric_add(saker_text name, uint64_t by) {
+    uint8_t result[2];
+    saker__metrics_add(name.bytes, name.len, by, result);
+    return result[0] == 0;
+}
+
+/* Sets a number that goes up and down. */
+static inline bool saker_metric_set(saker_text name, double value) {
+    uint8_t result[2];
+    saker__metrics_set(name.bytes, name.len, value, result);
+    return result[0] == 0;
+}
+
+enum {
+    SAKER_HTTP_NOT_ALLOWED,
+    SAKER_HTTP_INVALID,
+    SAKER_HTTP_TOO_LONG,
+    SAKER_HTTP_FULL,
+    SAKER_HTTP_UNAVAILABLE,
+    SAKER_HTTP_QUEUED,
+};
+
+__attribute__((import_module("saker:rules/http@0.1.0"), import_name("submit"))) void
+saker__http_submit(const char *method, uint32_t method_len, const char *url, uint32_t url_len,
+                   const saker_setting *headers, uint32_t headers_count, const char *body,
+                   uint32_t body_len, uint64_t *result);
+
+/* Queues a request to a server that the settings name: SAKER_HTTP_QUEUED and its number, or why
+ * not. Wants SAKER_HTTP. */
+static inline uint8_t saker_http_submit(saker_text method, saker_text url,
+                                        const saker_setting *headers, uint32_t headers_count,
+                                        saker_text body, uint64_t *number) {
+    uint64_t result[2];
+    saker__http_submit(method.bytes, method.len, url.bytes, url.len, headers, headers_count,
+                       body.bytes, body.len, result);
+    if (result[0] & 1) {
+        return (uint8_t)result[1];
+    }
+    *number = result[1];
+    return SAKER_HTTP_QUEUED;
 }
 
 /* ---- texts ---- */
@@ -452,6 +521,29 @@ const void *saker__on_tick(uint64_t time) {
     return saker__end();
 }
 
+SAKER__EXPORT("saker:rules/module@0.1.0#on-response")
+const void *saker__on_response(uint64_t request, uint32_t is_error, uint32_t one, uint32_t two,
+                               uint32_t three, uint32_t four, uint32_t five, uint32_t cut) {
+    saker__begin();
+#ifdef SAKER_RESPONSES
+    saker_outcome outcome = {.is_answer = !is_error};
+    if (is_error) {
+        outcome.why = (saker_text){(const char *)(uintptr_t)one, two};
+    } else {
+        outcome.status = (uint16_t)one;
+        outcome.headers = (const saker_setting *)(uintptr_t)two;
+        outcome.headers_count = three;
+        outcome.body = (saker_text){(const char *)(uintptr_t)four, five};
+        outcome.is_cut = cut;
+    }
+    saker_response(request, &outcome);
+#else
+    (void)request, (void)is_error, (void)one, (void)two, (void)three, (void)four, (void)five;
+    (void)cut;
+#endif
+    return saker__end();
+}
+
 /* An answer was taken. */
 SAKER__EXPORT("cabi_post_saker:rules/module@0.1.0#on-batch")
 void saker__batch_over(const void *answer) {
@@ -461,6 +553,12 @@ void saker__batch_over(const void *answer) {
 
 SAKER__EXPORT("cabi_post_saker:rules/module@0.1.0#on-tick")
 void saker__tick_over(const void *answer) {
+    (void)answer;
+    saker__.arena = 0;
+}
+
+SAKER__EXPORT("cabi_post_saker:rules/module@0.1.0#on-response")
+void saker__response_over(const void *answer) {
     (void)answer;
     saker__.arena = 0;
 }

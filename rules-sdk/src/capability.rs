@@ -94,6 +94,101 @@ pub mod kv {
     }
 }
 
+/// Numbers for whoever runs Saker. Wants [`Capability::Metrics`](crate::Capability::Metrics).
+pub mod metrics {
+    /// Adds to a number that only grows; false where it is none, or there are too many.
+    pub fn add(name: &str, by: u64) -> bool {
+        #[cfg(target_arch = "wasm32")]
+        {
+            crate::bindings::saker::rules::metrics::add(name, by).is_ok()
+        }
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            let _ = (name, by);
+            true
+        }
+    }
+
+    /// Sets a number that goes up and down; false as above.
+    pub fn set(name: &str, value: f64) -> bool {
+        #[cfg(target_arch = "wasm32")]
+        {
+            crate::bindings::saker::rules::metrics::set(name, value).is_ok()
+        }
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            let _ = (name, value);
+            true
+        }
+    }
+}
+
+/// Requests to servers that the settings name. Wants
+/// [`Capability::Http`](crate::Capability::Http).
+pub mod http {
+    /// What a server answered.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Answer {
+        /// Its status.
+        pub status: u16,
+        /// Names, in small letters, and values.
+        pub headers: Vec<(String, String)>,
+        /// What came behind them.
+        pub body: Vec<u8>,
+        /// The body was too long, and is cut.
+        pub is_cut: bool,
+    }
+
+    /// Why a request is not sent.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Refusal {
+        /// The settings do not name that server.
+        NotAllowed,
+        /// It is no request.
+        Invalid,
+        /// It is too long.
+        TooLong,
+        /// Too many wait already.
+        Full,
+        /// There is no network: in a replay, and natively.
+        Unavailable,
+    }
+
+    /// Queues a request: [`Module::response`](crate::Module::response) will have the number.
+    pub fn submit(
+        method: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<u64, Refusal> {
+        #[cfg(target_arch = "wasm32")]
+        {
+            use crate::bindings::saker::rules::http;
+            let request = http::Request {
+                method: method.into(),
+                url: url.into(),
+                headers: headers
+                    .iter()
+                    .map(|(name, value)| (name.to_string(), value.to_string()))
+                    .collect(),
+                body: body.to_vec(),
+            };
+            http::submit(&request).map_err(|refusal| match refusal {
+                http::Refusal::NotAllowed => Refusal::NotAllowed,
+                http::Refusal::Invalid => Refusal::Invalid,
+                http::Refusal::TooLong => Refusal::TooLong,
+                http::Refusal::Full => Refusal::Full,
+                http::Refusal::Unavailable => Refusal::Unavailable,
+            })
+        }
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            let _ = (method, url, headers, body);
+            Err(Refusal::Unavailable)
+        }
+    }
+}
+
 /// What stands in for the host in tests.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) mod native {

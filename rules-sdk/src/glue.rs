@@ -4,7 +4,7 @@ use crate::bindings::exports::saker::rules::module as world;
 use crate::field::{Field, Read};
 use crate::module::{Capability, Config, Description, Module, Priority, State};
 use crate::row::{Record, Row};
-use crate::{Alert, Alerts, Value};
+use crate::{Alert, Alerts, Answer, Value};
 use saker_rules_schema::offered::{Kind, Rows};
 
 pub use crate::row::Column;
@@ -95,6 +95,23 @@ pub fn tick<M: Module>(module: &mut M, time: u64) -> Vec<Alert> {
     alerts.alerts
 }
 
+/// Tells a module what came of a request.
+pub fn response<M: Module>(
+    module: &mut M,
+    request: u64,
+    outcome: Result<world::Answer, String>,
+) -> Vec<Alert> {
+    let mut alerts = Alerts::default();
+    let outcome = outcome.map(|answer| Answer {
+        status: answer.status,
+        headers: answer.headers,
+        body: answer.body,
+        is_cut: answer.cut,
+    });
+    module.response(request, outcome, &mut alerts);
+    alerts.alerts
+}
+
 /// What a module says of itself, as the world has it.
 pub fn describe<M: Module>() -> world::Description {
     let Description {
@@ -130,6 +147,8 @@ pub fn describe<M: Module>() -> world::Description {
             .map(|capability| match capability {
                 Capability::Clock => world::Capability::Clock,
                 Capability::Kv => world::Capability::Kv,
+                Capability::Metrics => world::Capability::Metrics,
+                Capability::Http => world::Capability::Http,
             })
             .collect(),
         state: match state {
@@ -253,6 +272,16 @@ macro_rules! export {
                     MODULE.with_borrow_mut(|module| {
                         let module = module.as_mut().expect("Saker calls `init` first");
                         $crate::glue::alerts($crate::glue::tick(module, time))
+                    })
+                }
+
+                fn on_response(
+                    request: u64,
+                    outcome: Result<world::Answer, String>,
+                ) -> Vec<world::Alert> {
+                    MODULE.with_borrow_mut(|module| {
+                        let module = module.as_mut().expect("Saker calls `init` first");
+                        $crate::glue::alerts($crate::glue::response(module, request, outcome))
                     })
                 }
             }

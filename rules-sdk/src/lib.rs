@@ -51,7 +51,7 @@ mod row;
 pub mod testing;
 
 pub use alert::{Alert, Alerts, Value};
-pub use capability::{Level, kv, log, now};
+pub use capability::{Level, http, http::Answer, kv, log, metrics, now};
 pub use module::{Capability, Config, Description, Module, Priority, Rule, State};
 pub use row::{List, Record, Row, Text};
 

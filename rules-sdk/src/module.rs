@@ -1,7 +1,7 @@
 //! What a module is, and what it says of itself.
 
 use crate::row::Record;
-use crate::{Alerts, Nanoseconds};
+use crate::{Alerts, Answer, Nanoseconds};
 
 pub use saker_rules_schema::manifest::Priority;
 
@@ -21,6 +21,10 @@ pub trait Module: Sized + 'static {
 
     /// The time of events has reached another second.
     fn tick(&mut self, _time: Nanoseconds, _alerts: &mut Alerts) {}
+
+    /// What came of a request of [`http`](crate::http): the server's answer, or why there is
+    /// none. It may be a request of an instance before this one.
+    fn response(&mut self, _request: u64, _outcome: Result<Answer, String>, _alerts: &mut Alerts) {}
 }
 
 /// What the settings have for the module.
@@ -54,6 +58,10 @@ pub enum Capability {
     Clock,
     /// To keep values: [`kv`](crate::kv).
     Kv,
+    /// To show numbers: [`metrics`](crate::metrics).
+    Metrics,
+    /// To ask servers that the settings name: [`http`](crate::http).
+    Http,
 }
 
 /// What a module's memory is about.

@@ -62,7 +62,7 @@ pub(crate) fn granted(wasm: Vec<u8>, grant: &[&str]) -> Result<Module, String> {
     let choice = ModuleChoice {
         name: "hostile".into(),
         grant: grant.iter().map(|word| (*word).into()).collect(),
-        config: Vec::new(),
+        ..ModuleChoice::default()
     };
     match Module::component("hostile", wasm, workshop(), &[choice]) {
         Ok((module, ..)) => Ok(module),

@@ -15,12 +15,12 @@ fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a folder for files of the test")
 }
 
-fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     path.display().to_string()
 }
 
 /// A capture in which a shell opens 300 files, four in a second.
-fn capture(folder: &Path) -> String {
+pub(crate) fn capture(folder: &Path) -> String {
     let path = folder.join("opens.scap");
     let file = std::fs::File::create(&path).expect("a folder of the test");
     let mut writer = Writer::new(file, Compression::Plain).expect("a new file");
@@ -112,7 +112,7 @@ fn run(args: &[&str]) -> Output {
 }
 
 #[track_caller]
-fn succeeds(args: &[&str]) -> (String, String) {
+pub(crate) fn succeeds(args: &[&str]) -> (String, String) {
     let output = run(args);
     let (out, err) = (
         String::from_utf8(output.stdout).expect("text"),
@@ -124,7 +124,7 @@ fn succeeds(args: &[&str]) -> (String, String) {
 
 /// Replays with these rules and modules; alerts, and what was said.
 #[track_caller]
-fn replay(capture: &str, rules: &[&str], options: &[&str]) -> (String, String) {
+pub(crate) fn replay(capture: &str, rules: &[&str], options: &[&str]) -> (String, String) {
     let mut args = vec![
         "replay",
         "--json",
@@ -282,7 +282,7 @@ fn a_module_that_may_not_be_loaded_is_refused_with_the_reason() {
     let settings = r#"modules[]={"name": "plain", "config": ["key=value"]}"#;
     refused(&plain, &[settings], "`init` says");
     let unknown = r#"modules[]={"name": "plain", "grant": ["fork"]}"#;
-    refused(&plain, &[unknown], "clock or kv");
+    refused(&plain, &[unknown], "clock, kv, metrics or http");
     let other = r#"modules[]={"name": "other"}"#;
     let (_, said) = replay(&capture, &[&plain], &[other]);
     assert!(said.contains("`other`, which is not loaded"), "{said}");
@@ -353,10 +353,7 @@ fn a_new_module_in_c_builds_and_is_tested_over_a_capture() {
             &["module", "new", "watch-shadow", "--lang", "c"],
             "cannot make",
         ),
-        (
-            &["module", "build", "."],
-            "neither a Cargo.toml nor a .c file",
-        ),
+        (&["module", "build", "."], "no Cargo.toml, module.py"),
     ] {
         let (code, _, said) = in_folder(args);
         assert_ne!(code, Some(0));

@@ -377,6 +377,7 @@ impl Replay {
         let recorded = self.pipeline.finish_recording();
         let captures = super::finish_captures(&mut self.pipeline);
         let counters = self.pipeline.counters();
+        super::show_metrics(&self.pipeline);
         let forgotten = self.pipeline.state().counters;
         drop(self.pipeline);
         let written = self.outputs.counters();

@@ -534,6 +534,7 @@ impl Watch {
         let counters = self.pipeline.counters();
         let parked = self.pipeline.parked();
         let absent = self.pipeline.state().counters.containers_absent;
+        super::show_metrics(&self.pipeline);
         let drops = self.probe.drops().context(NOT_COUNTED)?.total;
         // Takes its end of the queue with it.
         drop(self.pipeline);
@@ -670,6 +671,10 @@ fn report(
         (
             counters.rows_untaken,
             "events that modules were too slow for",
+        ),
+        (
+            counters.responses_untold,
+            "requests of modules that were gone before the answer",
         ),
         (untaken, "alerts not taken by the output"),
         (unwritten, "alerts not written"),

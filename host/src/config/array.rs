@@ -1,8 +1,10 @@
 //! Settings that are lists in `falco.yaml`: on the command line an entry is appended by `key[]`
 //! and changed by `key[0]`, whole as a JSON object or part by part.
 
-use super::{Config, ConfigError, Suggestion, boolean, closest};
+use super::{Config, ConfigError, Suggestion, boolean, closest, number};
+use crate::http::Server;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// An entry of `rules`: which rules it turns on or off.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +43,12 @@ pub struct ModuleChoice {
     pub grant: Vec<String>,
     /// What it is told: keys and values.
     pub config: Vec<(String, String)>,
+    /// The servers that it may ask, by `http`.
+    pub servers: Vec<String>,
+    /// Bytes of memory that it may use.
+    pub memory_bytes_max: Option<usize>,
+    /// CPU time that it may take for a batch.
+    pub cpu: Option<Duration>,
 }
 
 /// One row of the table of settings that are parts of a list's entry.
@@ -148,11 +156,11 @@ pub const ENTRY_SETTINGS: &[EntrySetting] = &[
     },
     EntrySetting {
         key: "modules[].grant[]",
-        wanted: "clock or kv",
+        wanted: "clock, kv, metrics or http",
         description: "Allow the component this, beside judging.",
         apply: |config, at, value| {
             let grant = &mut entry(&mut config.modules, at)?.grant;
-            ["clock", "kv"]
+            ["clock", "kv", "metrics", "http"]
                 .contains(&value)
                 .then(|| grant.push(value.to_owned()))
         },
@@ -167,6 +175,37 @@ pub const ENTRY_SETTINGS: &[EntrySetting] = &[
             module
                 .config
                 .push((key.trim().to_owned(), value.to_owned()));
+            Some(())
+        },
+    },
+    EntrySetting {
+        key: "modules[].servers[]",
+        wanted: "a host, as in `api.example.org`, or `http://host:port`",
+        description: "Let the component ask this server, if it is granted `http`.",
+        apply: |config, at, value| {
+            Server::of(value)?;
+            let servers = &mut entry(&mut config.modules, at)?.servers;
+            servers.push(value.to_owned());
+            Some(())
+        },
+    },
+    EntrySetting {
+        key: "modules[].memory_mb",
+        wanted: "a number from 1 to 1024 (default 64)",
+        description: "Memory that the component may use.",
+        apply: |config, at, value| {
+            let megabytes = number(value, 1, 1024)? as usize;
+            entry(&mut config.modules, at)?.memory_bytes_max = Some(megabytes << 20);
+            Some(())
+        },
+    },
+    EntrySetting {
+        key: "modules[].cpu_ms",
+        wanted: "a number from 1 to 10000 (default: sandbox.window_cpu_ms)",
+        description: "CPU time that the component may take for a batch.",
+        apply: |config, at, value| {
+            let cpu = Duration::from_millis(number(value, 1, 10_000)?.into());
+            entry(&mut config.modules, at)?.cpu = Some(cpu);
             Some(())
         },
     },

@@ -4,12 +4,16 @@
 use super::{Module, Selection};
 use crate::alert::Identity;
 use crate::config::ModuleChoice;
-use crate::sandbox::component::{Capability, Code, Column, Description, Keep, Start, Workshop};
+use crate::http::Server;
+use crate::sandbox::component::{
+    Capability, Code, Column, Description, Keep, Means, Metrics, Post, Start, Workshop,
+};
 use saker_rules_compiler::{Diagnostic, Options, Source, compile, output_parts};
 use saker_rules_schema::manifest::{OutputPart, Rule, Slot};
 use saker_rules_schema::offered::{COLUMNS_MAX, Kind};
 use saker_rules_schema::row::Shape;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// No module has more rules.
 const RULES_MAX: usize = 256;
@@ -35,6 +39,9 @@ pub struct Component {
     granted: Vec<Capability>,
     /// Its name, and the digest of its code.
     pub identity: Identity,
+    servers: Vec<Server>,
+    memory_bytes_max: Option<usize>,
+    cpu: Option<Duration>,
     /// Equal only for the same component with the same settings: such a one need not be started
     /// anew.
     pub key: blake3::Hash,
@@ -52,8 +59,9 @@ pub enum Unfit {
 }
 
 impl Component {
-    /// What every instance is told; `keep` is what the module kept so far.
-    pub fn start(&self, keep: Keep) -> Start {
+    /// What every instance is told; `keep` is what the module kept so far, `metrics` what it
+    /// shows.
+    pub fn start(&self, keep: Keep, metrics: Metrics) -> Start {
         let shape = Shape {
             slots: self.slots.len() as u16,
         };
@@ -73,6 +81,13 @@ impl Component {
             keep,
             config: self.config.clone(),
             columns: columns.collect(),
+            means: Means {
+                post: (!self.code.workshop().is_replay() && !self.servers.is_empty())
+                    .then(|| Post::new(self.servers.clone())),
+                metrics,
+                memory_bytes_max: self.memory_bytes_max,
+                cpu: self.cpu,
+            },
         }
     }
 
@@ -96,7 +111,13 @@ impl Module {
         let (code, description) =
             Code::load(workshop, wasm).map_err(|error| Unfit::Module(error.to_string()))?;
         check(&description).map_err(Unfit::Module)?;
-        let (config, granted) = settings(&description.name, choices)?;
+        let Settings {
+            config,
+            granted,
+            servers,
+            memory_bytes_max,
+            cpu,
+        } = settings(&description.name, choices)?;
         for wanted in &code.imports {
             let name = &description.name;
             let word = wanted.name();
@@ -126,7 +147,9 @@ impl Module {
             .map_err(|refusal| Unfit::Module(refusal.to_string()))?;
         let mut key = blake3::Hasher::new();
         key.update(code.digest.as_bytes());
-        key.update(format!("{config:?} {granted:?}").as_bytes());
+        key.update(
+            format!("{config:?} {granted:?} {servers:?} {memory_bytes_max:?} {cpu:?}").as_bytes(),
+        );
         module.component = Some(Arc::new(Component {
             name: description.name.as_str().into(),
             identity: Identity {
@@ -139,6 +162,9 @@ impl Module {
             code: Arc::new(code),
             config,
             granted,
+            servers,
+            memory_bytes_max,
+            cpu,
             key: key.finalize(),
         }));
         Ok((module, compilation.diagnostics, source))
@@ -206,16 +232,22 @@ fn check(description: &Description) -> Result<(), String> {
     Ok(())
 }
 
-type Settings = (Vec<(String, String)>, Vec<Capability>);
+#[derive(Default)]
+struct Settings {
+    config: Vec<(String, String)>,
+    granted: Vec<Capability>,
+    servers: Vec<Server>,
+    memory_bytes_max: Option<usize>,
+    cpu: Option<Duration>,
+}
 
 /// What the settings have for the module of that name.
 fn settings(name: &str, choices: &[ModuleChoice]) -> Result<Settings, Unfit> {
-    let mut config: Vec<(String, String)> = Vec::new();
-    let mut granted = Vec::new();
+    let mut settings = Settings::default();
     for choice in choices.iter().filter(|choice| choice.name == name) {
         for (key, value) in &choice.config {
-            config.retain(|(other, _)| other != key);
-            config.push((key.clone(), value.clone()));
+            settings.config.retain(|(other, _)| other != key);
+            settings.config.push((key.clone(), value.clone()));
         }
         for word in &choice.grant {
             let mut known = Capability::ALL.iter();
@@ -223,15 +255,20 @@ fn settings(name: &str, choices: &[ModuleChoice]) -> Result<Settings, Unfit> {
                 let known: Vec<&str> = Capability::ALL.iter().map(|known| known.name()).collect();
                 return Err(Unfit::Module(format!(
                     "there is nothing called `{word}` to grant, only {}",
-                    known.join(" and ")
+                    known.join(", ")
                 )));
             };
-            if !granted.contains(capability) {
-                granted.push(*capability);
+            if !settings.granted.contains(capability) {
+                settings.granted.push(*capability);
             }
         }
+        for address in &choice.servers {
+            settings.servers.extend(Server::of(address));
+        }
+        settings.memory_bytes_max = choice.memory_bytes_max.or(settings.memory_bytes_max);
+        settings.cpu = choice.cpu.or(settings.cpu);
     }
-    Ok((config, granted))
+    Ok(settings)
 }
 
 /// The slots of a module's rows, and an output that shows all of them.

@@ -20,6 +20,8 @@ mod capability;
 mod code;
 #[cfg(test)]
 mod hostile;
+mod metric;
+mod post;
 mod resident;
 #[cfg(test)]
 pub(crate) mod specimen;
@@ -27,11 +29,14 @@ mod worker;
 
 pub use admit::{COMPONENT_BYTES_MAX, imports, is_component};
 pub use call::{
-    Alert, Capability, Column, Description, Kind, Priority, Rule, State, Subscription, Value,
+    Alert, Answer, Capability, Column, Description, Kind, Priority, Rule, State, Subscription,
+    Value,
 };
 pub use capability::{KEEP_BYTES_MAX, Keep};
 pub use code::{Code, NotLoaded, Workshop};
-pub use resident::{Failure, Resident, Start};
+pub use metric::{Metric, Metrics};
+pub use post::{Outcome, Post};
+pub use resident::{Failure, Means, Resident, Start};
 pub use worker::{FromComponent, Put, ToComponent, Worker};
 
 use super::Budget;
@@ -77,7 +82,8 @@ impl ComponentLimits {
             strikes: 3,
             strike_calls: 1024,
             queue: 64,
-            compile: Duration::from_secs(60),
+            // An interpreter takes ten seconds and more, on a busy machine several times as long.
+            compile: Duration::from_secs(180),
         }
     }
 

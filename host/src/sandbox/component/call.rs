@@ -54,6 +54,10 @@ enumeration! {
         Clock "clock"
         /// To keep values that outlive its instance.
         Kv "kv"
+        /// To show numbers.
+        Metrics "metrics"
+        /// To ask servers that the settings name.
+        Http "http"
     }
 }
 
@@ -217,4 +221,18 @@ pub struct Alert {
     pub message: Option<String>,
     /// What it shows beside the fields of the output.
     pub fields: Vec<(String, Value)>,
+}
+
+/// What a server answered.
+#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lower)]
+#[component(record)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Names and values.
+    pub headers: Vec<(String, String)>,
+    /// What came behind them.
+    pub body: Vec<u8>,
+    /// The body was too long, and is cut.
+    pub cut: bool,
 }

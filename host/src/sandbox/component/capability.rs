@@ -2,6 +2,7 @@
 //! who was not granted one is told so; none of them waits, and what they copy is charged.
 
 use super::call::Capability;
+use super::post;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -31,6 +32,8 @@ pub(super) const MODULE: &str = "saker:rules/module@0.1.0";
 const LOG: &str = "saker:rules/log@0.1.0";
 const CLOCK: &str = "saker:rules/clock@0.1.0";
 const KV: &str = "saker:rules/kv@0.1.0";
+const METRICS: &str = "saker:rules/metrics@0.1.0";
+const HTTP: &str = "saker:rules/http@0.1.0";
 
 /// What an import is: nothing that a component may have, always there, or to be granted.
 pub(super) enum Import {
@@ -44,6 +47,8 @@ pub(super) fn import(name: &str) -> Import {
         LOG => Import::Free,
         CLOCK => Import::Granted(Capability::Clock),
         KV => Import::Granted(Capability::Kv),
+        METRICS => Import::Granted(Capability::Metrics),
+        HTTP => Import::Granted(Capability::Http),
         _ => Import::Unknown,
     }
 }
@@ -220,6 +225,36 @@ pub(super) fn define(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
             charge(&mut store, key.len())?;
             store.data().keep.lock().delete(&key);
             Ok(())
+        },
+    )?;
+    let mut metrics = linker.instance(METRICS)?;
+    metrics.func_wrap(
+        "add",
+        |mut store: StoreContextMut<'_, Guest>, (name, by): (String, u64)| {
+            allowed(&store, Capability::Metrics)?;
+            charge(&mut store, name.len())?;
+            Ok((store.data().means.metrics.add(&name, by),))
+        },
+    )?;
+    metrics.func_wrap(
+        "set",
+        |mut store: StoreContextMut<'_, Guest>, (name, value): (String, f64)| {
+            allowed(&store, Capability::Metrics)?;
+            charge(&mut store, name.len())?;
+            Ok((store.data().means.metrics.set(&name, value),))
+        },
+    )?;
+    let mut http = linker.instance(HTTP)?;
+    http.func_wrap(
+        "submit",
+        |mut store: StoreContextMut<'_, Guest>, (request,): (post::Request,)| {
+            allowed(&store, Capability::Http)?;
+            charge(&mut store, request.bytes())?;
+            let post = store.data().means.post.as_ref();
+            Ok((match post {
+                Some(post) => post.submit(request),
+                None => Err(post::Refusal::Unavailable),
+            },))
         },
     )
 }

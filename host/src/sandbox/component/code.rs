@@ -7,7 +7,8 @@ use super::ComponentLimits;
 use super::admit::{admit, is_component};
 use super::call::{Alert, Capability, Column, Description};
 use super::capability::{self, Import, Keep, MODULE, Voice, for_people};
-use super::resident::{Failure, Start};
+use super::post::Outcome;
+use super::resident::{Failure, Means, Start};
 use crate::sandbox::deadline::{Clock, Ticker};
 use crate::sandbox::{Budget, FailureKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -118,6 +119,7 @@ pub(super) struct Guest {
     pub(super) granted: Vec<Capability>,
     pub(super) keep: Keep,
     pub(super) voice: Voice,
+    pub(super) means: Means,
     /// In a replay, the time of the last event.
     pub(super) now: Option<u64>,
     clock: Clock,
@@ -250,6 +252,7 @@ fn load(workshop: &Arc<Workshop>, wasm: &[u8]) -> Result<(Code, Description), No
         keep: Keep::default(),
         config: Vec::new(),
         columns: Vec::new(),
+        means: Means::default(),
     };
     let stopping = Arc::new(AtomicBool::new(false));
     let mute = |failure: Failure| NotLoaded::Mute(failure.message);
@@ -307,11 +310,15 @@ fn instantiate(
         granted: start.granted.clone(),
         keep: start.keep.clone(),
         voice: Voice::new(),
+        means: start.means.clone(),
         now: code.workshop.is_replay().then_some(0),
         clock: Clock::new(limits.start, Arc::clone(stopping)),
         memory: Memory {
             used: 0,
-            most: limits.memory_bytes_max,
+            most: start
+                .means
+                .memory_bytes_max
+                .unwrap_or(limits.memory_bytes_max),
             refused: false,
         },
     };
@@ -396,6 +403,8 @@ pub(super) struct Seat {
     store: Store<Guest>,
     on_batch: TypedFunc<(Arc<Vec<u8>>,), (Vec<Alert>,)>,
     on_tick: TypedFunc<(u64,), (Vec<Alert>,)>,
+    on_response: TypedFunc<(u64, Outcome), (Vec<Alert>,)>,
+    budget: Budget,
 }
 
 impl Seat {
@@ -409,9 +418,12 @@ impl Seat {
         let found = (|| {
             let init: Init = function(&mut store, &instance, "init")?;
             let on_batch = function(&mut store, &instance, "on-batch")?;
-            Ok((init, on_batch, function(&mut store, &instance, "on-tick")?))
+            let on_tick = function(&mut store, &instance, "on-tick")?;
+            let on_response = function(&mut store, &instance, "on-response")?;
+            Ok((init, on_batch, on_tick, on_response))
         })();
-        let (init, on_batch, on_tick) = found.map_err(|error| failure(&store, &error))?;
+        let (init, on_batch, on_tick, on_response) =
+            found.map_err(|error| failure(&store, &error))?;
         let _ticking = code.workshop.ticker.watch();
         let config = (start.config.clone(), start.columns.clone());
         match init.call(&mut store, config) {
@@ -426,11 +438,21 @@ impl Seat {
             Err(error) => return Err(failure(&store, &error)),
         }
         let limits = &code.workshop.limits;
-        store.data_mut().clock = Clock::new(limits.budget, Arc::clone(stopping));
+        let budget = match (limits.budget, start.means.cpu) {
+            (Budget::Time { wall, .. }, Some(cpu)) => Budget::Time {
+                cpu,
+                wall: wall.max(cpu * 4),
+            },
+            // Fuel is the same for all.
+            (budget, _) => budget,
+        };
+        store.data_mut().clock = Clock::new(budget, Arc::clone(stopping));
         Ok(Seat {
             store,
             on_batch,
             on_tick,
+            on_response,
+            budget,
         })
     }
 
@@ -451,6 +473,19 @@ impl Seat {
         self.call(workshop, time, |store| function.call(store, (time,)))
     }
 
+    pub(super) fn response(
+        &mut self,
+        workshop: &Workshop,
+        request: u64,
+        outcome: &Outcome,
+    ) -> Result<Vec<Alert>, Failure> {
+        let function = self.on_response;
+        // Only where there is no replay, whose time this would be.
+        self.call(workshop, 0, |store| {
+            function.call(store, (request, outcome.clone()))
+        })
+    }
+
     fn call(
         &mut self,
         workshop: &Workshop,
@@ -460,7 +495,7 @@ impl Seat {
         if let Some(of_replay) = &mut self.store.data_mut().now {
             *of_replay = now;
         }
-        begin(&mut self.store, workshop.limits.budget);
+        begin(&mut self.store, self.budget);
         let _ticking = workshop.ticker.watch();
         let called = call(&mut self.store);
         called

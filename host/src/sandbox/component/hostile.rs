@@ -31,6 +31,7 @@ fn start(granted: &[Capability], keep: &Keep) -> Start {
         keep: keep.clone(),
         config: vec![("key".into(), "value".into())],
         columns: vec![],
+        means: Means::default(),
     }
 }
 

@@ -3,11 +3,14 @@
 use super::call::{Alert, Capability, Column};
 use super::capability::Keep;
 use super::code::{Code, Seat};
+use super::metric::Metrics;
+use super::post::{Outcome, Post};
 use crate::sandbox::FailureKind;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// What every instance of a component is told and given.
 #[derive(Clone, Debug)]
@@ -22,6 +25,21 @@ pub struct Start {
     pub config: Vec<(String, String)>,
     /// Its fields, in the order of its rows.
     pub columns: Vec<Column>,
+    /// What it has of its own.
+    pub means: Means,
+}
+
+/// What a component has beside what all have.
+#[derive(Clone, Debug, Default)]
+pub struct Means {
+    /// Where its requests go; `None`: there is no network.
+    pub post: Option<Post>,
+    /// Its metrics.
+    pub metrics: Metrics,
+    /// Bytes of memory, where it may use another number than all others.
+    pub memory_bytes_max: Option<usize>,
+    /// CPU time for a batch, where it may take another.
+    pub cpu: Option<Duration>,
 }
 
 /// Why there is no answer.
@@ -81,6 +99,22 @@ impl Resident {
     /// Tells it the time.
     pub fn tick(&mut self, time: u64) -> Result<Vec<Alert>, Failure> {
         self.call(|seat, code| seat.tick(code.workshop(), time))
+    }
+
+    /// What came of a request that was not told yet.
+    pub(super) fn take_outcome(&self) -> Option<(u64, Outcome)> {
+        self.start.means.post.as_ref()?.take()
+    }
+
+    /// Whether something may come of a request.
+    pub(super) fn is_waiting(&self) -> bool {
+        let post = self.start.means.post.as_ref();
+        post.is_some_and(Post::is_waiting)
+    }
+
+    /// Tells it what came of a request.
+    pub fn response(&mut self, request: u64, outcome: &Outcome) -> Result<Vec<Alert>, Failure> {
+        self.call(|seat, code| seat.response(code.workshop(), request, outcome))
     }
 
     fn call(

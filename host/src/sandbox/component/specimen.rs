@@ -22,6 +22,8 @@ pub(crate) struct Specimen<'a> {
     pub(crate) on_batch: &'a str,
     /// `[$time i64] -> i32`: the same.
     pub(crate) on_tick: &'a str,
+    /// `[$request i64 $is_error $status …] -> i32`: the same.
+    pub(crate) on_response: &'a str,
     /// `[$old $size $align $new] -> i32`
     pub(crate) realloc: &'a str,
     /// Fields of the module: imports first.
@@ -57,6 +59,7 @@ impl Default for Specimen<'_> {
             init: INIT,
             on_batch: ALERT,
             on_tick: SILENT,
+            on_response: SILENT,
             realloc: REALLOC,
             imports: "",
             more: "",
@@ -126,6 +129,7 @@ impl Specimen<'_> {
             init,
             on_batch,
             on_tick,
+            on_response,
             realloc,
             imports,
             more,
@@ -151,7 +155,10 @@ impl Specimen<'_> {
                 (func (export "saker:rules/module@0.1.0#on-batch")
                     (param $rows i32) (param $bytes i32) (result i32) {on_batch})
                 (func (export "saker:rules/module@0.1.0#on-tick")
-                    (param $time i64) (result i32) {on_tick}))"#
+                    (param $time i64) (result i32) {on_tick})
+                (func (export "saker:rules/module@0.1.0#on-response")
+                    (param $request i64) (param $is_error i32) (param $status i32)
+                    (param i32 i32 i32 i32 i32) (result i32) {on_response}))"#
         )
     }
 

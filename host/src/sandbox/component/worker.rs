@@ -2,16 +2,23 @@
 
 use super::call::Alert;
 use super::code::Code;
+use super::post::Outcome;
 use super::resident::{Failure, Resident, Start};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, SyncSender, TrySendError, channel, sync_channel,
+};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Stack of the thread beyond what a component may use of it.
 const STACK_BYTES: usize = 2 << 20;
+
+/// How often it is looked whether something came of requests, while there are some.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// What a component is to do.
 #[derive(Clone, Debug)]
@@ -28,9 +35,17 @@ pub enum ToComponent {
         /// Nanoseconds since 1970.
         time: u64,
     },
+    /// What came of a request of its own: nobody sends that, it finds it where its requests are.
+    Response {
+        /// The request's number.
+        request: u64,
+        /// The server's answer.
+        outcome: Outcome,
+    },
 }
 
-/// What became of it. Every message gets one answer, in their order.
+/// What became of it. Every message gets one answer, in their order; answers to what came of
+/// requests are between them.
 #[derive(Debug)]
 pub struct FromComponent {
     /// Who answers: what [`Worker::spawn`] was told.
@@ -127,10 +142,25 @@ fn work(
     queue: &Receiver<ToComponent>,
     answers: &UnboundedSender<FromComponent>,
 ) {
-    while let Ok(of) = queue.recv() {
+    loop {
+        let of = match resident.take_outcome() {
+            Some((request, outcome)) => ToComponent::Response { request, outcome },
+            None => {
+                let next = match resident.is_waiting() {
+                    true => queue.recv_timeout(LOOK_EVERY),
+                    false => queue.recv().map_err(RecvTimeoutError::from),
+                };
+                match next {
+                    Ok(next) => next,
+                    Err(RecvTimeoutError::Timeout) => continue,
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+            }
+        };
         let answer = match &of {
             ToComponent::Batch { rows, now } => resident.batch(rows, *now),
             ToComponent::Tick { time } => resident.tick(*time),
+            ToComponent::Response { request, outcome } => resident.response(*request, outcome),
         };
         let answer = FromComponent { worker, of, answer };
         if answers.send(answer).is_err() {
