@@ -98,6 +98,10 @@ pub struct Config {
     pub modules_folder: Option<PathBuf>,
     /// How long another version of a module is on probation.
     pub modules_probation: Duration,
+    /// Whether only modules are loaded that one of the keys has signed.
+    pub modules_require_signature: bool,
+    /// Public keys of those whose modules are believed.
+    pub modules_keys: Vec<PathBuf>,
     /// Where `saker ctl` is listened to; `None`: nowhere.
     pub control_socket: Option<PathBuf>,
 }
@@ -140,6 +144,8 @@ impl Default for Config {
             watch_files: true,
             modules_folder: Some(PathBuf::from("/etc/saker/modules")),
             modules_probation: Duration::from_secs(60),
+            modules_require_signature: false,
+            modules_keys: Vec::new(),
             control_socket: Some(PathBuf::from(CONTROL_SOCKET)),
         }
     }
@@ -424,6 +430,21 @@ pub const SETTINGS: &[Setting] = &[
             let time = number(value, 0, 3_600_000).map(|ms| Duration::from_millis(ms.into()));
             set(&mut config.modules_probation, time)
         },
+    },
+    Setting {
+        key: "modules.require_signature",
+        used: Use::Any,
+        wanted: "true or false (default false)",
+        description: "Load only modules (files ending in .wasm, and rulesets of the folder of \
+                      modules) that the owner of one of `modules.keys` has signed.",
+        apply: |config, value| set(&mut config.modules_require_signature, boolean(value)),
+    },
+    Setting {
+        key: "modules.keys",
+        used: Use::Any,
+        wanted: "absolute paths, separated by commas or as a JSON array",
+        description: "Public keys (cosign.pub) of those who may sign modules.",
+        apply: |config, value| set(&mut config.modules_keys, paths(value)),
     },
     Setting {
         key: "control.socket",

@@ -11,9 +11,10 @@ use rustix::fs::{
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// No more files of a folder are looked at.
@@ -167,10 +168,27 @@ pub fn read_named(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Unfit> {
     }
 }
 
+/// Writes a file so that whoever reads it sees all of it or what was there before. Everybody may
+/// read it, and only its owner write to it.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let mut aside = tempfile::Builder::new()
+        .prefix(".saker-")
+        .permissions(PermissionsExt::from_mode(0o644))
+        .tempfile_in(folder)?;
+    aside.write_all(bytes)?;
+    aside.as_file().sync_all()?;
+    aside.persist(path)?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::symlink;
 
     fn folder() -> (tempfile::TempDir, PathBuf) {
         let place = tempfile::tempdir().expect("a folder for files of the test");

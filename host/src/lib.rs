@@ -12,6 +12,7 @@ pub mod componentise;
 pub mod sandbox;
 pub mod alert;
 pub mod config;
+pub mod distribution;
 pub mod modules;
 pub mod guests;
 pub mod outputs;

@@ -12,6 +12,7 @@ mod needs;
 mod operation;
 mod program;
 mod record;
+mod registry;
 mod replay;
 mod swap;
 

@@ -1,8 +1,11 @@
-//! `saker module`: rule modules in any language, from an empty folder to a component.
+//! `saker module`: rule modules in any language, from an empty folder to a registry.
 
 mod build;
 mod inspect;
 mod new;
+mod place;
+mod pull;
+mod push;
 mod test;
 mod toolchain;
 
@@ -26,6 +29,14 @@ enum Command {
     Test(test::Args),
     /// Show what a module says of itself, and what it imports
     Inspect(inspect::Args),
+    /// Put a module, or rules, into a folder in the OCI layout
+    Pack(push::PackArgs),
+    /// Push a module, or rules, to a registry
+    Push(push::Args),
+    /// Pull a module, or rules, from a registry
+    Pull(pull::PullArgs),
+    /// Tell who signed an artefact
+    Verify(pull::VerifyArgs),
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
@@ -34,5 +45,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Command::Build(args) => build::run(args).map(drop),
         Command::Test(args) => test::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Pack(args) => push::pack(args),
+        Command::Push(args) => push::run(args),
+        Command::Pull(args) => pull::pull(args),
+        Command::Verify(args) => pull::verify(args),
     }
 }

@@ -96,7 +96,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let modules = match &events {
         Some(events) => events.module()?,
         None => {
-            let loading = rules::Loading::of_captures(&config, FUEL);
+            let loading = rules::Loading::of_captures(&config, FUEL)?;
             rules::load(&rule_files(&args.rules, &config), &loading)?
         }
     };

@@ -3,6 +3,7 @@
 use super::{Failure, complain, shown, stderr_color};
 use crate::alert::RULES;
 use crate::config::{Config, Matching, ModuleChoice};
+use crate::distribution::signature::{BESIDE_BYTES_MAX, Key, Policy};
 use crate::folder::{self, Folder};
 use crate::modules::roster::Origin;
 use crate::modules::rulesets::Rulesets;
@@ -197,6 +198,8 @@ pub(crate) struct Loading {
     matching: Matching,
     /// What is set for components.
     choices: Vec<ModuleChoice>,
+    /// Whose modules are loaded.
+    signatures: Arc<Policy>,
     limits: ComponentLimits,
     /// One engine for all components, made when there is one.
     workshop: Arc<Mutex<Option<Arc<Workshop>>>>,
@@ -208,24 +211,25 @@ pub(crate) struct Loading {
 
 impl Loading {
     /// For events as they happen.
-    pub(crate) fn live(config: &Config) -> Loading {
-        Loading {
+    pub(crate) fn live(config: &Config) -> Result<Loading, Failure> {
+        Ok(Loading {
             matching: config.matching,
             choices: config.modules.clone(),
+            signatures: Arc::new(policy(config)?),
             limits: ComponentLimits::live(config.budget_cpu),
             workshop: Arc::default(),
             rulesets: Arc::default(),
             is_live: true,
-        }
+        })
     }
 
     /// For events of captures, where a call may take that much fuel.
-    pub(crate) fn of_captures(config: &Config, fuel: u64) -> Loading {
-        Loading {
+    pub(crate) fn of_captures(config: &Config, fuel: u64) -> Result<Loading, Failure> {
+        Ok(Loading {
             limits: ComponentLimits::replay(fuel),
             is_live: false,
-            ..Loading::live(config)
-        }
+            ..Loading::live(config)?
+        })
     }
 }
 
@@ -264,17 +268,52 @@ fn not_loaded(name: &str) {
 
 fn read_one(path: &Path, loading: &Loading, said: &mut Said) -> Result<Module, Failure> {
     let wasm = read_bounded(path, "module", COMPONENT_BYTES_MAX as u64, said)?;
-    module_of(path, wasm, loading, said)
+    module_of(path, wasm, |ending| beside(path, ending), loading, said)
+}
+
+/// The name of a file that lies beside another of that name, for its sake.
+fn beside_name(name: &Path, ending: &str) -> PathBuf {
+    let mut name = name.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    name.into()
+}
+
+fn beside(path: &Path, ending: &str) -> Option<Vec<u8>> {
+    folder::read_named(&beside_name(path, ending), BESIDE_BYTES_MAX).ok()
+}
+
+/// Whose modules are loaded, as the configuration has it.
+fn policy(config: &Config) -> Result<Policy, Failure> {
+    if config.modules_require_signature && config.modules_keys.is_empty() {
+        return Err(super::usage(
+            "`modules.require_signature` wants `modules.keys`: whose signatures count",
+        ));
+    }
+    let keys: Result<Vec<Key>, _> = config
+        .modules_keys
+        .iter()
+        .map(|path| Key::read(path))
+        .collect();
+    Ok(Policy {
+        is_required: config.modules_require_signature,
+        keys: keys.map_err(anyhow::Error::from)?,
+    })
 }
 
 /// The module that a file holds; rules are one that is compiled now.
 fn module_of(
     path: &Path,
     bytes: Vec<u8>,
+    beside: impl Fn(&str) -> Option<Vec<u8>>,
     loading: &Loading,
     said: &mut Said,
 ) -> Result<Module, Failure> {
     let shown = shown(path);
+    if let Err(why) = loading.signatures.admits(&bytes, beside) {
+        said.say(&format!("saker: `{shown}` is not loaded: {why}\n"));
+        return Err(Failure::Invalid);
+    }
     if !bytes.starts_with(b"\0asm") && path.extension().is_some_and(|ending| ending != "wasm") {
         let source = source(&shown, bytes, said)?;
         return loading.compiled(&shown, &[source], said);
@@ -333,7 +372,7 @@ pub(crate) fn named(
     let bytes = bytes.with_context(|| format!("cannot read `{}`", shown(path)))?;
     match known == Some(blake3::hash(&bytes)) {
         true => Ok(None),
-        false => module_of(path, bytes, loading, said).map(Some),
+        false => module_of(path, bytes, |ending| beside(path, ending), loading, said).map(Some),
     }
 }
 
@@ -350,7 +389,14 @@ pub(crate) fn in_folder(
     let bytes = bytes.with_context(|| format!("`{}` is not used", shown(&path)))?;
     match known == Some(blake3::hash(&bytes)) {
         true => Ok(None),
-        false => module_of(&path, bytes, loading, said).map(Some),
+        false => {
+            let beside = |ending: &str| {
+                folder
+                    .read(&beside_name(name, ending), BESIDE_BYTES_MAX)
+                    .ok()
+            };
+            module_of(&path, bytes, beside, loading, said).map(Some)
+        }
     }
 }
 

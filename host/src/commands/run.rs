@@ -51,7 +51,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let mut config = configured(&args.option)?;
     config.format.json |= args.json;
     let rules = rule_files(&args.rules, &config);
-    let loading = rules::Loading::live(&config);
+    let loading = rules::Loading::live(&config)?;
     let folder = config.modules_folder.as_deref();
     let folder = folder.filter(|folder| folder.is_dir());
     let (files, modules) = rules::sorted(&rules);

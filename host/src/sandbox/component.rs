@@ -27,7 +27,7 @@ mod resident;
 pub(crate) mod specimen;
 mod worker;
 
-pub use admit::{COMPONENT_BYTES_MAX, imports, is_component};
+pub use admit::{COMPONENT_BYTES_MAX, exports, imports, is_component};
 pub use call::{
     Alert, Answer, Capability, Column, Description, Kind, Priority, Rule, State, Subscription,
     Value,

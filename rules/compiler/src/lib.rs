@@ -43,6 +43,7 @@ mod terms;
 mod text;
 mod value;
 
+pub use collect::requirement::speaks;
 pub use diagnostic::{Code, Diagnostic, Severity, render};
 pub use listing::Listing;
 pub use output::output_parts;

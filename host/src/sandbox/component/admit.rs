@@ -83,6 +83,25 @@ pub fn imports(wasm: &[u8]) -> Vec<String> {
     names
 }
 
+/// Names of what a component exports.
+pub fn exports(wasm: &[u8]) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut depth = 0;
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload {
+            Ok(Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) => depth += 1,
+            Ok(Payload::End(_)) => depth -= 1,
+            Ok(Payload::ComponentExportSection(exports)) if depth == 0 => {
+                let exports = exports.into_iter().filter_map(|export| export.ok());
+                names.extend(exports.map(|export| export.name.name.to_owned()));
+            }
+            Ok(_) => {}
+            Err(_) => break,
+        }
+    }
+    names
+}
+
 fn locals_times_branches(body: &FunctionBody<'_>) -> wasmparser::Result<u64> {
     let mut locals = 0_u64;
     for local in body.get_locals_reader()? {

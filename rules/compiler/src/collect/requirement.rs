@@ -31,12 +31,21 @@ fn compatible(there: Version, needed: Version) -> bool {
     there.0 == needed.0 && there >= needed
 }
 
+/// Reads a version of the engine; a number alone is from the time when it had no other version.
+fn engine_version(text: &str) -> Option<Version> {
+    let minor = text.parse().ok().map(|minor| (0, minor, 0));
+    minor.or_else(|| version(text))
+}
+
+/// Whether this compiler speaks the language of that version of Falco's engine, `0.57.0` or `57`.
+pub fn speaks(engine: &str) -> bool {
+    engine_version(engine).is_some_and(|needed| compatible(ENGINE_VERSION, needed))
+}
+
 /// The version of the engine that a file needs.
 pub(super) fn check_engine(text: &Text, diagnostics: &mut Diagnostics) -> Option<Version> {
     let written = text.as_str();
-    // A number alone is from the time when the engine had no other version.
-    let minor = written.parse().ok().map(|minor| (0, minor, 0));
-    let Some(needed) = minor.or_else(|| version(written)) else {
+    let Some(needed) = engine_version(written) else {
         diagnostics.push(
             Diagnostic::new(
                 Code::EngineVersionForm,
