@@ -493,6 +493,42 @@ fn a_signal_ends_a_replay_in_order() {
 }
 
 #[test]
+fn every_alert_is_given_where_all_rules_match_all_events() {
+    const EVENTS: u64 = 5_000;
+    let folder = folder();
+    let path = folder.path().join("many.scap");
+    let mut own = Own::begin(&path, b"sh");
+    for event in 0..EVENTS {
+        own.open(BEGIN + event, "/tmp/a");
+    }
+    own.end();
+    let rule = |name: &str| {
+        format!(
+            "- {{rule: {name}, desc: d, condition: evt.num >= 0, output: '%evt.num {name}', \
+             priority: INFO}}\n"
+        )
+    };
+    let rules = folder.path().join("all.yaml");
+    let names = ["A", "B", "C", "D", "E", "F", "G"];
+    std::fs::write(&rules, names.map(rule).concat()).expect("a folder of the test");
+    let (capture, rules) = (path.display().to_string(), rules.display().to_string());
+    let args = ["replay", &capture, "-r", &rules, "-o", "rule_matching=all"];
+    let (out, err, _) = run(&args);
+    let numbers = (1..=EVENTS).flat_map(|number| names.map(|name| format!("{number} {name}")));
+    let expected: Vec<String> = numbers.collect();
+    let found: Vec<&str> = out
+        .lines()
+        .map(|line| {
+            line.split_once("Informational ")
+                .map_or(line, |(_, said)| said)
+        })
+        .collect();
+    assert_eq!(found.len(), expected.len(), "{err}");
+    assert_eq!(found, expected);
+    assert!(!err.contains("lost"), "{err}");
+}
+
+#[test]
 fn what_a_slow_stream_has_brought_is_judged_and_shown_before_more_comes() {
     let folder = folder();
     let whole = std::fs::read(own_capture(&folder)).expect("it was just written");

@@ -242,6 +242,11 @@ fn entries_that_are_no_hits_are_counted_and_never_delivered() {
 
 #[test]
 fn hits_beyond_the_room_for_them_are_counted_as_lost() {
+    // Of two rules, each would be asked alone.
+    let honest = || super::RulesetImage {
+        enabled: vec![true, false],
+        ..honest()
+    };
     let mut court = court(honest());
     let filled = fill(&court.window, &[0; 100]);
     let (hits, lost, invalid) = judged(court.judge(1, 0, &filled));

@@ -22,6 +22,10 @@ use wasmtime::{
     Trap, TypedFunc, UpdateDeadline,
 };
 
+/// Calls that a window may take whose hits do not fit into one.
+const PARTS_MAX: usize = 1024;
+/// How often the CPU time of a window those may take together.
+const PARTS_BUDGETS: u32 = 16;
 /// No epoch's literal table is larger.
 const LITERALS_MAX: u32 = 1 << 24;
 
@@ -309,7 +313,8 @@ impl Seat {
         })
     }
 
-    /// Judges the rows in `[first, end)`, which the caller has held against the window.
+    /// Judges the rows in `[first, end)`, which the caller has held against the window. Where
+    /// there are more hits than the module has room for, a part of the rules is asked at a time.
     pub(crate) fn judge(
         &mut self,
         ruleset: &Compiled,
@@ -318,9 +323,95 @@ impl Seat {
         ticker: &Ticker,
         rows: (u32, u32),
     ) -> Result<Verdict, Failure> {
+        let whole = self.judge_by(None, ruleset, window, limits, ticker, rows)?;
+        // Of the first rules to match there are no more than rows, and so of a single one.
+        let on = ruleset.setup.enabled.iter().filter(|on| **on != 0);
+        match whole.lost > 0 && ruleset.setup.matching == abi::MATCH_ALL && on.count() > 1 {
+            true => self.judge_in_parts(whole, ruleset, window, limits, ticker, rows),
+            false => Ok(whole),
+        }
+    }
+
+    fn judge_in_parts(
+        &mut self,
+        whole: Verdict,
+        ruleset: &Compiled,
+        window: &WindowView,
+        limits: &Limits,
+        ticker: &Ticker,
+        rows: (u32, u32),
+    ) -> Result<Verdict, Failure> {
+        let enabled = &ruleset.setup.enabled;
+        let on: Vec<usize> = (0..enabled.len()).filter(|at| enabled[*at] != 0).collect();
+        let cpu_most = match limits.budget {
+            Budget::Time { cpu, .. } => cpu * PARTS_BUDGETS,
+            Budget::Fuel(_) => Duration::MAX,
+        };
+        let (first, second) = on.split_at(on.len() / 2);
+        let mut parts = vec![first, second];
+        let mut sum = Verdict {
+            hits: Vec::new(),
+            lost: 0,
+            invalid: 0,
+            cpu: whole.cpu,
+        };
+        let mut calls = 1;
+        while let Some(part) = parts.pop() {
+            let mut only = vec![0; enabled.len()];
+            for rule in part {
+                only[*rule] = 1;
+            }
+            let verdict = self.judge_by(Some(&only), ruleset, window, limits, ticker, rows);
+            let verdict = verdict.map_err(|failure| Failure {
+                cpu: failure.cpu + sum.cpu,
+                ..failure
+            })?;
+            calls += 1;
+            sum.cpu += verdict.cpu;
+            let may_go_on = calls < PARTS_MAX && sum.cpu < cpu_most;
+            if verdict.lost > 0 && part.len() > 1 && may_go_on {
+                let (first, second) = part.split_at(part.len() / 2);
+                parts.extend([first, second]);
+                continue;
+            }
+            sum.lost += verdict.lost;
+            sum.invalid += verdict.invalid;
+            sum.hits.extend(verdict.hits);
+        }
+        self.enable(ruleset, enabled)
+            .map_err(|(kind, message)| Failure {
+                kind,
+                message,
+                cpu: sum.cpu,
+            })?;
+        sum.hits.sort_unstable();
+        sum.hits.dedup();
+        Ok(sum)
+    }
+
+    /// Tells the module which rules are asked.
+    fn enable(&mut self, ruleset: &Compiled, rules: &[u8]) -> Result<(), (FailureKind, String)> {
+        let at = ruleset.manifest.enabled_at as usize;
+        self.memory
+            .write(&mut self.store, at, rules)
+            .map_err(|error| (FailureKind::Judge, error.to_string()))
+    }
+
+    /// Asks all rules that are on, or `only` some.
+    fn judge_by(
+        &mut self,
+        only: Option<&[u8]>,
+        ruleset: &Compiled,
+        window: &WindowView,
+        limits: &Limits,
+        ticker: &Ticker,
+        rows: (u32, u32),
+    ) -> Result<Verdict, Failure> {
         self.store.data_mut().clock.start();
-        let outcome = self
-            .call(ticker, rows)
+        self.reset();
+        let outcome = only
+            .map_or(Ok(()), |only| self.enable(ruleset, only))
+            .and_then(|()| self.call(ticker, rows))
             .and_then(|count| self.hits(&ruleset.manifest, window, limits.hits_max, rows, count));
         let cpu = self.store.data().clock.cpu_used();
         match outcome {
@@ -329,13 +420,17 @@ impl Seat {
         }
     }
 
-    fn call(&mut self, ticker: &Ticker, rows: (u32, u32)) -> Result<u32, (FailureKind, String)> {
+    /// Makes the memory what it was before the first call, where it is to be so.
+    fn reset(&mut self) {
         if let Some(image) = &self.image {
             // A validated module cannot grow its memory, so both have the same length.
             let memory = self.memory.data_mut(&mut self.store);
             let same = memory.len().min(image.len());
             memory[..same].copy_from_slice(&image[..same]);
         }
+    }
+
+    fn call(&mut self, ticker: &Ticker, rows: (u32, u32)) -> Result<u32, (FailureKind, String)> {
         self.store.data_mut().memory.refused = false;
         self.store.set_epoch_deadline(1);
         if let Some(fuel) = self.fuel {
