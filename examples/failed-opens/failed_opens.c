@@ -4,14 +4,12 @@
  * Settings: `failures` (50) within `seconds` (10). */
 #include "saker.h"
 
-enum { PID, ANCESTORS, NAME, PATH };
-
-static const saker_text FIELDS[] = {
-    [PID] = SAKER_TEXT("proc.pid"),
-    [ANCESTORS] = SAKER_TEXT("proc.apid"),
-    [NAME] = SAKER_TEXT("proc.name"),
-    [PATH] = SAKER_TEXT("evt.arg.name"),
-};
+#define COLUMNS(X)                                                                                 \
+    X(pid, proc_pid, "")                                                                           \
+    X(ancestors, proc_apid_all, "")                                                                \
+    X(name, proc_name, "")                                                                         \
+    X(path, evt_arg, ".name")
+SAKER_COLUMNS(COLUMNS)
 
 static const saker_text TAGS[] = {SAKER_TEXT("mitre_discovery"), SAKER_TEXT("T1083")};
 
@@ -31,8 +29,8 @@ const saker_description saker_module = {
     .rules = RULES,
     .rules_count = SAKER_COUNT(RULES),
     .condition = SAKER_TEXT("evt.type in (open, openat, openat2) and evt.failed=true"),
-    .fields = FIELDS,
-    .fields_count = SAKER_COUNT(FIELDS),
+    .fields = saker_columns,
+    .fields_count = SAKER_COUNT(saker_columns),
     .state = SAKER_STATE_PROCESS_TREE,
 };
 
@@ -68,9 +66,10 @@ bool saker_init(const saker_setting *settings, uint32_t count) {
 
 /* The topmost ancestor below the first process. */
 static int64_t root_of(saker_row row) {
-    int64_t root = saker_signed(row, PID);
-    for (uint32_t i = 0; i < saker_list_count(row, ANCESTORS); i++) {
-        int64_t pid = (int64_t)saker_list_slot(row, ANCESTORS, i);
+    int64_t root = get_pid(row);
+    saker_signeds ancestors = get_ancestors(row);
+    for (uint32_t i = 0; i < ancestors.count; i++) {
+        int64_t pid = saker_signeds_at(ancestors, i);
         if (pid > 1) {
             root = pid;
         }

@@ -8,6 +8,20 @@ use wit_parser::Resolve;
 pub const WIT: &str = include_str!("../../wit/rules.wit");
 /// The world's name.
 const WORLD: &str = "rules";
+
+/// The same text with a world that imports, beside `log`, only these interfaces: compilers that
+/// bring an interpreter import all that their world has.
+pub fn wit_with(interfaces: &[&str]) -> String {
+    let (before, world) = WIT.split_once("world rules {").unwrap_or((WIT, ""));
+    let kept = world.lines().filter(|line| {
+        let name = line.trim().strip_prefix("import ");
+        let name = name.and_then(|name| name.strip_suffix(';'));
+        name.is_none_or(|name| name == "log" || interfaces.contains(&name))
+    });
+    let world: Vec<&str> = kept.collect();
+    format!("{before}world rules {{{}\n", world.join("\n"))
+}
+
 /// What a core module imports WASI from, and what it gets for it: `wasi.wat`, compiled.
 const WASI: &str = "wasi_snapshot_preview1";
 const STUBS: &[u8] = include_bytes!("componentise/wasi.wasm");
@@ -44,15 +58,22 @@ pub fn componentise_by(wit: &str, core: &[u8]) -> Result<Vec<u8>, String> {
     encoder.encode().map_err(in_words)
 }
 
-/// The functions of WASI that a core module imports, and gets stubs for.
+/// The functions of WASI that a core module, or the modules in a component, import and have stubs
+/// for; each once.
 pub fn stubbed(core: &[u8]) -> Vec<String> {
-    let mut names = Vec::new();
+    let mut names: Vec<String> = Vec::new();
     for payload in wasmparser::Parser::new(0).parse_all(core) {
         let Ok(payload) = payload else { break };
         if let wasmparser::Payload::ImportSection(imports) = payload {
             let imports = imports.into_imports().filter_map(|import| import.ok());
             let of_wasi = imports.filter(|import| import.module == WASI);
-            names.extend(of_wasi.map(|import| import.name.to_owned()));
+            for import in of_wasi {
+                // What tools put between WASI and its stubs is none of it.
+                let is_new = !names.iter().any(|name| name == import.name);
+                if is_new && import.name != "reset_adapter_state" {
+                    names.push(import.name.to_owned());
+                }
+            }
         }
     }
     names

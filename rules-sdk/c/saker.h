@@ -5,7 +5,7 @@
  * sandbox does it by the structures below, which lie in memory exactly as the world of
  * `wit/rules.wit` wants them, so that nothing is copied or converted.
  *
- * Include it in one file only.
+ * Include it in one file only. `saker_fields.h` beside it has the fields that there are.
  */
 #ifndef SAKER_H
 #define SAKER_H
@@ -229,6 +229,103 @@ static inline uint64_t saker_list_slot(saker_row row, uint32_t column, uint32_t 
     const uint8_t *slot = row.bytes + at + index * 8;
     return saker_u32_at(slot) | (uint64_t)saker_u32_at(slot + 4) << 32;
 }
+
+/* A slot of a number with a fraction: its key, which keeps the order of numbers. */
+static inline double saker_real_in(uint64_t key) {
+    union {
+        uint64_t bits;
+        double real;
+    } value;
+    value.bits = key >> 63 ? key & ~(1ull << 63) : ~key;
+    return value.real;
+}
+
+/* ---- columns by name and type ----
+ *
+ * A module says once what its rows hold, by names of its own, fields of `saker_fields.h`, and what
+ * stands behind a field's name:
+ *
+ *     #define COLUMNS(X) X(program, proc_name, "") X(wanted, evt_arg, ".name") \
+ *                        X(above, proc_apid_all, "")
+ *     SAKER_COLUMNS(COLUMNS)
+ *
+ * This gives it `saker_columns`, the names for its description; `has_program(row)`, and
+ * `get_program(row)` of the field's type. A field ending in `_all` is a list: `saker_texts` or
+ * `saker_signeds`.
+ */
+#define SAKER_COLUMNS(COLUMNS)                                                                     \
+    enum { COLUMNS(SAKER__COLUMN) SAKER__COLUMNS_COUNT };                                          \
+    static const saker_text saker_columns[] = {COLUMNS(SAKER__NAME)};                              \
+    COLUMNS(SAKER__GETTERS)
+
+#define SAKER__COLUMN(own, field, rest) SAKER__COLUMN_##own,
+#define SAKER__NAME(own, field, rest) SAKER_TEXT(SAKER_NAME_##field rest),
+#define SAKER__GETTERS(own, field, rest)                                                           \
+    __attribute__((unused)) static inline bool has_##own(saker_row row) {                          \
+        return saker_has(row, SAKER__COLUMN_##own);                                                \
+    }                                                                                              \
+    __attribute__((unused)) static inline SAKER__JOIN(saker__as_, SAKER_KIND_##field)              \
+        get_##own(saker_row row) {                                                                 \
+        return SAKER__JOIN(saker__get_, SAKER_KIND_##field)(row, SAKER__COLUMN_##own);             \
+    }
+#define SAKER__JOIN(one, other) SAKER__JOINED(one, other)
+#define SAKER__JOINED(one, other) one##other
+
+/* Values of a list. */
+typedef struct {
+    saker_row row;
+    uint32_t column;
+    uint32_t count;
+} saker_texts, saker_signeds;
+
+/* The value of that number, below `count`. */
+static inline saker_text saker_texts_at(saker_texts list, uint32_t index) {
+    return saker_text_in(list.row, saker_list_slot(list.row, list.column, index));
+}
+
+/* The same. */
+static inline int64_t saker_signeds_at(saker_signeds list, uint32_t index) {
+    return (int64_t)saker_list_slot(list.row, list.column, index);
+}
+
+typedef saker_text saker__as_text;
+typedef bool saker__as_boolean;
+typedef int64_t saker__as_signed;
+typedef uint64_t saker__as_unsigned;
+typedef double saker__as_real;
+typedef saker_texts saker__as_texts;
+typedef saker_signeds saker__as_signeds;
+
+static inline saker_text saker__get_text(saker_row row, uint32_t column) {
+    return saker_string(row, column);
+}
+
+static inline bool saker__get_boolean(saker_row row, uint32_t column) {
+    return saker_boolean(row, column);
+}
+
+static inline int64_t saker__get_signed(saker_row row, uint32_t column) {
+    return saker_signed(row, column);
+}
+
+static inline uint64_t saker__get_unsigned(saker_row row, uint32_t column) {
+    return saker_unsigned(row, column);
+}
+
+/* 0 where there is none. */
+static inline double saker__get_real(saker_row row, uint32_t column) {
+    return saker_has(row, column) ? saker_real_in(saker_unsigned(row, column)) : 0;
+}
+
+static inline saker_texts saker__get_texts(saker_row row, uint32_t column) {
+    return (saker_texts){row, column, saker_list_count(row, column)};
+}
+
+static inline saker_signeds saker__get_signeds(saker_row row, uint32_t column) {
+    return (saker_signeds){row, column, saker_list_count(row, column)};
+}
+
+#include "saker_fields.h"
 
 /* ---- what a module may call ---- */
 

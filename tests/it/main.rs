@@ -6,6 +6,7 @@ mod containers;
 mod crate_edges;
 mod engines;
 mod legacy;
+mod languages;
 mod live;
 mod modules;
 mod needs;
@@ -13,6 +14,7 @@ mod operation;
 mod program;
 mod record;
 mod registry;
+mod requests;
 mod replay;
 mod swap;
 

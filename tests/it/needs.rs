@@ -30,6 +30,39 @@ pub(crate) fn live() -> bool {
     have("live", missing)
 }
 
+/// The tools that make components of Python and JavaScript, in `target/guests`: `venv` with
+/// componentize-py, `node_modules` with componentize-js.
+pub(crate) fn interpreted_guests() -> bool {
+    let folder = crate::program::guests();
+    let found = |path: &str| folder.join(path).exists();
+    let missing = if !found("venv/bin/componentize-py") {
+        Some("no componentize-py in target/guests/venv".into())
+    } else if !found("node_modules/@bytecodealliance/componentize-js/package.json") {
+        Some("no componentize-js in target/guests/node_modules".into())
+    } else {
+        None
+    };
+    have("interpreted-guests", missing)
+}
+
+/// A Go of 1.24 or later: in `target/guests/go/bin`, or on the path.
+pub(crate) fn go_guests() -> bool {
+    let own = crate::program::guests().join("go/bin/go");
+    let go = if own.is_file() { own } else { "go".into() };
+    let version = std::process::Command::new(go)
+        .args(["env", "GOVERSION"])
+        .output();
+    let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let version = version.unwrap_or_default();
+    let minor = version.trim().strip_prefix("go1.");
+    let minor = minor.and_then(|rest| rest.split('.').next()?.parse::<u32>().ok());
+    let missing = match minor {
+        Some(24..) => None,
+        Some(_) | None => Some(format!("no Go of 1.24 or later, but `{}`", version.trim())),
+    };
+    have("go-guests", missing)
+}
+
 /// Compilers for WebAssembly: clang with its linker, and a Rust compiler that has a target for it
 /// or the source of its library.
 pub(crate) fn wasm_guests() -> bool {

@@ -21,6 +21,11 @@ pub(crate) fn workspace() -> PathBuf {
         .into()
 }
 
+/// Where the tools for modules in interpreted languages lie.
+pub(crate) fn guests() -> PathBuf {
+    workspace().join("target/guests")
+}
+
 /// The program that misbehaves.
 pub(crate) const ACTOR: &str = env!("CARGO_BIN_EXE_actor");
 

@@ -6,6 +6,7 @@ mod new;
 mod place;
 mod pull;
 mod push;
+mod sdk;
 mod test;
 mod toolchain;
 

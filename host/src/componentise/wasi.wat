@@ -1,8 +1,8 @@
 ;; What a module gets in place of WASI (preview 1), inside of the component: the host has none.
 ;; Nothing here reaches out, and everything answers the same each time. The arguments and the
-;; environment are empty, the time is 0, what is random is a fixed sequence, what is written to
-;; descriptors is dropped, to exit is to trap; there are no descriptors (EBADF, 8), and the rest
-;; is refused (ENOSYS, 52).
+;; environment are empty, the time is 1 (Go's runtime takes 0 for a broken clock), what is random is
+;; a fixed sequence, what is written to descriptors is dropped, a sleep is over at once, to exit is
+;; to trap; there are no descriptors (EBADF, 8), and the rest is refused (ENOSYS, 52).
 ;;
 ;; `wasi.wasm` beside it is what this text says; a test holds the two together (BLESS=1 writes it).
 (module
@@ -18,7 +18,7 @@
   (func (export "clock_res_get") (param i32 i32) (result i32)
     (i64.store (local.get 1) (i64.const 1000000)) (i32.const 0))
   (func (export "clock_time_get") (param i32 i64 i32) (result i32)
-    (i64.store (local.get 2) (i64.const 0)) (i32.const 0))
+    (i64.store (local.get 2) (i64.const 1)) (i32.const 0))
   (func (export "random_get") (param i32 i32) (result i32)
     (local $word i32) (local.set $word (i32.const 0x2545f491))
     (block $done (loop $next
@@ -105,8 +105,18 @@
     (i32.const 52))
   (func (export "path_unlink_file") (param i32 i32 i32) (result i32)
     (i32.const 52))
+  ;; The first of what is waited for has come: a time, or an error of a descriptor.
   (func (export "poll_oneoff") (param i32 i32 i32 i32) (result i32)
-    (i32.const 52))
+    (if (i32.eqz (local.get 2)) (then (return (i32.const 28))))
+    (i64.store (local.get 1) (i64.load (local.get 0)))
+    (i64.store offset=8 (local.get 1) (i64.const 0))
+    (i64.store offset=16 (local.get 1) (i64.const 0))
+    (i64.store offset=24 (local.get 1) (i64.const 0))
+    (i32.store8 offset=10 (local.get 1) (i32.load8_u offset=8 (local.get 0)))
+    (if (i32.load8_u offset=8 (local.get 0))
+      (then (i32.store16 offset=8 (local.get 1) (i32.const 8))))
+    (i32.store (local.get 3) (i32.const 1))
+    (i32.const 0))
   (func (export "proc_raise") (param i32) (result i32)
     (i32.const 52))
   (func (export "sock_accept") (param i32 i32 i32) (result i32)

@@ -1,6 +1,10 @@
-//! `saker module build`: sources, or a core module, to a component.
+//! `saker module build`: sources, or a core module, to a component. What a language needs beside
+//! its compiler stands in the file of its name.
 
-use super::toolchain::{Rust, clang};
+pub(super) mod interpreted;
+
+use super::sdk;
+use super::toolchain::{Rust, clang, go as find_go};
 use crate::commands::{Failure, complain, shown, usage};
 use crate::componentise::{componentise, stubbed};
 use crate::sandbox::component::{COMPONENT_BYTES_MAX, is_component};
@@ -9,12 +13,10 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The header of modules in C.
-pub(super) const HEADER: &str = include_str!("../../../../rules-sdk/c/saker.h");
-
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The module's folder (with a Cargo.toml, or .c files), or a core module (.wasm)
+    /// The module's folder (with a Cargo.toml, module.py, module.js, module.ts, go.mod or .c files),
+    /// or a core module (.wasm)
     #[arg(default_value = ".")]
     source: PathBuf,
     /// Where to write the component; its name in the module's folder if not given
@@ -36,6 +38,15 @@ pub(super) fn build(source: &Path, output: Option<PathBuf>) -> Result<PathBuf, F
         (PathBuf::from(name), read(source)?)
     } else if source.join("Cargo.toml").is_file() {
         rust(source)?
+    } else if source.join("module.py").is_file() {
+        interpreted::python(source)?
+    } else if ["js", "ts"]
+        .iter()
+        .any(|kind| source.join("module").with_extension(kind).is_file())
+    {
+        interpreted::javascript(source)?
+    } else if source.join("go.mod").is_file() {
+        go(source)?
     } else {
         c(source)?
     };
@@ -44,6 +55,10 @@ pub(super) fn build(source: &Path, output: Option<PathBuf>) -> Result<PathBuf, F
         false => source.to_owned(),
     };
     let output = output.unwrap_or_else(|| folder.join(name).with_extension("wasm"));
+    if is_component(&core) && source.is_dir() {
+        // The language's own tool made one.
+        return write(&output, &core);
+    }
     if is_component(&core) {
         return Err(usage(format!("`{}` is a component already", shown(source))));
     }
@@ -64,10 +79,14 @@ pub(super) fn build(source: &Path, output: Option<PathBuf>) -> Result<PathBuf, F
             stubbed.join(", ")
         ));
     }
-    std::fs::write(&output, &component)
-        .with_context(|| format!("cannot write `{}`", shown(&output)))?;
-    complain(&format!("{}: {} bytes\n", shown(&output), component.len()));
-    Ok(output)
+    write(&output, &component)
+}
+
+fn write(output: &Path, component: &[u8]) -> Result<PathBuf, Failure> {
+    std::fs::write(output, component)
+        .with_context(|| format!("cannot write `{}`", shown(output)))?;
+    complain(&format!("{}: {} bytes\n", shown(output), component.len()));
+    Ok(output.to_owned())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -112,6 +131,28 @@ fn rust(folder: &Path) -> Result<(PathBuf, Vec<u8>), Failure> {
     Ok((PathBuf::from(name), read(&made)?))
 }
 
+/// Builds a Go module to a core module.
+fn go(folder: &Path) -> Result<(PathBuf, Vec<u8>), Failure> {
+    let scratch = Scratch::new()?;
+    let core = scratch.0.join("module.wasm");
+    let status = Command::new(find_go()?)
+        .args(["build", "-buildmode=c-shared", "-trimpath"])
+        .args(["-buildvcs=false", "-ldflags=-s -w"])
+        .env("GOOS", "wasip1")
+        .env("GOARCH", "wasm")
+        .arg("-o")
+        .arg(&core)
+        .arg(".")
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .status()
+        .context("cannot run `go`")?;
+    if !status.success() {
+        return Err(anyhow!("`go` could not build `{}`", shown(folder)).into());
+    }
+    Ok((PathBuf::from("module"), read(&core)?))
+}
+
 /// Builds all C files of a folder.
 fn c(folder: &Path) -> Result<(PathBuf, Vec<u8>), Failure> {
     let entries = std::fs::read_dir(folder)
@@ -124,13 +165,14 @@ fn c(folder: &Path) -> Result<(PathBuf, Vec<u8>), Failure> {
     let Some(first) = sources.first() else {
         let folder = shown(folder);
         return Err(usage(format!(
-            "`{folder}` has neither a Cargo.toml nor a .c file"
+            "`{folder}` has no Cargo.toml, module.py, module.js, module.ts, go.mod or .c file"
         )));
     };
     let name = first.file_stem().unwrap_or(OsStr::new("module")).to_owned();
     let scratch = Scratch::new()?;
-    let header = scratch.0.join("saker.h");
-    std::fs::write(&header, HEADER).context("cannot write the header")?;
+    for (name, text) in sdk::C {
+        std::fs::write(scratch.0.join(name), text).context("cannot write the header")?;
+    }
     let core = scratch.0.join("module.wasm");
     let (clang, linker) = clang()?;
     let mut chosen = std::ffi::OsString::from("-fuse-ld=");

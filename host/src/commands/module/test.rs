@@ -3,7 +3,8 @@
 //! Beside a capture `tests/NAME.scap` (or `.scap.gz`) lies what is expected of it, in
 //! `tests/NAME.alerts`: the alerts as JSON lines. With `BLESS=1` that file is written.
 
-use super::build::build;
+use super::build::{build, interpreted};
+use super::toolchain;
 use crate::commands::{Failure, complain, count, shown, usage};
 use anyhow::{Context, anyhow};
 use std::path::{Path, PathBuf};
@@ -23,23 +24,15 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if !args.folder.is_dir() {
         return Err(usage(format!("`{}` is no folder", shown(&args.folder))));
     }
-    let is_rust = args.folder.join("Cargo.toml").is_file();
-    if is_rust {
-        let status = Command::new("cargo")
-            .arg("test")
-            .current_dir(&args.folder)
-            .status()
-            .context("cannot run `cargo`")?;
-        if !status.success() {
-            return Err(anyhow!("the module's own tests fail").into());
-        }
-    }
+    let has_own = own_tests(&args.folder)?;
     let captures = captures(&args.folder.join("tests"))?;
     if captures.is_empty() {
-        if !is_rust {
-            return Err(anyhow!("there is nothing to test: no capture lies in `tests`").into());
-        }
-        return Ok(());
+        return match has_own {
+            true => Ok(()),
+            false => {
+                Err(anyhow!("there is nothing to test: `tests` has no test, and no capture").into())
+            }
+        };
     }
     let module = build(&args.folder, None)?;
     let mut wrong = 0;
@@ -55,6 +48,35 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             Ok(())
         }
         wrong => Err(anyhow!("{} not as expected", count(wrong, "capture")).into()),
+    }
+}
+
+/// Runs the tests that the module's language has; false if there are none.
+fn own_tests(folder: &Path) -> Result<bool, Failure> {
+    let has = |name: &str| folder.join(name).is_file();
+    if has("module.py") {
+        return interpreted::python_tests(folder);
+    }
+    if has("module.js") || has("module.ts") {
+        return interpreted::javascript_tests(folder);
+    }
+    let mut tests = if has("Cargo.toml") {
+        let mut cargo = Command::new("cargo");
+        cargo.arg("test");
+        cargo
+    } else if has("go.mod") {
+        let mut go = Command::new(toolchain::go()?);
+        go.args(["test", "-buildvcs=false", "./..."]);
+        go
+    } else {
+        return Ok(false);
+    };
+    let name = tests.get_program().to_owned();
+    let status = tests.current_dir(folder).status();
+    let status = status.with_context(|| format!("cannot run `{}`", shown(Path::new(&name))))?;
+    match status.success() {
+        true => Ok(true),
+        false => Err(anyhow!("the module's own tests fail").into()),
     }
 }
 

@@ -160,6 +160,66 @@ pub(super) fn clang() -> Result<(PathBuf, PathBuf), Failure> {
     }
 }
 
+/// The tool that makes components of Python: in a virtual environment in the module's folder or
+/// above it, or on the path; an error says what is missing.
+pub(super) fn componentize_py(folder: &Path) -> Result<PathBuf, Failure> {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let own = folder.ancestors().flat_map(|folder| {
+        ["venv", ".venv"].map(|venv| folder.join(venv).join("bin/componentize-py"))
+    });
+    let own = own.into_iter().find(|tool| tool.is_file());
+    own.or_else(|| on_path("componentize-py")).ok_or_else(|| {
+        missing(
+            "`componentize-py` is not installed: in the module's folder, `python3 -m venv .venv \
+             && .venv/bin/pip install 'componentize-py>=0.25'` does",
+        )
+    })
+}
+
+/// A Python that runs a module natively.
+pub(super) fn python() -> Result<PathBuf, Failure> {
+    on_path("python3").ok_or_else(|| missing("`python3` is not installed"))
+}
+
+/// Node, and the package that makes components of JavaScript: in `node_modules` of the module's
+/// folder or above it; an error says what is missing.
+pub(super) fn componentize_js(folder: &Path) -> Result<(PathBuf, PathBuf), Failure> {
+    let node = node()?;
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let mut packages = folder
+        .ancestors()
+        .map(|folder| folder.join("node_modules/@bytecodealliance/componentize-js"));
+    match packages.find(|package| package.join("package.json").is_file()) {
+        Some(package) => Ok((node, package)),
+        None => Err(missing(
+            "`componentize-js` is not installed: in the module's folder, `npm install \
+             @bytecodealliance/componentize-js` does",
+        )),
+    }
+}
+
+/// A Go that builds for WebAssembly; an error says what is missing.
+pub(super) fn go() -> Result<PathBuf, Failure> {
+    let go = on_path("go")
+        .ok_or_else(|| missing("`go` is not installed: 1.24 or later (on Debian 13: golang)"))?;
+    // As in `go1.24.1`.
+    let version = printed(&go, &["env", "GOVERSION"]).unwrap_or_default();
+    let minor = version
+        .strip_prefix("go1.")
+        .and_then(|rest| rest.split(['.', 'r', 'b', ' ']).next()?.parse::<u32>().ok());
+    if minor.is_none_or(|minor| minor < 24) {
+        return Err(missing(&format!(
+            "this `go` ({version}) cannot export functions to WebAssembly: 1.24 or later can"
+        )));
+    }
+    Ok(go)
+}
+
+/// Node.
+pub(super) fn node() -> Result<PathBuf, Failure> {
+    on_path("node").ok_or_else(|| missing("`node` is not installed (on Debian: nodejs)"))
+}
+
 fn missing(what: &str) -> Failure {
     Failure::Unable(anyhow::anyhow!("{what}"))
 }
