@@ -283,8 +283,20 @@ impl Guests {
         }
     }
 
-    /// From here on, rules are on as that epoch says.
+    /// From here on, rules are on as that epoch says. A component that is none of its own may still
+    /// owe alerts about events before, but of its requests it hears no more.
     pub fn switch(&mut self, epoch: &Epoch) {
+        for guest in &self.guests {
+            let mut components = epoch
+                .modules
+                .iter()
+                .filter_map(|module| module.as_component());
+            if let Some(post) = &guest.post
+                && !components.any(|component| component.key == guest.component.key)
+            {
+                self.counters.responses_untold += post.forget();
+            }
+        }
         for module in &epoch.modules {
             let Some(component) = module.as_component() else {
                 continue;

@@ -4,7 +4,7 @@ use crate::modules::{capture, replay, succeeds, text};
 use crate::needs;
 use crate::program::{Saker, Scope};
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -61,6 +61,18 @@ fn asker(folder: &Path, url: &str, condition: &str) -> String {
     text(&built)
 }
 
+/// The next question of a module, and where the answer goes.
+fn question(server: &TcpListener) -> (TcpStream, String) {
+    let (mut stream, _) = server.accept().expect("somebody asks");
+    let mut request = Vec::new();
+    while !request.ends_with(b"question") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).expect("a request");
+        request.push(byte[0]);
+    }
+    (stream, String::from_utf8(request).expect("text"))
+}
+
 #[test]
 fn a_module_asks_a_server_that_it_may_and_hears_of_the_answer() {
     if !needs::live() || !needs::wasm_guests() {
@@ -70,16 +82,10 @@ fn a_module_asks_a_server_that_it_may_and_hears_of_the_answer() {
     let server = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
     let address = format!("http://{}", server.local_addr().expect("an address"));
     let asked = std::thread::spawn(move || {
-        let (mut stream, _) = server.accept().expect("somebody asks");
-        let mut request = Vec::new();
-        while !request.ends_with(b"question") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).expect("a request");
-            request.push(byte[0]);
-        }
+        let (mut stream, request) = question(&server);
         let answer = "HTTP/1.1 203 Sure\r\ncontent-length: 6\r\nconnection: close\r\n\r\nanswer";
         stream.write_all(answer.as_bytes()).expect("it listens");
-        String::from_utf8(request).expect("text")
+        request
     });
     let module = asker(folder.path(), &format!("{address}/path"), MARKED);
     let settings = format!(
@@ -169,7 +175,7 @@ fn what_a_module_asked_is_told_to_nobody_once_another_version_has_its_place() {
     let ask = || scope.shell("cat /tmp/saker-asks 2>/dev/null; true");
     ask();
     // The first version asks, and is replaced before it is answered.
-    let (mut first, _) = server.accept().expect("it asks");
+    let (mut first, _) = question(&server);
     std::fs::rename(&next, &module).expect("a folder of the test");
     let end = Instant::now() + Duration::from_secs(60);
     loop {
@@ -189,7 +195,7 @@ fn what_a_module_asked_is_told_to_nobody_once_another_version_has_its_place() {
     drop(first);
     // The second has numbers of its own, its own answers, and goes on with the metrics.
     ask();
-    let (mut second, _) = server.accept().expect("it asks");
+    let (mut second, _) = question(&server);
     second.write_all(answer("later").as_bytes()).expect("sent");
     drop(second);
     let alert = saker.next_of_rules();

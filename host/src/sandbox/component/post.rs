@@ -91,6 +91,8 @@ struct Mail {
     answered: VecDeque<(u64, Outcome)>,
     /// Somebody sends what is queued.
     is_served: bool,
+    /// Of requests up to this number nobody hears any more.
+    forgotten: u64,
     /// Nobody hears of anything any more.
     is_closed: bool,
 }
@@ -118,8 +120,14 @@ impl Post {
 
     /// From here on nothing is sent and nothing is told. Says of how many requests nobody heard.
     pub fn close(&self) -> u64 {
+        self.0.mail().is_closed = true;
+        self.forget()
+    }
+
+    /// Nothing is told of what was asked so far. Says of how many requests nobody heard.
+    pub fn forget(&self) -> u64 {
         let mut mail = self.0.mail();
-        mail.is_closed = true;
+        mail.forgotten = mail.numbers;
         mail.queued.clear();
         mail.answered.clear();
         std::mem::take(&mut mail.open) as u64
@@ -222,7 +230,7 @@ fn serve(office: &Weak<Office>) {
             return;
         };
         let mut mail = office.mail();
-        if !mail.is_closed {
+        if number > mail.forgotten {
             mail.answered.push_back((number, outcome));
         }
     }
