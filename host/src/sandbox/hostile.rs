@@ -243,11 +243,12 @@ fn entries_that_are_no_hits_are_counted_and_never_delivered() {
 #[test]
 fn hits_beyond_the_room_for_them_are_counted_as_lost() {
     // Of two rules, each would be asked alone.
-    let honest = || super::RulesetImage {
+    let one_rule = || super::RulesetImage {
         enabled: vec![true, false],
-        ..honest()
+        ..image(honest())
     };
-    let mut court = court(honest());
+    let mut court = Court::new(Limits::default());
+    court.install_images(1, vec![one_rule()]);
     let filled = fill(&court.window, &[0; 100]);
     let (hits, lost, invalid) = judged(court.judge(1, 0, &filled));
     assert_eq!(hits.len(), HITS as usize);
@@ -260,7 +261,7 @@ fn hits_beyond_the_room_for_them_are_counted_as_lost() {
         hits_max: 3,
         ..Limits::default()
     });
-    strict.install(1, &[honest()]);
+    strict.install_images(1, vec![one_rule()]);
     let filled = fill(&strict.window, &[0; 100]);
     let (hits, lost, _) = judged(strict.judge(1, 0, &filled));
     assert_eq!((hits.len(), lost), (3, 97));
