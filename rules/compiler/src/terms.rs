@@ -6,7 +6,8 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::lower::compare::what_it_is;
 use crate::similar::Suggestions;
 use crate::text::Span;
-use saker_rules_schema::field::{Field, FieldError, FieldRef, Flag, Type};
+use saker_rules_schema::event::EventType;
+use saker_rules_schema::field::{Arg, Field, FieldError, FieldRef, Flag, Type};
 use saker_rules_schema::term::{Term, Transformer};
 
 /// A diagnostic is large, and rare.
@@ -190,13 +191,46 @@ pub(crate) fn unknown_field(name: &str, suggestions: &mut Suggestions) -> (Strin
     )
 }
 
+/// The argument's name, and help, if the field is an event's argument and no event has one of that name. As for
+/// Falco, a name that begins with a known one will do.
+fn unknown_argument<'f>(
+    field: &'f FieldRef,
+    suggestions: &mut Suggestions,
+) -> Option<(&'f str, String)> {
+    /// Of events that Saker has none of.
+    const OF_OTHERS: [&str; 3] = ["image", "res_or_fd", "tags"];
+    let (Field::EvtArg | Field::EvtRawarg, Arg::Key(key)) = (field.field, &field.arg) else {
+        return None;
+    };
+    let names = || {
+        let params = EventType::ALL.iter().flat_map(|event| event.params());
+        params.map(|param| param.name).chain(OF_OTHERS)
+    };
+    let is_number = key.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number || names().any(|name| key.starts_with(name)) {
+        return None;
+    }
+    let known = suggestions.did_you_mean(key, names());
+    let all = || "`saker list events` shows the arguments of all events".into();
+    Some((key, known.unwrap_or_else(all)))
+}
+
 /// Looks a field up.
 pub(crate) fn field_ref(field: &ast::Field, suggestions: &mut Suggestions) -> Lower<FieldRef> {
     let written = match &field.arg {
         Some(arg) => format!("{}[{arg}]", field.name),
         None => field.name.clone(),
     };
-    FieldRef::parse(&written).map_err(|error| match error {
+    let parsed = FieldRef::parse(&written);
+    if let Ok(reference) = &parsed
+        && let Some((name, help)) = unknown_argument(reference, suggestions)
+    {
+        let message = format!("unknown event argument `{name}`");
+        let mut diagnostic = fault(Code::UnknownField, field.span, message);
+        diagnostic.help = Some(help);
+        return Err(diagnostic);
+    }
+    parsed.map_err(|error| match error {
         FieldError::Unknown => {
             let (message, help) = unknown_field(&field.name, suggestions);
             let mut diagnostic = fault(Code::UnknownField, field.span, message);

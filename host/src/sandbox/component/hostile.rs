@@ -360,9 +360,9 @@ fn in_place_of_wasi_there_are_stubs_that_answer_the_same_each_time() {
     // Traps unless all is as it should be.
     let on_batch = format!(
         "(i32.store (i32.const 208) (i32.const 0)) (i32.store (i32.const 212) (i32.const 7))
-         (i64.store (i32.const 224) (i64.const 1))
+         (i64.store (i32.const 224) (i64.const 7))
          (if (call $time (i32.const 0) (i64.const 0) (i32.const 224)) (then unreachable))
-         (if (i64.ne (i64.load (i32.const 224)) (i64.const 0)) (then unreachable))
+         (if (i64.ne (i64.load (i32.const 224)) (i64.const 1)) (then unreachable))
          (if (call $random (i32.const 232) (i32.const 4)) (then unreachable))
          (if (i32.eqz (i32.load (i32.const 232))) (then unreachable))
          (if (call $write (i32.const 1) (i32.const 208) (i32.const 1) (i32.const 240))

@@ -337,12 +337,11 @@ pub(super) fn check_type(operator: Operator, term: &Term, span: Span) -> Lower<(
         | Operator::PMatch => kind == Type::Text,
         Operator::BContains | Operator::BStartsWith => kind == Type::Bytes,
     };
-    // Falco's field of that kind, `fd.types`, may be compared as a text is.
     let asks_elements = matches!(
         operator,
         Operator::Exists | Operator::In | Operator::Intersects
     );
-    if fits && (asks_elements || !term.is_many() || term.field().is_some()) {
+    if fits && (asks_elements || !term.is_many()) {
         return Ok(());
     }
     let what = match term.is_many() {
