@@ -628,10 +628,13 @@ fn who_one_is_is_told_to_the_registry_and_to_nobody_it_leads_to() {
     assert_eq!(pulled, WASM);
 }
 
+/// A packed archive being written.
+type Archive = tar::Builder<flate2::write::GzEncoder<Vec<u8>>>;
+
 /// Rules are unpacked from archives that anybody may have packed.
 #[test]
 fn a_hostile_archive_writes_no_file_but_rules_by_a_plain_name() {
-    let archive = |fill: &dyn Fn(&mut tar::Builder<flate2::write::GzEncoder<Vec<u8>>>)| {
+    let archive = |fill: &dyn Fn(&mut Archive)| {
         let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         let mut archive = tar::Builder::new(gzip);
         fill(&mut archive);
