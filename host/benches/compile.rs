@@ -5,7 +5,7 @@
 
 mod support;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use saker::config::Matching;
 use saker::modules::{Epoch, Module, Selection};
 use saker::sandbox::{Cache, FromJudge, Judge, Limits, RulesetImage, ToJudge};
@@ -30,11 +30,10 @@ fn images(ruleset: Ruleset) -> Vec<RulesetImage> {
     Epoch::new(1, vec![module], selection).images()
 }
 
-/// A judge that gets epochs ready and forgets them.
+/// A judge that gets an epoch ready.
 struct Ready {
     _window: Window,
     judge: Judge,
-    epoch: u32,
 }
 
 impl Ready {
@@ -44,18 +43,16 @@ impl Ready {
         Ready {
             _window: window,
             judge,
-            epoch: 0,
         }
     }
 
-    fn get(&mut self, rulesets: Vec<RulesetImage>) {
-        self.epoch += 1;
-        let epoch = self.epoch;
-        let install = ToJudge::Install { epoch, rulesets };
+    /// Itself, when they are ready.
+    fn got(mut self, rulesets: Vec<RulesetImage>) -> Ready {
+        let install = ToJudge::Install { epoch: 1, rulesets };
         self.judge.send(install).expect("room");
         let answer = self.judge.blocking_receive();
-        assert_eq!(answer, Some(FromJudge::Installed { epoch }));
-        self.judge.send(ToJudge::Retire { epoch }).expect("room");
+        assert_eq!(answer, Some(FromJudge::Installed { epoch: 1 }));
+        self
     }
 }
 
@@ -71,26 +68,26 @@ fn benches(c: &mut Criterion) {
         .sample_size(20)
         .measurement_time(Duration::from_secs(10));
     group.bench_function("YAML to Wasm", |b| b.iter(|| compile(&sources)));
+    // A judge remembers what it has compiled, so each time there is another.
     group.bench_function("YAML to ready", |b| {
-        let mut ready = Ready::new(None);
-        b.iter(|| ready.get(images(compile(&sources))));
+        let get = |ready: Ready| ready.got(images(compile(&sources)));
+        b.iter_batched(|| Ready::new(None), get, BatchSize::PerIteration);
     });
+    let images = images(ruleset);
     group.bench_function("Wasm to ready", |b| {
-        let mut ready = Ready::new(None);
-        let images = images(ruleset.clone());
-        b.iter(|| ready.get(images.clone()));
+        let get = |ready: Ready| ready.got(images.clone());
+        b.iter_batched(|| Ready::new(None), get, BatchSize::PerIteration);
     });
     let folder = tempfile::tempdir().expect("a folder");
-    let cache = Cache::open(folder.path()).expect("our own");
-    let mut ready = Ready::new(Some(cache));
-    let images = images(ruleset);
-    ready.get(images.clone());
+    let caching = || Ready::new(Some(Cache::open(folder.path()).expect("our own")));
+    drop(caching().got(images.clone()));
     for file in folder.path().read_dir().expect("it is there").flatten() {
         let bytes = file.metadata().map_or(0, |metadata| metadata.len());
         println!("{bytes} bytes of native code are kept");
     }
     group.bench_function("Wasm to ready, native code kept", |b| {
-        b.iter(|| ready.get(images.clone()));
+        let get = |ready: Ready| ready.got(images.clone());
+        b.iter_batched(caching, get, BatchSize::PerIteration);
     });
     group.finish();
 }
