@@ -386,7 +386,7 @@ impl<'a> Tree<'a> {
             }
         }
         let blank = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
-        let mut text = Text::default();
+        let mut text = Text::from(self.index, span.start);
         for char in value.chars() {
             let is_blank = char.is_ascii() && blank(char as u8);
             if !is_blank {

@@ -20,9 +20,19 @@ pub struct Span {
 pub(crate) struct Text {
     text: String,
     at: Vec<(u32, u32)>,
+    /// Where it was written, should it be empty.
+    begin: (u32, u32),
 }
 
 impl Text {
+    /// An empty one, which is written from `offset` of `source` on.
+    pub(crate) fn from(source: u32, offset: u32) -> Text {
+        Text {
+            begin: (source, offset),
+            ..Text::default()
+        }
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
@@ -73,7 +83,7 @@ impl Text {
     pub(crate) fn trimmed(&self) -> Text {
         let trimmed = self.text.trim();
         let start = self.text.len() - self.text.trim_start().len();
-        let mut out = Text::default();
+        let mut out = Text::from(self.begin.0, self.begin.1);
         out.push_part(self, start..start + trimmed.len());
         out
     }
@@ -106,9 +116,9 @@ impl Text {
                 end: last + 1,
             },
             None => Span {
-                source: 0,
-                start: 0,
-                end: 0,
+                source: self.begin.0,
+                start: self.begin.1,
+                end: self.begin.1,
             },
         }
     }
