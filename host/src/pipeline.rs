@@ -6,29 +6,30 @@
 //! ([`Pipeline::propose`], [`Pipeline::outcome`], [`Pipeline::switch`]). It reads no clock and
 //! knows no source.
 
+mod epochs;
 mod parking;
+mod recording;
 
 use crate::alert::{Alert, Identity};
 use crate::event::{Captured, Clock, Event, decode};
 use crate::extract::row::{Full, Plan, PlanError};
 use crate::extract::{Scratch, View};
-use crate::guests::{FromGuests, Guests, Refused};
+use crate::guests::{FromGuests, Guests};
 use crate::modules::{Epoch, INCIDENTS_MAX, Incident};
-use crate::outputs::recording::{Reason, RecordError, Recorder, Written};
+use crate::outputs::recording::Recorder;
 use crate::outputs::triggered::Triggered;
 use crate::sandbox::{FailureKind, FromJudge, Hit, Judge, SendError, ToJudge};
 use crate::source::merge::{Batch, Form};
-use crate::state::container::{Absence, ContainerAnswer, ContainerFacts};
+use crate::state::container::ContainerAnswer;
 use crate::state::{Seen, State};
+use parking::Parking;
 pub use parking::{Counters as ParkingCounters, Limits as ParkingLimits};
-use parking::{ParkedEvent, Parking};
 use saker_capture::Entry;
 use saker_ebpf::record::Record;
 use saker_rules_schema::event::Class;
 use saker_shm::window::{Filled, SlotWriter, Window};
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// What happened so far. Everything lost is here, under its cause.
@@ -304,34 +305,6 @@ impl Pipeline {
         Ok(pipeline)
     }
 
-    /// Hands the event of every hit, and what changes the state, to a recording from here on, and
-    /// renders no alerts.
-    pub fn record(&mut self, recorder: Recorder) {
-        self.state.keep_all_descriptors(true);
-        self.recorder = Some(recorder);
-    }
-
-    /// Whether there is a recording that takes no more.
-    pub fn is_recorded(&self) -> bool {
-        self.recorder.as_ref().is_some_and(Recorder::is_over)
-    }
-
-    /// Ends the recording, if there is one.
-    pub fn finish_recording(&mut self) -> Option<Result<Written, RecordError>> {
-        self.recorder.take().map(Recorder::finish)
-    }
-
-    /// Makes captures where alerts ask for them, from here on.
-    pub fn make_captures(&mut self, triggered: Triggered, mode: CaptureMode) {
-        self.triggered = Some(triggered);
-        self.capture = mode;
-    }
-
-    /// What makes captures, if anything does.
-    pub fn triggered(&mut self) -> Option<&mut Triggered> {
-        self.triggered.as_mut()
-    }
-
     /// What happened so far.
     pub fn counters(&self) -> Counters {
         let guests = &self.guests.counters;
@@ -381,104 +354,10 @@ impl Pipeline {
         Ok(())
     }
 
-    /// The running epoch.
-    pub fn epoch(&self) -> &Rc<Epoch> {
-        &self.epoch
-    }
-
     /// Whether the judge or a component owes an answer.
     pub fn is_waiting(&self) -> bool {
         let is_preparing = self.next.is_some() && self.outcome.is_none();
         !self.flying.is_empty() || self.guests.is_waiting() || is_preparing
-    }
-
-    /// Begins to make an epoch's modules ready, in place of any that was proposed before. Events
-    /// go on meanwhile; [`Pipeline::outcome`] tells when it is done.
-    pub fn propose(&mut self, epoch: Rc<Epoch>) -> Result<(), PipelineError> {
-        self.abandon()?;
-        self.send(ToJudge::Install {
-            epoch: epoch.id,
-            rulesets: epoch.images(),
-        })?;
-        self.next = Some(epoch);
-        Ok(())
-    }
-
-    /// What came of the last proposal, once. After `Ok`, [`Pipeline::switch`] cannot fail.
-    pub fn outcome(&mut self) -> Option<Result<(), PipelineError>> {
-        self.outcome.take()
-    }
-
-    /// Forgets what was proposed and not switched to.
-    fn abandon(&mut self) -> Result<(), PipelineError> {
-        self.outcome = None;
-        match self.next.take() {
-            Some(last) => self.send(ToJudge::Retire { epoch: last.id }),
-            None => Ok(()),
-        }
-    }
-
-    /// Makes an epoch's modules ready, and waits for that; windows of the running epoch are
-    /// judged meanwhile.
-    pub fn prepare(&mut self, epoch: &Rc<Epoch>) -> Result<(), PipelineError> {
-        self.propose(epoch.clone())?;
-        loop {
-            if let Some(outcome) = self.outcome() {
-                return outcome;
-            }
-            if self.guests.is_starting() {
-                if let Some(told) = self.guests.blocking_answer() {
-                    self.take_answer(Answer::Component(told));
-                }
-                continue;
-            }
-            let answer = self.judge.blocking_receive();
-            self.take(answer.ok_or(PipelineError::NoJudge)?);
-        }
-    }
-
-    /// The judge has the rulesets of an epoch ready; components are next.
-    fn installed(&mut self, epoch: u32) {
-        let Some(next) = self.next.clone().filter(|next| next.id == epoch) else {
-            // It was given up meanwhile.
-            if let Err(error) = self.send(ToJudge::Retire { epoch }) {
-                self.outcome = Some(Err(error));
-            }
-            return;
-        };
-        match self.guests.prepare(&next) {
-            Ok(true) => self.outcome = Some(Ok(())),
-            Ok(false) => {}
-            Err((module, why)) => self.refuse(&next, module, why.to_string()),
-        }
-    }
-
-    fn refuse(&mut self, epoch: &Epoch, module: usize, reason: String) {
-        let named = epoch.modules.get(module);
-        let name = named.map(|module| module.name.clone()).unwrap_or_default();
-        self.next = None;
-        self.outcome = Some(Err(PipelineError::Refused {
-            module,
-            name,
-            reason,
-        }));
-    }
-
-    /// The components of the next epoch are at work, or cannot be.
-    fn started(&mut self, epoch: u32, started: Result<(), (usize, Refused)>) {
-        let Some(next) = self.next.clone().filter(|next| next.id == epoch) else {
-            return;
-        };
-        match started {
-            Ok(()) => self.outcome = Some(Ok(())),
-            Err((module, why)) => {
-                let told = self.send(ToJudge::Retire { epoch });
-                self.refuse(&next, module, why.to_string());
-                if let Err(error) = told {
-                    self.outcome = Some(Err(error));
-                }
-            }
-        }
     }
 
     /// The failures since this was last asked.
@@ -502,23 +381,6 @@ impl Pipeline {
     /// Hands out an alert that is about no event: of Saker itself.
     pub fn alert(&mut self, alert: Alert) {
         self.alert_all(vec![alert]);
-    }
-
-    /// Lets a prepared epoch judge every event from here on. The one before is forgotten when
-    /// its last window is judged.
-    pub fn switch(&mut self, epoch: Rc<Epoch>) -> Result<(), PipelineError> {
-        self.flush()?;
-        self.plans = epoch.plans()?;
-        self.state
-            .keep_all_descriptors(epoch.needs_all_descriptors());
-        self.state.keep_notes(epoch.noted());
-        self.guests.switch(&epoch);
-        self.needs_facts = epoch.needs_container_facts();
-        let last = std::mem::replace(&mut self.epoch, epoch);
-        self.next = None;
-        self.begin_ticks();
-        // The judge answers what was sent before it retires an epoch.
-        self.send(ToJudge::Retire { epoch: last.id })
     }
 
     /// Takes a batch in: every event of it is applied to the state, and written as a row for
@@ -646,19 +508,6 @@ impl Pipeline {
         }
     }
 
-    /// Begins another file of a recording, if the event at that time is to be its first.
-    fn begin_file_if_due(&mut self, time: u64, before: u64) -> Result<(), PipelineError> {
-        if let Some(recorder) = &mut self.recorder
-            && recorder.is_due(time)
-        {
-            self.drain()?;
-            if let Some(recorder) = &mut self.recorder {
-                recorder.begin(&self.state, before, time);
-            }
-        }
-        Ok(())
-    }
-
     /// Frees what no event sees any more that is in flight, or waits.
     fn release_versions(&mut self) {
         let rounds = self.flying.iter().chain(&self.open);
@@ -666,71 +515,6 @@ impl Pipeline {
         let waiting = self.parking.first();
         let oldest = first.into_iter().chain(waiting).min();
         self.state.release(oldest.unwrap_or(self.number));
-    }
-
-    /// Lets an event wait for what is asked about its container, if what the modules say of it
-    /// may hang on that. Whether it waits.
-    fn park(
-        &mut self,
-        batch: &Rc<Batch>,
-        index: usize,
-        event: &Event<'_>,
-        seen: Seen,
-        is_lasting: bool,
-    ) -> Result<bool, PipelineError> {
-        if batch.form() != Form::Recorded {
-            return Ok(false);
-        }
-        let version = self.state.version(seen.version);
-        let pending = version
-            .and_then(|version| self.state.pending_container(version))
-            .cloned();
-        let (key, container) = match (self.recorder.is_some(), pending) {
-            // In a recording all keep their order.
-            (true, Some(container)) => (Arc::default(), container),
-            (true, None) if !self.parking.is_empty() => (Arc::default(), Arc::default()),
-            (true, None) | (false, None) => return Ok(false),
-            (false, Some(container)) => {
-                let wants = self.needs_facts && self.may_alert(event, seen);
-                if !wants {
-                    return Ok(false);
-                }
-                (container.clone(), container)
-            }
-        };
-        let record = batch.record(index);
-        if !self.parking.has_room(&key, record.len()) {
-            let waiting = self
-                .parking
-                .waiting()
-                .map(|(key, container, _)| (key.clone(), container.clone()));
-            // Those that have waited longest make room; the event's own container at last.
-            let mut waiting: Vec<_> = waiting.collect();
-            waiting.sort_by_key(|(other, _)| *other != key);
-            for (_, container) in waiting.iter().take(1) {
-                let absent = ContainerAnswer::Absent(container.clone(), Absence::Limit);
-                self.state.answer_container(absent);
-            }
-            for (key, _) in waiting.iter().take(1) {
-                self.parking.counters.crowded_out += self.release(key)?;
-            }
-            // It goes on with those that it would have waited behind.
-            return Ok(false);
-        }
-        let parked = ParkedEvent {
-            number: event.number(),
-            seen,
-            is_lasting,
-        };
-        self.parking
-            .put(&key, &container, record, event.time(), parked);
-        Ok(true)
-    }
-
-    /// Whether an alert may come of an event, whatever its container is.
-    fn may_alert(&self, event: &Event<'_>, seen: Seen) -> bool {
-        let (plans, state) = (&self.plans, &self.state);
-        plans.iter().any(|plan| plan.offers(state, event, seen))
     }
 
     /// Takes in what an engine says of a container.
@@ -747,108 +531,6 @@ impl Pipeline {
         {
             self.tell_captures(&facts);
         }
-    }
-
-    /// Captures that are being made hold what is told of a container, in front of its events.
-    fn tell_captures(&mut self, facts: &Arc<ContainerFacts>) {
-        if self.recorder.is_none() && self.triggered.is_none() {
-            return;
-        }
-        let time = self.parking.since().unwrap_or(self.time);
-        if let Some(triggered) = &mut self.triggered {
-            triggered.container(facts, time);
-        }
-        if self.recorder.is_some() {
-            // What was taken before stands before it.
-            if self.drain().is_err() {
-                return;
-            }
-            if let Some(recorder) = &mut self.recorder {
-                recorder.container(facts, time);
-            }
-        }
-    }
-
-    /// Takes in the events whose container is known now, or which have waited for as long as they
-    /// may. `now` is the time since the epoch, ns.
-    pub fn release_parked(&mut self, now: u64) -> Result<(), PipelineError> {
-        if self.parking.is_empty() {
-            return Ok(());
-        }
-        let wait = self.parking.limits.wait.as_nanos() as u64;
-        let mut due = Vec::new();
-        for (key, container, since) in self.parking.waiting() {
-            let is_late = now.saturating_sub(since) >= wait;
-            if is_late || !self.state.is_container_pending(container) {
-                due.push((key.clone(), container.clone(), is_late));
-            }
-        }
-        for (key, container, is_late) in due {
-            let is_late = is_late && self.state.is_container_pending(&container);
-            if is_late {
-                self.state.give_up_on_container(&container);
-            }
-            let released = self.release(&key)?;
-            if is_late {
-                self.parking.counters.timed_out += released;
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes in what waits, with what is known.
-    pub fn release_all_parked(&mut self) -> Result<(), PipelineError> {
-        self.release_parked(u64::MAX)
-    }
-
-    /// Whether events wait for what is asked about their containers.
-    pub fn is_parking(&self) -> bool {
-        !self.parking.is_empty()
-    }
-
-    /// How much may wait.
-    pub fn set_parking(&mut self, limits: ParkingLimits) {
-        self.parking.limits = limits;
-    }
-
-    /// What became of events that waited.
-    pub fn parked(&self) -> ParkingCounters {
-        self.parking.counters
-    }
-
-    /// Takes in the events that wait under that key. In a recording it ends where the next event
-    /// waits for another container. Tells how many they were.
-    fn release(&mut self, key: &Arc<[u8]>) -> Result<u64, PipelineError> {
-        let Some(parked) = self.parking.take(key) else {
-            return Ok(0);
-        };
-        let batch = Rc::new(parked.batch);
-        let mut released = 0;
-        for (index, waited) in parked.events.iter().enumerate() {
-            let bytes = batch.record(index);
-            let Ok(record) = Record::parse(bytes) else {
-                continue;
-            };
-            let event: Event<'_> = decode(&record, &self.state.clock(), waited.number).into();
-            if self.recorder.is_some() {
-                let version = self.state.version(waited.seen.version);
-                let pending = version.and_then(|version| self.state.pending_container(version));
-                if let Some(container) = pending.cloned() {
-                    // All behind it waits on, in the same order.
-                    for (index, waited) in parked.events.iter().enumerate().skip(index) {
-                        let bytes = batch.record(index);
-                        let time = event.time();
-                        self.parking.put(key, &container, bytes, time, *waited);
-                    }
-                    self.parking.counters.parked -= (parked.events.len() - index) as u64;
-                    return Ok(released);
-                }
-                self.begin_file_if_due(event.time(), waited.number.saturating_sub(1))?;
-            }
-            self.take_in(&batch, index, &event, waited.seen, waited.is_lasting)?;
-            released += 1;
-        }
-        Ok(released)
     }
 
     /// Writes an event's row for one module.
@@ -892,20 +574,6 @@ impl Pipeline {
         self.counters.rows += 1;
         self.counters.rows_truncated += u64::from(written.truncated);
         Ok(Ok(()))
-    }
-
-    /// Keeps an event for the recording, in its place among the others.
-    fn keep_lasting(&mut self, batch: &Rc<Batch>, record: usize, number: u64, seen: Seen) {
-        let round = self.open_round(number);
-        let batch = place_of(batch, &mut round.batches);
-        round.lasting.push(Row {
-            position: 0,
-            batch,
-            record: record as u32,
-            number,
-            seen,
-        });
-        round.rows += 1;
     }
 
     /// The round that is open, or a new one.
@@ -1240,27 +908,6 @@ impl Pipeline {
         }
         hits.sort_by_key(|(number, module, rule, _)| (*number, *module, *rule));
         hits
-    }
-
-    /// Hands what is to be recorded of a round to the recording, in its order.
-    fn write_recording(&mut self, round: &Round) {
-        let hits = self.hits(round).into_iter();
-        let asked = hits.map(|(_, _, _, row)| (row, Reason::Asked));
-        let lasting = round.lasting.iter().map(|row| (*row, Reason::State));
-        let mut rows: Vec<(Row, Reason)> = asked.chain(lasting).collect();
-        // Of an event that is both, the hit comes first.
-        rows.sort_by_key(|(row, _)| row.number);
-        rows.dedup_by_key(|(row, _)| row.number);
-        let Some(mut recorder) = self.recorder.take() else {
-            return;
-        };
-        for (row, reason) in rows {
-            round.event(&row, self.state.clock(), |event| {
-                recorder.event(&View::new(event, &self.state, row.seen), reason);
-            });
-        }
-        recorder.pause();
-        self.recorder = Some(recorder);
     }
 
     fn render(&mut self, round: &Round) {

@@ -5,9 +5,14 @@
 //! event that waits, waits with it.) How long, and how much, is bounded; who goes over the bound
 //! goes on with what is known.
 
-use crate::source::merge::Batch;
+use super::{Pipeline, PipelineError};
+use crate::event::{Event, decode};
+use crate::source::merge::{Batch, Form};
 use crate::state::Seen;
+use crate::state::container::{Absence, ContainerAnswer};
+use saker_ebpf::record::Record;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -147,5 +152,154 @@ impl Parking {
         self.events -= parked.events.len();
         self.bytes -= parked.batch.bytes();
         Some(parked)
+    }
+}
+
+impl Pipeline {
+    /// Lets an event wait for what is asked about its container, if what the modules say of it
+    /// may hang on that. Whether it waits.
+    pub(super) fn park(
+        &mut self,
+        batch: &Rc<Batch>,
+        index: usize,
+        event: &Event<'_>,
+        seen: Seen,
+        is_lasting: bool,
+    ) -> Result<bool, PipelineError> {
+        if batch.form() != Form::Recorded {
+            return Ok(false);
+        }
+        let version = self.state.version(seen.version);
+        let pending = version
+            .and_then(|version| self.state.pending_container(version))
+            .cloned();
+        let (key, container) = match (self.recorder.is_some(), pending) {
+            // In a recording all keep their order.
+            (true, Some(container)) => (Arc::default(), container),
+            (true, None) if !self.parking.is_empty() => (Arc::default(), Arc::default()),
+            (true, None) | (false, None) => return Ok(false),
+            (false, Some(container)) => {
+                let wants = self.needs_facts && self.may_alert(event, seen);
+                if !wants {
+                    return Ok(false);
+                }
+                (container.clone(), container)
+            }
+        };
+        let record = batch.record(index);
+        if !self.parking.has_room(&key, record.len()) {
+            let waiting = self
+                .parking
+                .waiting()
+                .map(|(key, container, _)| (key.clone(), container.clone()));
+            // Those that have waited longest make room; the event's own container at last.
+            let mut waiting: Vec<_> = waiting.collect();
+            waiting.sort_by_key(|(other, _)| *other != key);
+            for (_, container) in waiting.iter().take(1) {
+                let absent = ContainerAnswer::Absent(container.clone(), Absence::Limit);
+                self.state.answer_container(absent);
+            }
+            for (key, _) in waiting.iter().take(1) {
+                self.parking.counters.crowded_out += self.release(key)?;
+            }
+            // It goes on with those that it would have waited behind.
+            return Ok(false);
+        }
+        let parked = ParkedEvent {
+            number: event.number(),
+            seen,
+            is_lasting,
+        };
+        self.parking
+            .put(&key, &container, record, event.time(), parked);
+        Ok(true)
+    }
+
+    /// Whether an alert may come of an event, whatever its container is.
+    pub(super) fn may_alert(&self, event: &Event<'_>, seen: Seen) -> bool {
+        let (plans, state) = (&self.plans, &self.state);
+        plans.iter().any(|plan| plan.offers(state, event, seen))
+    }
+
+    /// Takes in the events whose container is known now, or which have waited for as long as they
+    /// may. `now` is the time since the epoch, ns.
+    pub fn release_parked(&mut self, now: u64) -> Result<(), PipelineError> {
+        if self.parking.is_empty() {
+            return Ok(());
+        }
+        let wait = self.parking.limits.wait.as_nanos() as u64;
+        let mut due = Vec::new();
+        for (key, container, since) in self.parking.waiting() {
+            let is_late = now.saturating_sub(since) >= wait;
+            if is_late || !self.state.is_container_pending(container) {
+                due.push((key.clone(), container.clone(), is_late));
+            }
+        }
+        for (key, container, is_late) in due {
+            let is_late = is_late && self.state.is_container_pending(&container);
+            if is_late {
+                self.state.give_up_on_container(&container);
+            }
+            let released = self.release(&key)?;
+            if is_late {
+                self.parking.counters.timed_out += released;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what waits, with what is known.
+    pub fn release_all_parked(&mut self) -> Result<(), PipelineError> {
+        self.release_parked(u64::MAX)
+    }
+
+    /// Whether events wait for what is asked about their containers.
+    pub fn is_parking(&self) -> bool {
+        !self.parking.is_empty()
+    }
+
+    /// How much may wait.
+    pub fn set_parking(&mut self, limits: Limits) {
+        self.parking.limits = limits;
+    }
+
+    /// What became of events that waited.
+    pub fn parked(&self) -> Counters {
+        self.parking.counters
+    }
+
+    /// Takes in the events that wait under that key. In a recording it ends where the next event
+    /// waits for another container. Tells how many they were.
+    pub(super) fn release(&mut self, key: &Arc<[u8]>) -> Result<u64, PipelineError> {
+        let Some(parked) = self.parking.take(key) else {
+            return Ok(0);
+        };
+        let batch = Rc::new(parked.batch);
+        let mut released = 0;
+        for (index, waited) in parked.events.iter().enumerate() {
+            let bytes = batch.record(index);
+            let Ok(record) = Record::parse(bytes) else {
+                continue;
+            };
+            let event: Event<'_> = decode(&record, &self.state.clock(), waited.number).into();
+            if self.recorder.is_some() {
+                let version = self.state.version(waited.seen.version);
+                let pending = version.and_then(|version| self.state.pending_container(version));
+                if let Some(container) = pending.cloned() {
+                    // All behind it waits on, in the same order.
+                    for (index, waited) in parked.events.iter().enumerate().skip(index) {
+                        let bytes = batch.record(index);
+                        let time = event.time();
+                        self.parking.put(key, &container, bytes, time, *waited);
+                    }
+                    self.parking.counters.parked -= (parked.events.len() - index) as u64;
+                    return Ok(released);
+                }
+                self.begin_file_if_due(event.time(), waited.number.saturating_sub(1))?;
+            }
+            self.take_in(&batch, index, &event, waited.seen, waited.is_lasting)?;
+            released += 1;
+        }
+        Ok(released)
     }
 }

@@ -1,0 +1,119 @@
+//! Events that go to a capture: a recording of all of them, or what captures on alert hold.
+
+use super::{CaptureMode, Pipeline, PipelineError, Round, Row, place_of};
+use crate::extract::View;
+use crate::outputs::recording::{Reason, RecordError, Recorder, Written};
+use crate::outputs::triggered::Triggered;
+use crate::source::merge::Batch;
+use crate::state::Seen;
+use crate::state::container::ContainerFacts;
+use std::rc::Rc;
+use std::sync::Arc;
+
+impl Pipeline {
+    /// Hands the event of every hit, and what changes the state, to a recording from here on, and
+    /// renders no alerts.
+    pub fn record(&mut self, recorder: Recorder) {
+        self.state.keep_all_descriptors(true);
+        self.recorder = Some(recorder);
+    }
+
+    /// Whether there is a recording that takes no more.
+    pub fn is_recorded(&self) -> bool {
+        self.recorder.as_ref().is_some_and(Recorder::is_over)
+    }
+
+    /// Ends the recording, if there is one.
+    pub fn finish_recording(&mut self) -> Option<Result<Written, RecordError>> {
+        self.recorder.take().map(Recorder::finish)
+    }
+
+    /// Makes captures where alerts ask for them, from here on.
+    pub fn make_captures(&mut self, triggered: Triggered, mode: CaptureMode) {
+        self.triggered = Some(triggered);
+        self.capture = mode;
+    }
+
+    /// What makes captures, if anything does.
+    pub fn triggered(&mut self) -> Option<&mut Triggered> {
+        self.triggered.as_mut()
+    }
+
+    /// Begins another file of a recording, if the event at that time is to be its first.
+    pub(super) fn begin_file_if_due(
+        &mut self,
+        time: u64,
+        before: u64,
+    ) -> Result<(), PipelineError> {
+        if let Some(recorder) = &mut self.recorder
+            && recorder.is_due(time)
+        {
+            self.drain()?;
+            if let Some(recorder) = &mut self.recorder {
+                recorder.begin(&self.state, before, time);
+            }
+        }
+        Ok(())
+    }
+
+    /// Captures that are being made hold what is told of a container, in front of its events.
+    pub(super) fn tell_captures(&mut self, facts: &Arc<ContainerFacts>) {
+        if self.recorder.is_none() && self.triggered.is_none() {
+            return;
+        }
+        let time = self.parking.since().unwrap_or(self.time);
+        if let Some(triggered) = &mut self.triggered {
+            triggered.container(facts, time);
+        }
+        if self.recorder.is_some() {
+            // What was taken before stands before it.
+            if self.drain().is_err() {
+                return;
+            }
+            if let Some(recorder) = &mut self.recorder {
+                recorder.container(facts, time);
+            }
+        }
+    }
+
+    /// Keeps an event for the recording, in its place among the others.
+    pub(super) fn keep_lasting(
+        &mut self,
+        batch: &Rc<Batch>,
+        record: usize,
+        number: u64,
+        seen: Seen,
+    ) {
+        let round = self.open_round(number);
+        let batch = place_of(batch, &mut round.batches);
+        round.lasting.push(Row {
+            position: 0,
+            batch,
+            record: record as u32,
+            number,
+            seen,
+        });
+        round.rows += 1;
+    }
+
+    /// Hands what is to be recorded of a round to the recording, in its order.
+    pub(super) fn write_recording(&mut self, round: &Round) {
+        let hits = self.hits(round).into_iter();
+        let asked = hits.map(|(_, _, _, row)| (row, Reason::Asked));
+        let lasting = round.lasting.iter().map(|row| (*row, Reason::State));
+        let mut rows: Vec<(Row, Reason)> = asked.chain(lasting).collect();
+        // Of an event that is both, the hit comes first.
+        rows.sort_by_key(|(row, _)| row.number);
+        rows.dedup_by_key(|(row, _)| row.number);
+        let Some(mut recorder) = self.recorder.take() else {
+            return;
+        };
+        for (row, reason) in rows {
+            round.event(&row, self.state.clock(), |event| {
+                recorder.event(&View::new(event, &self.state, row.seen), reason);
+            });
+        }
+        recorder.pause();
+        self.recorder = Some(recorder);
+    }
+}
