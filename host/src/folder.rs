@@ -120,20 +120,8 @@ impl Folder {
             ),
             opened => opened,
         }?;
-        let stat = fstat(&file)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(Unfit::NoFile);
-        }
-        trust(&stat)?;
-        let mut bytes = Vec::new();
-        let read = File::from(file)
-            .take(bytes_max as u64 + 1)
-            .read_to_end(&mut bytes);
-        read.map_err(Unfit::Closed)?;
-        match bytes.len() > bytes_max {
-            true => Err(Unfit::TooLarge(bytes_max >> 20)),
-            false => Ok(bytes),
-        }
+        trust(&fstat(&file)?)?;
+        read_regular(file, bytes_max)
     }
 }
 
@@ -153,8 +141,11 @@ fn trust(stat: &Stat) -> Result<(), Unfit> {
 pub fn read_named(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Unfit> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = open(path, flags, Mode::empty()).map_err(|error| Unfit::Closed(error.into()))?;
-    let stat = fstat(&file)?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+    read_regular(file, bytes_max)
+}
+
+fn read_regular(file: OwnedFd, bytes_max: usize) -> Result<Vec<u8>, Unfit> {
+    if FileType::from_raw_mode(fstat(&file)?.st_mode) != FileType::RegularFile {
         return Err(Unfit::NoFile);
     }
     let mut bytes = Vec::new();

@@ -246,6 +246,16 @@ pub(crate) struct Verdict {
     pub(crate) cpu: Duration,
 }
 
+/// What is to be judged, and within which bounds.
+pub(crate) struct Case<'a> {
+    pub(crate) ruleset: &'a Compiled,
+    pub(crate) window: &'a WindowView,
+    pub(crate) limits: &'a Limits,
+    pub(crate) ticker: &'a Ticker,
+    /// The rows in `[first, end)`, which the caller has held against the window.
+    pub(crate) rows: (u32, u32),
+}
+
 /// Why there is no answer. The seat must not be used again.
 pub(crate) struct Failure {
     pub(crate) kind: FailureKind,
@@ -313,37 +323,22 @@ impl Seat {
         })
     }
 
-    /// Judges the rows in `[first, end)`, which the caller has held against the window. Where
-    /// there are more hits than the module has room for, a part of the rules is asked at a time.
-    pub(crate) fn judge(
-        &mut self,
-        ruleset: &Compiled,
-        window: &WindowView,
-        limits: &Limits,
-        ticker: &Ticker,
-        rows: (u32, u32),
-    ) -> Result<Verdict, Failure> {
-        let whole = self.judge_by(None, ruleset, window, limits, ticker, rows)?;
+    /// Judges rows. Where there are more hits than the module has room for, a part of the rules
+    /// is asked at a time.
+    pub(crate) fn judge(&mut self, case: &Case<'_>) -> Result<Verdict, Failure> {
+        let whole = self.judge_by(None, case)?;
         // Of the first rules to match there are no more than rows, and so of a single one.
-        let on = ruleset.setup.enabled.iter().filter(|on| **on != 0);
-        match whole.lost > 0 && ruleset.setup.matching == abi::MATCH_ALL && on.count() > 1 {
-            true => self.judge_in_parts(whole, ruleset, window, limits, ticker, rows),
+        let on = case.ruleset.setup.enabled.iter().filter(|on| **on != 0);
+        match whole.lost > 0 && case.ruleset.setup.matching == abi::MATCH_ALL && on.count() > 1 {
+            true => self.judge_in_parts(whole, case),
             false => Ok(whole),
         }
     }
 
-    fn judge_in_parts(
-        &mut self,
-        whole: Verdict,
-        ruleset: &Compiled,
-        window: &WindowView,
-        limits: &Limits,
-        ticker: &Ticker,
-        rows: (u32, u32),
-    ) -> Result<Verdict, Failure> {
-        let enabled = &ruleset.setup.enabled;
+    fn judge_in_parts(&mut self, whole: Verdict, case: &Case<'_>) -> Result<Verdict, Failure> {
+        let enabled = &case.ruleset.setup.enabled;
         let on: Vec<usize> = (0..enabled.len()).filter(|at| enabled[*at] != 0).collect();
-        let cpu_most = match limits.budget {
+        let cpu_most = match case.limits.budget {
             Budget::Time { cpu, .. } => cpu * PARTS_BUDGETS,
             Budget::Fuel(_) => Duration::MAX,
         };
@@ -361,7 +356,7 @@ impl Seat {
             for rule in part {
                 only[*rule] = 1;
             }
-            let verdict = self.judge_by(Some(&only), ruleset, window, limits, ticker, rows);
+            let verdict = self.judge_by(Some(&only), case);
             let verdict = verdict.map_err(|failure| Failure {
                 cpu: failure.cpu + sum.cpu,
                 ..failure
@@ -378,7 +373,7 @@ impl Seat {
             sum.invalid += verdict.invalid;
             sum.hits.extend(verdict.hits);
         }
-        self.enable(ruleset, enabled)
+        self.enable(case.ruleset, enabled)
             .map_err(|(kind, message)| Failure {
                 kind,
                 message,
@@ -398,21 +393,13 @@ impl Seat {
     }
 
     /// Asks all rules that are on, or `only` some.
-    fn judge_by(
-        &mut self,
-        only: Option<&[u8]>,
-        ruleset: &Compiled,
-        window: &WindowView,
-        limits: &Limits,
-        ticker: &Ticker,
-        rows: (u32, u32),
-    ) -> Result<Verdict, Failure> {
+    fn judge_by(&mut self, only: Option<&[u8]>, case: &Case<'_>) -> Result<Verdict, Failure> {
         self.store.data_mut().clock.start();
         self.reset();
         let outcome = only
-            .map_or(Ok(()), |only| self.enable(ruleset, only))
-            .and_then(|()| self.call(ticker, rows))
-            .and_then(|count| self.hits(&ruleset.manifest, window, limits.hits_max, rows, count));
+            .map_or(Ok(()), |only| self.enable(case.ruleset, only))
+            .and_then(|()| self.call(case.ticker, case.rows))
+            .and_then(|count| self.hits(case, count));
         let cpu = self.store.data().clock.cpu_used();
         match outcome {
             Ok(verdict) => Ok(Verdict { cpu, ..verdict }),
@@ -456,28 +443,22 @@ impl Seat {
             })
     }
 
-    fn hits(
-        &self,
-        manifest: &Manifest,
-        window: &WindowView,
-        hits_max: u32,
-        (first, end): (u32, u32),
-        count: u32,
-    ) -> Result<Verdict, (FailureKind, String)> {
+    fn hits(&self, case: &Case<'_>, count: u32) -> Result<Verdict, (FailureKind, String)> {
+        let (manifest, (first, end)) = (&case.ruleset.manifest, case.rows);
         let rules = manifest.rules.len();
         let rows_most = (end - first) as usize / ROW_HEADER_BYTES;
         if count as usize > rows_most.saturating_mul(rules) {
             let message = format!("claims {count} hits of {rows_most} rows and {rules} rules");
             return Err((FailureKind::Hits, message));
         }
-        let taken = count.min(manifest.hits_max).min(hits_max);
+        let taken = count.min(manifest.hits_max).min(case.limits.hits_max);
         let start = manifest.hits_at as usize;
         let stored = start
             .checked_add(taken as usize * abi::HIT_BYTES)
             .and_then(|stop| self.memory.data(&self.store).get(start..stop))
             .ok_or((FailureKind::Hits, "its hits lie outside its memory".into()))?;
         let mut rows = Rows {
-            window,
+            window: case.window,
             next: first,
             end,
         };

@@ -7,7 +7,7 @@
 use super::Limits;
 use super::cache::Cache;
 use super::deadline::Ticker;
-use super::instance::{Compiled, Seat, engine, native};
+use super::instance::{Case, Compiled, Seat, engine, native};
 use super::message::{FailureKind, FromJudge, RulesetImage, ToJudge};
 use saker_shm::window::{NotAWindow, WindowView, slot_range};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -588,15 +588,15 @@ impl Bench {
                 .seat(&ruleset.compiled)
                 .map_err(|message| (FailureKind::Judge, message, 0))?,
         };
-        let rows = (request.first, request.end);
+        let case = Case {
+            ruleset: &ruleset.compiled,
+            window: &self.window,
+            limits: &self.limits,
+            ticker: &self.ticker,
+            rows: (request.first, request.end),
+        };
         let verdict = seat
-            .judge(
-                &ruleset.compiled,
-                &self.window,
-                &self.limits,
-                &self.ticker,
-                rows,
-            )
+            .judge(&case)
             .map_err(|failure| (failure.kind, failure.message, nanoseconds(failure.cpu)))?;
         // Only who has answered keeps its seat.
         lock(&ruleset.seats).push(seat);

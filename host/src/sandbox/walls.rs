@@ -3,7 +3,7 @@
 use super::deadline::Ticker;
 use super::fixture::{Court, HONEST, evaluating, fill, honest, image, manifest, row, text};
 use super::fixture::{with_manifest, with_section};
-use super::instance::{Compiled, Failure, Seat, Verdict, engine};
+use super::instance::{Case, Compiled, Failure, Seat, Verdict, engine};
 use super::validate::{Refusal, validate};
 use super::{FromJudge, Hit, Limits};
 use saker_rules_schema::abi;
@@ -466,7 +466,13 @@ impl Unguarded {
 
     fn judge(&self, seat: &mut Seat, ruleset: &Compiled, of: &Filled) -> Result<Verdict, Failure> {
         let rows = (of.range().start, of.range().end);
-        seat.judge(ruleset, &self.view, &self.limits, &self.ticker, rows)
+        seat.judge(&Case {
+            ruleset,
+            window: &self.view,
+            limits: &self.limits,
+            ticker: &self.ticker,
+            rows,
+        })
     }
 
     /// All bytes of the window, header included, as the host has them.

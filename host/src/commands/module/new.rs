@@ -101,18 +101,12 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             put("tests/test_module.py", PYTHON_TEST.to_owned(), &mut files);
             files.extend(beside(sdk::PYTHON));
         }
-        Language::Javascript => {
-            put("module.js", JAVASCRIPT.to_owned(), &mut files);
-            put(
-                "tests/module.test.js",
-                JAVASCRIPT_TEST.to_owned(),
-                &mut files,
-            );
-            put("package.json", PACKAGE.to_owned(), &mut files);
-            files.extend(beside(sdk::JAVASCRIPT));
-        }
-        Language::Typescript => {
-            put("module.ts", JAVASCRIPT.to_owned(), &mut files);
+        Language::Javascript | Language::Typescript => {
+            let name = match args.lang {
+                Language::Typescript => "module.ts",
+                _ => "module.js",
+            };
+            put(name, JAVASCRIPT.to_owned(), &mut files);
             put(
                 "tests/module.test.js",
                 JAVASCRIPT_TEST.to_owned(),

@@ -63,43 +63,45 @@ pub(super) fn admit(wasm: &[u8]) -> Result<(), String> {
 /// Names of what a component imports, or what a core module does; none of what is neither.
 pub fn imports(wasm: &[u8]) -> Vec<String> {
     let mut names = Vec::new();
-    let mut depth = 0;
-    for payload in Parser::new(0).parse_all(wasm) {
-        match payload {
-            Ok(Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) => depth += 1,
-            Ok(Payload::End(_)) => depth -= 1,
-            Ok(Payload::ComponentImportSection(imports)) if depth == 0 => {
-                let imports = imports.into_iter().filter_map(|import| import.ok());
-                names.extend(imports.map(|import| import.name.name.to_owned()));
-            }
-            Ok(Payload::ImportSection(imports)) if depth == 0 => {
-                let imports = imports.into_imports().filter_map(|import| import.ok());
-                names.extend(imports.map(|import| format!("{}.{}", import.module, import.name)));
-            }
-            Ok(_) => {}
-            Err(_) => break,
+    outermost(wasm, |payload| match payload {
+        Payload::ComponentImportSection(imports) => {
+            let imports = imports.into_iter().filter_map(|import| import.ok());
+            names.extend(imports.map(|import| import.name.name.to_owned()));
         }
-    }
+        Payload::ImportSection(imports) => {
+            let imports = imports.into_imports().filter_map(|import| import.ok());
+            names.extend(imports.map(|import| format!("{}.{}", import.module, import.name)));
+        }
+        _ => {}
+    });
     names
 }
 
 /// Names of what a component exports.
 pub fn exports(wasm: &[u8]) -> Vec<String> {
     let mut names = Vec::new();
+    outermost(wasm, |payload| {
+        if let Payload::ComponentExportSection(exports) = payload {
+            let exports = exports.into_iter().filter_map(|export| export.ok());
+            names.extend(exports.map(|export| export.name.name.to_owned()));
+        }
+    });
+    names
+}
+
+/// Shows the sections of a component that are in none of the modules and components in it, as
+/// far as they can be read.
+fn outermost<'w>(wasm: &'w [u8], mut see: impl FnMut(Payload<'w>)) {
     let mut depth = 0;
     for payload in Parser::new(0).parse_all(wasm) {
         match payload {
             Ok(Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) => depth += 1,
             Ok(Payload::End(_)) => depth -= 1,
-            Ok(Payload::ComponentExportSection(exports)) if depth == 0 => {
-                let exports = exports.into_iter().filter_map(|export| export.ok());
-                names.extend(exports.map(|export| export.name.name.to_owned()));
-            }
+            Ok(payload) if depth == 0 => see(payload),
             Ok(_) => {}
             Err(_) => break,
         }
     }
-    names
 }
 
 fn locals_times_branches(body: &FunctionBody<'_>) -> wasmparser::Result<u64> {
