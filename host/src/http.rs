@@ -198,6 +198,11 @@ impl Server {
         self.is_secure
     }
 
+    /// Both are on one host, whatever their ports.
+    pub fn is_at(&self, other: &Server) -> bool {
+        self.host == other.host
+    }
+
     /// It is this machine.
     pub fn is_loopback(&self) -> bool {
         let host = self.host.trim_matches(['[', ']']);

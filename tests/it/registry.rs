@@ -490,6 +490,37 @@ fn manifest(wasm: &[u8], size: u64) -> Vec<u8> {
         .into_bytes()
 }
 
+fn index(manifests: usize) -> Vec<u8> {
+    let one = Descriptor::of(b"x", MediaType::MANIFEST);
+    json!({"schemaVersion": 2, "manifests": vec![one; manifests]})
+        .to_string()
+        .into_bytes()
+}
+
+fn layered(layers: usize) -> Vec<u8> {
+    let one = Descriptor::of(b"x", MediaType::WASM);
+    json!({"schemaVersion": 2, "config": one, "layers": vec![&one; layers]})
+        .to_string()
+        .into_bytes()
+}
+
+#[test]
+fn nothing_is_pushed_to_where_a_registry_leads() {
+    let folder = folder();
+    let module = module(folder.path());
+    let elsewhere = Fake::start(|request, _| panic!("{request}"));
+    let leads = format!("Location: http://{}/v2/a/blobs/uploads/1", elsewhere.host);
+    let registry = Fake::start(move |request, _| match request.starts_with("POST") {
+        true => status("202 Accepted", &leads),
+        false => status("404 Not Found", "X-A: b"),
+    });
+    let name = format!("{}/a", registry.host);
+    fails(
+        &["module", "push", &text(&module), &name],
+        "sent to another server",
+    );
+}
+
 #[test]
 fn a_registry_that_lies_gets_nothing_written() {
     const WASM: &[u8] = b"\0asm, more or less";
@@ -533,6 +564,8 @@ fn a_registry_that_lies_gets_nothing_written() {
             "",
             "lists nothing",
         ),
+        (ok(&index(65)), ok(WASM), "", "more than 64 manifests"),
+        (ok(&layered(65)), ok(WASM), "", "more than 64 layers"),
         (ok(&sound), leads("/v2/a/blobs/x"), "", "leads in circles"),
         (
             ok(&sound),
@@ -681,6 +714,14 @@ fn a_hostile_archive_writes_no_file_but_rules_by_a_plain_name() {
                 entry(a, "b/a.yaml", regular, b"y");
             }),
             "two files named `a.yaml`",
+        ),
+        (
+            archive(&|a| {
+                for file in 0..65 {
+                    entry(a, &format!("{file}.yaml"), regular, b"x");
+                }
+            }),
+            "more than 64 rule files",
         ),
         (b"no archive".to_vec(), "archive is broken"),
     ] {

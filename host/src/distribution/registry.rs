@@ -70,7 +70,12 @@ impl Registry {
     }
 
     fn whole_url(&self, rest: &str) -> String {
-        match rest.contains("://") {
+        // A scheme's colon stands before any slash.
+        let is_whole = rest
+            .split(['/', '?', '#'])
+            .next()
+            .is_some_and(|first| first.contains(':'));
+        match is_whole {
             true => rest.into(),
             false => format!("{}/{}", self.base, rest.trim_start_matches('/')),
         }
@@ -129,15 +134,19 @@ impl Registry {
             .get("realm")
             .ok_or_else(|| self.refused("it does not say who gives tokens"))?;
         let server = Server::of(realm);
+        // Nobody is to have us ask another machine, or this one, in the clear.
+        let ours = Server::of(&self.base);
         let fits = server.is_some_and(|server| {
-            server.is_secure() || server.is_loopback() || self.base.starts_with("http://")
+            let is_plain_too = ours.is_some_and(|ours| !ours.is_secure() && ours.is_at(&server));
+            server.is_secure() || is_plain_too
         });
-        if !fits || !realm.contains("://") {
+        if !fits || !realm.contains("://") || realm.contains('#') {
             return Err(self.refused("it names a server for tokens that is not safe to ask"));
         }
         let actions = if writes { "pull,push" } else { "pull" };
         let scope = format!("repository:{}:{actions}", self.repository);
-        let mut url = format!("{realm}?scope={}", encoded(&scope));
+        let joint = if realm.contains('?') { '&' } else { '?' };
+        let mut url = format!("{realm}{joint}scope={}", encoded(&scope));
         if let Some(service) = params.get("service") {
             url += &format!("&service={}", encoded(service));
         }
@@ -370,6 +379,43 @@ mod tests {
         assert_eq!(params["scope"], "x");
         assert!(challenge_params("").is_empty());
         assert_eq!(challenge_params("realm=\"open")["realm"], "open");
+    }
+
+    #[test]
+    fn who_one_is_is_told_in_the_clear_to_nobody_but_a_registry_that_is_spoken_to_so() {
+        let asked = |host: &str, realm: &str| {
+            let registry = Registry::new(host, "a", false).expect("a host");
+            let challenge = format!("Bearer realm=\"{realm}\"");
+            registry
+                .authorize(&challenge, false)
+                .map_err(|error| error.to_string())
+        };
+        for (host, realm) in [
+            ("registry.example", "http://registry.example/token"),
+            ("registry.example", "http://127.0.0.1:1/token"),
+            ("127.0.0.1:1", "http://other.example/token"),
+            ("127.0.0.1:1", "127.0.0.1:1/token"),
+            ("127.0.0.1:1", "http://user@127.0.0.1/token"),
+            ("127.0.0.1:1", "file:///token"),
+        ] {
+            let why = asked(host, realm).expect_err(realm);
+            assert!(why.contains("not safe to ask"), "{why}");
+        }
+        // Nobody is there, but it is asked.
+        let why = asked("127.0.0.1:1", "http://127.0.0.1:1/token").expect_err("nobody");
+        assert!(why.contains("does not answer"), "{why}");
+    }
+
+    #[test]
+    fn where_a_registry_leads_is_a_place_of_its_own_unless_it_names_another() {
+        let registry = Registry::new("127.0.0.1:1", "a", false).expect("a host");
+        for (said, url) in [
+            ("/v2/x?y=http://z", "http://127.0.0.1:1/v2/x?y=http://z"),
+            ("https://z/x", "https://z/x"),
+            ("file:///x", "file:///x"),
+        ] {
+            assert_eq!(registry.whole_url(said), url);
+        }
     }
 
     #[test]
