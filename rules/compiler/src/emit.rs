@@ -87,6 +87,7 @@ pub(crate) struct Functions {
     same: u32,
     glob: u32,
     walk: u32,
+    walk_sets: u32,
     /// The first of the others.
     pub(crate) first: u32,
 }
@@ -101,7 +102,8 @@ pub(crate) const FUNCTIONS: Functions = Functions {
     same: 6,
     glob: 7,
     walk: 8,
-    first: 9,
+    walk_sets: 9,
+    first: 10,
 };
 
 /// Types of functions.
@@ -361,6 +363,7 @@ impl Emitter<'_> {
             (Signature::Three, text::same()),
             (Signature::Three, text::glob(self.addresses.data)),
             (Signature::Three, text::walk()),
+            (Signature::Two, text::walk_sets()),
         ];
         self.bodies.extend(others);
         Ok(())

@@ -100,7 +100,9 @@ fn test() -> impl Strategy<Value = String> {
                     "/[^/]*/.*",
                     ".{1,2}",
                     "[[:upper:]/]+.*",
-                    "^$|x.*"
+                    "^$|x.*",
+                    // In several states at once.
+                    "(.*[a-z/].{11})?.*a.{0,12}b.*"
                 ][..]
             )
         )

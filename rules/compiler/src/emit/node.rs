@@ -4,6 +4,7 @@
 use super::own::WORDS_AT;
 use super::text;
 use super::{Addresses, Functions, OWN, Pool, WINDOW, own32};
+use crate::automaton::Encoded;
 use crate::guard::{Edge, Sign};
 use crate::ir::{Graph, Id, Network, Node, Op, Test, is_string};
 use crate::share::{Costs, TOGETHER_COST_MAX};
@@ -522,15 +523,17 @@ impl Scope<'_, '_> {
             Op::IContains(part) => self.find(body, part, place, true),
             Op::Networks(networks) => networks_hold(&mut body.sink(), networks, place),
             Op::Accepted(automaton) => {
-                let (table, start) = automaton.encode();
-                let at = self.addresses.data + self.pool.data(&table);
-                call(
-                    &mut body.sink(),
-                    place,
-                    at,
-                    start as usize,
-                    self.functions.walk,
-                );
+                let sink = &mut body.sink();
+                match automaton.encode() {
+                    Encoded::Single { table, start } => {
+                        let at = self.addresses.data + self.pool.data(&table);
+                        call(sink, place, &[at, start], self.functions.walk);
+                    }
+                    Encoded::Sets { table } => {
+                        let at = self.addresses.data + self.pool.data(&table);
+                        call(sink, place, &[at], self.functions.walk_sets);
+                    }
+                }
             }
             Op::Glob(pattern) => {
                 // Most texts do not even begin as the pattern does.
@@ -541,13 +544,8 @@ impl Scope<'_, '_> {
                 }
                 let pieces = text::pieces(pattern, |class| self.pool.data(class));
                 let at = self.addresses.data + self.pool.data(&pieces);
-                call(
-                    &mut body.sink(),
-                    place,
-                    at,
-                    pattern.0.len(),
-                    self.functions.glob,
-                );
+                let pieces = pattern.0.len() as u32;
+                call(&mut body.sink(), place, &[at, pieces], self.functions.glob);
                 if !start.is_empty() {
                     body.sink().else_().i32_const(0).end();
                 }
@@ -693,12 +691,14 @@ fn text_address(sink: &mut InstructionSink<'_>, place: Place) {
         .local_set(TEXT);
 }
 
-/// Calls one of the functions over texts: `(text, data, number) -> i32`.
-fn call(sink: &mut InstructionSink<'_>, place: Place, data: u32, count: usize, function: u32) {
+/// Calls one of the functions over texts: `(text, arguments…) -> i32`.
+fn call(sink: &mut InstructionSink<'_>, place: Place, arguments: &[u32], function: u32) {
     sink.block(BlockType::Result(ValType::I32)).i32_const(0);
     text_address(sink, place);
     sink.drop().local_get(TEXT);
-    sink.i32_const(data as i32).i32_const(count as i32);
+    for argument in arguments {
+        sink.i32_const(*argument as i32);
+    }
     sink.call(function).end();
 }
 
