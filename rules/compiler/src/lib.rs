@@ -35,6 +35,7 @@ mod output;
 mod parse;
 mod read;
 mod resolve;
+mod service;
 mod share;
 mod similar;
 mod specialise;

@@ -3,8 +3,9 @@
 use crate::ast::Value;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::Network;
+use crate::service;
 use saker_rules_schema::event::UNUSED;
-use saker_rules_schema::field::Type;
+use saker_rules_schema::field::{Field, Type};
 use saker_rules_schema::row::STRING_BYTES_MAX;
 use saker_rules_schema::row::double_key;
 use saker_rules_schema::syscall;
@@ -56,7 +57,24 @@ pub(crate) fn number(field: &Term, value: &Value) -> Result<i128, Box<Diagnostic
             i128::from_str_radix(digits, 16).ok()
         }
         Some(_) => None,
+        None if kind == Type::Port => {
+            let by_name = || service::port(text).map(i128::from);
+            text.parse().ok().or_else(by_name)
+        }
         None => text.parse().ok(),
+    };
+    // As C reads it for Falco, a number below 0 is one of the highest: an id of -1 is that of
+    // nobody.
+    let parsed = match (kind, parsed) {
+        (Type::Uint | Type::AbsTime | Type::RelTime, Some(number))
+            if (i64::MIN.into()..0).contains(&number) =>
+        {
+            Some(match is_32_bit(field) {
+                true => i128::from(number as u32),
+                false => i128::from(number as u64),
+            })
+        }
+        _ => parsed,
     };
     let (min, max) = match kind {
         Type::Double => limits(Type::Int),
@@ -82,6 +100,29 @@ pub(crate) fn number(field: &Term, value: &Value) -> Result<i128, Box<Diagnostic
         Type::Bool | Type::Text | Type::Bytes | Type::IpAddr | Type::IpNet => "a number",
     };
     whole.ok_or_else(|| wrong(what))
+}
+
+/// Whether Falco holds that number in 32 bits.
+fn is_32_bit(field: &Term) -> bool {
+    let Term::Field(field) = field else {
+        return false;
+    };
+    matches!(
+        field.field,
+        Field::EvtTypeIs
+            | Field::EvtCount
+            | Field::EvtCountError
+            | Field::EvtCountErrorFile
+            | Field::EvtCountErrorNet
+            | Field::EvtCountErrorMemory
+            | Field::EvtCountErrorOther
+            | Field::EvtCountExit
+            | Field::EvtCountProcinfo
+            | Field::EvtCountThreadinfo
+            | Field::GroupGid
+            | Field::ProcTty
+            | Field::UserUid
+    )
 }
 
 /// The bytes of a value that gives them in hexadecimal, two digits each.

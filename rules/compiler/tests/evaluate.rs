@@ -60,6 +60,33 @@ fn a_rule_hits_the_event_it_describes_and_no_other() {
 }
 
 #[test]
+fn numbers_are_read_as_c_reads_them_and_ports_by_their_services() {
+    let is = |condition: &str, field, value| {
+        hits(
+            condition,
+            EventType::Connect,
+            &[("user.uid", "0")],
+            &[(field, value)],
+        )
+    };
+    assert!(is("fd.sport = https", "fd.sport", "443"));
+    assert!(is("fd.sport in (ssh, 8080)", "fd.sport", "22"));
+    assert!(!is("fd.sport = http", "fd.sport", "443"));
+    let by = |condition: &str, uid| {
+        hits(
+            condition,
+            EventType::Connect,
+            &[("user.uid", uid)],
+            &[("fd.sport", "1")],
+        )
+    };
+    let nobody = "4294967295";
+    assert!(by("user.uid = -1 and fd.sport = 1", nobody));
+    assert!(by("user.uid != -1 and fd.sport = 1", "0"));
+    assert!(!by("user.uid < -1 and fd.sport = 1", nobody));
+}
+
+#[test]
 fn an_event_without_a_type_of_its_own_is_told_by_its_name() {
     let is = |condition: &str, event, name| hits(condition, event, &[], &[("evt.type", name)]);
     let call = EventType::Syscall;
