@@ -127,6 +127,34 @@ impl Value<'_> {
         }
     }
 
+    /// Calls it with what is compared as a text. Events of several types have parameters of one
+    /// name, and not all are of one type: as Falco does, a number is read as if its bytes were a
+    /// text. Of no value, an empty one.
+    #[inline]
+    fn with_text<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        match self.text() {
+            Some(text) => f(text),
+            None => {
+                let bytes = self.number().unwrap_or(0).to_le_bytes();
+                let end = memchr::memchr(0, &bytes).unwrap_or(bytes.len());
+                f(&bytes[..end])
+            }
+        }
+    }
+
+    /// What is compared as a number: of a text, likewise, its first bytes.
+    #[inline]
+    fn as_number(&self) -> u64 {
+        self.number().unwrap_or_else(|| {
+            let mut bytes = [0; 8];
+            let text = self.text().unwrap_or_default();
+            for (to, from) in bytes.iter_mut().zip(text) {
+                *to = *from;
+            }
+            u64::from_le_bytes(bytes)
+        })
+    }
+
     /// The bytes of what is compared as a text.
     #[inline]
     fn text(&self) -> Option<&[u8]> {

@@ -429,3 +429,33 @@ fn falco_and_saker_judge_an_event_alike() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(held > 285, "{held}");
 }
+
+#[test]
+fn a_parameter_is_there_whatever_type_another_event_gives_it() {
+    let fails = number(-1);
+    let text = |text: &str| format!("{text}\0").into_bytes();
+    let mount = vec![
+        fails.clone(),
+        text("/dev/x"),
+        text("/mnt"),
+        text("ext4"),
+        vec![0; 4],
+    ];
+    let munlock = vec![fails, number(0x6261), number(1)];
+    for (event, name, said) in [
+        // Numbers elsewhere: the type of a socket.
+        ((EventType::Mount, mount), "type", 0x3474_7865.to_string()),
+        // An address of the network elsewhere.
+        ((EventType::Munlock, munlock), "addr", "ab".to_owned()),
+    ] {
+        let rules = [
+            rule("there", &format!("evt.rawarg.{name} exists")),
+            rule("missing", &format!("not evt.rawarg.{name} exists")),
+            rule("same", &format!("evt.rawarg.{name} = {said}")),
+            rule("another", &format!("evt.rawarg.{name} = 7")),
+        ];
+        let hits = hits(&rules.concat(), captured_batch(&[event]));
+        let hits: Vec<&str> = hits.iter().map(String::as_str).collect();
+        assert_eq!(hits, ["same", "there"], "{name}");
+    }
+}

@@ -135,8 +135,8 @@ impl PlannedNeed {
         scratch: &mut Scratch,
     ) -> bool {
         let mut is_number = |slot: &PlannedSlot, number: u64| {
-            let found = slot.value(view, scratch, |value| value.first().number());
-            found.flatten() == Some(number)
+            let found = slot.value(view, scratch, |value| value.first().as_number());
+            found == Some(number)
         };
         (self.process == 0 || process & self.process != 0)
             && self
@@ -166,14 +166,13 @@ impl PlannedText {
 
     #[inline]
     fn holds(&self, value: &Value<'_>, literals: &Literals) -> bool {
-        let Some(text) = value.first().text() else {
-            return false;
-        };
-        // One that a row would hold only in part goes to the module, so that it is counted.
-        text.len() > STRING_BYTES_MAX
-            || self.is.iter().any(|whole| **whole == *text)
-            || self.starts.iter().any(|start| text.starts_with(start))
-            || self.contains.iter().any(|part| part.find(text).is_some())
-            || self.known && literals.id(text) != 0
+        value.first().with_text(|text| {
+            // One that a row would hold only in part goes to the module, so that it is counted.
+            text.len() > STRING_BYTES_MAX
+                || self.is.iter().any(|whole| **whole == *text)
+                || self.starts.iter().any(|start| text.starts_with(start))
+                || self.contains.iter().any(|part| part.find(text).is_some())
+                || self.known && literals.id(text) != 0
+        })
     }
 }

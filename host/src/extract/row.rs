@@ -348,9 +348,8 @@ impl<'o> Writer<'o> {
         value: &Value<'_>,
         literals: &Literals,
     ) -> Result<(), Full> {
-        if let Some(word) = self.any(slot, value, literals)? {
-            self.put(slot, word);
-        }
+        let word = self.any(slot, value, literals)?;
+        self.put(slot, word);
         Ok(())
     }
 
@@ -366,28 +365,20 @@ impl<'o> Writer<'o> {
         }
     }
 
-    /// The slot's eight bytes for any value; `None` for one of the wrong kind.
+    /// The slot's eight bytes for any value.
     fn any(
         &mut self,
         slot: &PlannedSlot,
         value: &Value<'_>,
         literals: &Literals,
-    ) -> Result<Option<u64>, Full> {
-        // Events of several types have parameters of one name, and not all are of one type.
-        if !matches!(value, Value::List(_)) && value.text().is_some() != slot.is_text {
-            return Ok(None);
+    ) -> Result<u64, Full> {
+        if !slot.is_list {
+            return self.word(slot, value, literals);
         }
-        let word = if slot.is_list {
-            let single = std::slice::from_ref(value);
-            let items = match value {
-                Value::List(items) => &items[..],
-                _ => single,
-            };
-            self.list(slot, items, literals)?
-        } else {
-            self.word(slot, value, literals)?
-        };
-        Ok(Some(word))
+        match value {
+            Value::List(items) => self.list(slot, items, literals),
+            single => self.list(slot, std::slice::from_ref(single), literals),
+        }
     }
 
     /// The slot's eight bytes for a text: its id and where its bytes are.
@@ -406,9 +397,10 @@ impl<'o> Writer<'o> {
         literals: &Literals,
     ) -> Result<u64, Full> {
         let value = value.first();
-        match (value.text(), value.number()) {
-            (Some(text), _) => self.text(slot, text, literals),
-            (None, number) => Ok(number.unwrap_or(0)),
+        match (slot.is_text, value) {
+            (_, Value::List(_)) => Ok(0),
+            (true, value) => value.with_text(|text| self.text(slot, text, literals)),
+            (false, value) => Ok(value.as_number()),
         }
     }
 

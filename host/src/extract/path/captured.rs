@@ -147,7 +147,10 @@ pub(super) fn absolute<'s>(
         EventType::Renameat | EventType::Renameat2 | EventType::Linkat => (1, 2),
         EventType::Symlinkat => (2, 3),
         EventType::OpenByHandleAt => {
-            return Some(Value::Text(event.text(3).unwrap_or(UNREADABLE)));
+            return event
+                .text(3)
+                .filter(|path| *path != UNREADABLE)
+                .map(Value::Text);
         }
         _ => return None,
     };
