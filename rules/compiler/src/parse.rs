@@ -10,6 +10,7 @@ use crate::ast::{
     Value,
 };
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::similar::similar;
 use crate::text::{Span, Text};
 use std::ops::Range;
 
@@ -551,7 +552,11 @@ impl<'a> Parser<'a> {
                 .iter()
                 .map(|operator| operator.name())
                 .collect();
-            return Err(failure.help(format!("operators are {}", names.join(" "))));
+            let all = format!("operators are {}", names.join(" "));
+            return Err(failure.help(match similar(word, names.into_iter()) {
+                Some(meant) => format!("did you mean `{meant}`? ({all})"),
+                None => all,
+            }));
         };
         self.at += operator.name().len();
         let operator_span = self.span(operator_start..self.at);

@@ -424,6 +424,8 @@ impl<'a> Tree<'a> {
 struct Keys<'a> {
     what: &'static str,
     pairs: Vec<(Text, &'a Rc<Node>, bool)>,
+    /// The keys that such an item may have.
+    known: Vec<&'static str>,
 }
 
 impl<'a> Keys<'a> {
@@ -435,6 +437,7 @@ impl<'a> Keys<'a> {
         let mut keys = Keys {
             what,
             pairs: Vec::new(),
+            known: Vec::new(),
         };
         let mut known: HashMap<&str, usize, FixedState> = HashMap::default();
         for (key, value) in pairs {
@@ -469,7 +472,8 @@ impl<'a> Keys<'a> {
         self.pairs.iter().any(|(known, _, _)| known.as_str() == key)
     }
 
-    fn take(&mut self, key: &str) -> Option<&'a Rc<Node>> {
+    fn take(&mut self, key: &'static str) -> Option<&'a Rc<Node>> {
+        self.known.push(key);
         let entry = self
             .pairs
             .iter_mut()
@@ -479,7 +483,7 @@ impl<'a> Keys<'a> {
     }
 
     /// A scalar; an empty one (`key:`) counts as text of no bytes.
-    fn text(&mut self, key: &str, diagnostics: &mut Diagnostics) -> Option<Text> {
+    fn text(&mut self, key: &'static str, diagnostics: &mut Diagnostics) -> Option<Text> {
         let node = self.take(key)?;
         match &node.kind {
             Kind::Scalar { text, .. } => Some(text.trimmed()),
@@ -490,7 +494,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    fn bool(&mut self, key: &str, diagnostics: &mut Diagnostics) -> Option<bool> {
+    fn bool(&mut self, key: &'static str, diagnostics: &mut Diagnostics) -> Option<bool> {
         let node = self.take(key)?;
         let value = match &node.kind {
             Kind::Scalar { text, .. } => match text.as_str().to_ascii_lowercase().as_str() {
@@ -506,7 +510,7 @@ impl<'a> Keys<'a> {
         value
     }
 
-    fn number(&mut self, key: &str, diagnostics: &mut Diagnostics) -> Option<u32> {
+    fn number(&mut self, key: &'static str, diagnostics: &mut Diagnostics) -> Option<u32> {
         let node = self.take(key)?;
         let value = match &node.kind {
             Kind::Scalar { text, .. } => text.as_str().parse().ok(),
@@ -518,7 +522,7 @@ impl<'a> Keys<'a> {
         value
     }
 
-    fn texts(&mut self, key: &str, diagnostics: &mut Diagnostics) -> Option<Vec<Text>> {
+    fn texts(&mut self, key: &'static str, diagnostics: &mut Diagnostics) -> Option<Vec<Text>> {
         let node = self.take(key)?;
         match &node.kind {
             Kind::Sequence(nodes) => {
@@ -576,16 +580,16 @@ impl<'a> Keys<'a> {
     /// Warns of the keys nobody took.
     fn finish(self, diagnostics: &mut Diagnostics) {
         for (key, _, taken) in &self.pairs {
-            if !taken {
-                diagnostics.push(
-                    Diagnostic::new(
-                        Code::UnknownKey,
-                        key.whole(),
-                        format!("unknown key `{}` in a {}", key.as_str(), self.what),
-                    )
-                    .label("this means nothing"),
-                );
+            if *taken {
+                continue;
             }
+            let known = self.known.iter().copied();
+            let help = diagnostics.suggestions.did_you_mean(key.as_str(), known);
+            let message = format!("unknown key `{}` in a {}", key.as_str(), self.what);
+            let mut unknown =
+                Diagnostic::new(Code::UnknownKey, key.whole(), message).label("this means nothing");
+            unknown.help = help;
+            diagnostics.push(unknown);
         }
     }
 }
