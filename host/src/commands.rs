@@ -91,6 +91,17 @@ impl Failure {
     }
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Failure::Failed(error) | Failure::Usage(error) | Failure::Unable(error) => {
+                write!(f, "{error:#}")
+            }
+            Failure::Invalid => f.write_str("it is invalid"),
+        }
+    }
+}
+
 impl From<crate::pipeline::PipelineError> for Failure {
     fn from(error: crate::pipeline::PipelineError) -> Failure {
         Failure::Failed(error.into())

@@ -468,14 +468,42 @@ fn verdicts_are_also_told_as_json() {
     let at = &locations[2]["position"];
     assert_eq!((&at["line"], &at["column"]), (&2.into(), &33.into()));
     assert_eq!(error["saker"]["help"], "did you mean `fd.name`?");
+}
 
-    let output = run(&["check", "--json", &good, "/nonexistent.yaml"]);
-    assert_eq!(output.status.code(), Some(1));
+#[test]
+fn a_file_that_cannot_be_read_hides_nothing_of_the_others() {
+    let folder = folder();
+    let good = file(&folder, "good.yaml", "- list: unused\n  items: [a]\n");
+    let bad = file(&folder, "bad.yaml", "- rule: r\n");
+    let binary = file(&folder, "binary.yaml", [0xff, 0xfe, 0x00]);
+    let files = ["/nonexistent.yaml", &good, &binary, &bad];
+    let output = run(&[&["check", "--json"], &files[..]].concat());
+    assert_eq!(output.status.code(), Some(3));
     let json: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
     let results = json["falco_load_results"].as_array().expect("a list");
-    assert_eq!(results.len(), 1, "{json}");
-    assert_eq!(results[0]["name"], "/nonexistent.yaml");
-    assert_eq!(results[0]["errors"][0]["code"], "LOAD_ERR_FILE_READ");
+    let code = |name: &str| {
+        let of = |result: &&serde_json::Value| result["name"] == *name;
+        let result = results.iter().find(of).expect("every file has a result");
+        assert_eq!(result["successful"], *name == good);
+        result["errors"][0]["code"].as_str()
+    };
+    assert_eq!(code("/nonexistent.yaml"), Some("LOAD_ERR_FILE_READ"));
+    assert_eq!(code(&binary), Some("LOAD_ERR_FILE_READ"));
+    assert_eq!(code(&bad), Some("LOAD_ERR_YAML_VALIDATE"));
+    assert_eq!(code(&good), None);
+
+    let output = run(&[&["check"], &files[..]].concat());
+    for line in [
+        "/nonexistent.yaml: Not read".to_owned(),
+        format!("{binary}: Not read"),
+        format!("{good}: Ok, with warnings"),
+        format!("{bad}: Invalid"),
+    ] {
+        assert!(stdout(&output).contains(&line), "{}", stdout(&output));
+    }
+    for said in ["`/nonexistent.yaml`", "not UTF-8", "bad.yaml:1"] {
+        assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    }
 }
 
 #[test]

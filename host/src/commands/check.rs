@@ -1,6 +1,6 @@
 //! `saker check`: rule files together, as `run` would load them, and compiled modules.
 
-use super::{Failure, complain, configured, print, rules, shown, stderr_color};
+use super::{Failure, complain, configured, escaped, print, rules, shown, stderr_color};
 use saker_rules_compiler::{Compilation, Diagnostic, Severity, Source, Span, compile, render};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -23,6 +23,8 @@ struct Verdict<'a> {
     name: String,
     /// Everything found in it.
     found: Vec<&'a Diagnostic>,
+    /// Why it could not be read.
+    unread: Option<String>,
     valid: bool,
 }
 
@@ -43,16 +45,33 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         verdicts.push(Verdict {
             name: shown(path),
             found: Vec::new(),
+            unread: None,
             valid,
         });
     }
-    let sources = match files.is_empty() {
+    let read = match files.is_empty() {
         true => Vec::new(),
-        false => rules::read(&files).map_err(|failure| match args.json {
-            true => tell_unreadable(&files, failure),
-            false => failure,
-        })?,
+        false => rules::read_each(&files)?,
     };
+    let mut sources = Vec::new();
+    let mut failed = None;
+    for (name, read) in read {
+        match read {
+            Ok(source) => sources.push(source),
+            Err(failure) => {
+                verdicts.push(Verdict {
+                    found: Vec::new(),
+                    unread: Some(failure.to_string()),
+                    valid: false,
+                    name,
+                });
+                // The last one is told at the end.
+                if let Some(error) = failed.replace(failure).and_then(Failure::error) {
+                    complain(&format!("saker: {}\n", escaped(&format!("{error:#}"))));
+                }
+            }
+        }
+    }
     let compilation = compile(&sources, &rules::options(config.matching));
     let diagnostics = &compilation.diagnostics;
     if !args.json && !diagnostics.is_empty() {
@@ -72,51 +91,25 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             name: source.name.clone(),
             valid: !found.iter().any(is_error),
             found,
+            unread: None,
         });
     }
     print(&match args.json {
         true => as_json(&verdicts, &sources, &compilation),
         false => as_text(&verdicts),
     })?;
-    match verdicts.iter().all(|verdict| verdict.valid) {
-        true => Ok(()),
-        false => Err(Failure::Invalid),
-    }
-}
-
-/// Tells in JSON which files cannot be opened; the failure tells it in words.
-fn tell_unreadable(paths: &[PathBuf], failure: Failure) -> Failure {
-    let files = rules::files(paths).unwrap_or_default();
-    let results: Vec<Value> = files
-        .iter()
-        .filter(|path| std::fs::File::open(path).is_err() && **path != rules::bundled())
-        .map(|path| {
-            let name = shown(path);
-            json!({
-                "name": name,
-                "successful": false,
-                "errors": [{
-                    "code": "LOAD_ERR_FILE_READ",
-                    "codedesc": "The file cannot be read.",
-                    "message": format!("cannot read `{name}`"),
-                    "context": {"locations": [], "snippet": ""},
-                }],
-                "warnings": [],
-            })
-        })
-        .collect();
-    if results.is_empty() {
-        return failure;
-    }
-    match print(&format!("{}\n", json!({"falco_load_results": results}))) {
-        Ok(()) => failure,
-        Err(other) => other,
+    let is_valid = verdicts.iter().all(|verdict| verdict.valid);
+    match failed {
+        Some(failure) => Err(failure),
+        None if is_valid => Ok(()),
+        None => Err(Failure::Invalid),
     }
 }
 
 fn as_text(verdicts: &[Verdict<'_>]) -> String {
     let line = |verdict: &Verdict<'_>| {
         let word = match (verdict.valid, verdict.found.is_empty()) {
+            _ if verdict.unread.is_some() => "Not read",
             (false, _) => "Invalid",
             (true, true) => "Ok",
             (true, false) => "Ok, with warnings",
@@ -138,15 +131,27 @@ fn as_json(verdicts: &[Verdict<'_>], sources: &[Source], compilation: &Compilati
     let results: Vec<Value> = verdicts
         .iter()
         .map(|verdict| {
+            let mut errors = of(verdict, Severity::Error);
+            errors.extend(verdict.unread.as_deref().map(unread));
             json!({
                 "name": verdict.name,
                 "successful": verdict.valid,
-                "errors": of(verdict, Severity::Error),
+                "errors": errors,
                 "warnings": of(verdict, Severity::Warning),
             })
         })
         .collect();
     format!("{}\n", json!({"falco_load_results": results}))
+}
+
+/// The error of a file that cannot be read.
+fn unread(why: &str) -> Value {
+    json!({
+        "code": "LOAD_ERR_FILE_READ",
+        "codedesc": "The file cannot be read.",
+        "message": why,
+        "context": {"locations": [], "snippet": ""},
+    })
 }
 
 /// One error or warning. Like Falco's, its locations lead from the file over the item to the

@@ -24,11 +24,6 @@ const DEFAULT_TEXT: &str = include_str!("../../../rules/default/saker_rules.yaml
 /// No rule file may be larger.
 const FILE_BYTES_MAX: u64 = 10 << 20;
 
-/// What names the bundled ruleset.
-pub(crate) fn bundled() -> &'static Path {
-    Path::new(DEFAULT_PATH)
-}
-
 /// What there is to say of files, while they are read.
 #[derive(Debug, Default)]
 pub(crate) struct Said {
@@ -77,15 +72,8 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
 fn read_saying(paths: &[PathBuf], said: &mut Said) -> Result<Vec<Source>, Failure> {
     let mut sources = Vec::new();
     let mut failed: Option<Failure> = None;
-    for path in files(paths)? {
-        if path == Path::new(DEFAULT_PATH) {
-            sources.push(Source {
-                name: DEFAULT_NAME.into(),
-                text: DEFAULT_TEXT.into(),
-            });
-            continue;
-        }
-        match read_file(&path, said) {
+    for (_, read) in each_saying(paths, said)? {
+        match read {
             Ok(source) => sources.push(source),
             Err(failure) => {
                 if let Some(error) = failed.replace(failure).and_then(Failure::error) {
@@ -95,6 +83,29 @@ fn read_saying(paths: &[PathBuf], said: &mut Said) -> Result<Vec<Source>, Failur
         }
     }
     failed.map_or(Ok(sources), Err)
+}
+
+/// A file's name, and what came of reading it.
+pub(crate) type FileRead = (String, Result<Source, Failure>);
+
+/// Likewise, where what cannot be read is no reason to leave the others.
+pub(crate) fn read_each(paths: &[PathBuf]) -> Result<Vec<FileRead>, Failure> {
+    let mut said = Said::to_stderr();
+    Said::print(each_saying(paths, &mut said), &said)
+}
+
+fn each_saying(paths: &[PathBuf], said: &mut Said) -> Result<Vec<FileRead>, Failure> {
+    let read = |path: PathBuf| match path == Path::new(DEFAULT_PATH) {
+        true => {
+            let source = Source {
+                name: DEFAULT_NAME.into(),
+                text: DEFAULT_TEXT.into(),
+            };
+            (DEFAULT_NAME.into(), Ok(source))
+        }
+        false => (shown(&path), read_file(&path, said)),
+    };
+    Ok(files(paths)?.into_iter().map(read).collect())
 }
 
 /// The files that paths stand for: a directory for the `.yaml` and `.yml` files in it, in the
