@@ -150,7 +150,13 @@ pub(crate) fn parse(
                     let message = format!("field `{field}` is deprecated");
                     found.push(Diagnostic::new(Code::Deprecated, span, message));
                 }
-                found.extend(never_there(&field, span, suggestions));
+                match terms::unknown_argument(&field, span, suggestions) {
+                    Some(mut unknown) => {
+                        unknown.code = Code::Output;
+                        found.push(*unknown);
+                    }
+                    None => found.extend(never_there(&field, span, suggestions)),
+                }
                 at += written.len();
                 if !plain.is_empty() {
                     parts.push(OutputPart::Text(std::mem::take(&mut plain)));

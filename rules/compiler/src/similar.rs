@@ -1,5 +1,7 @@
 //! "Did you mean": the known name nearest to a mistyped one.
 
+use strsim::osa_distance;
+
 /// No longer name is compared.
 const NAME_BYTES_MAX: usize = 64;
 /// No more comparisons of characters are made in one compilation: a tenth of a second, and
@@ -42,7 +44,7 @@ impl Suggestions {
             if !close {
                 continue;
             }
-            let found = (distance(name.as_bytes(), candidate.as_bytes()), candidate);
+            let found = (osa_distance(name, candidate), candidate);
             if found.0 <= allowed && best.is_none_or(|best| found < best) {
                 best = Some(found);
             }
@@ -59,21 +61,4 @@ impl Suggestions {
         self.similar(name, candidates)
             .map(|candidate| format!("did you mean `{candidate}`?"))
     }
-}
-
-/// Levenshtein's distance.
-fn distance(left: &[u8], right: &[u8]) -> usize {
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = (diagonal + usize::from(a != b))
-                .min(above + 1)
-                .min(row[j] + 1);
-            diagonal = above;
-        }
-    }
-    row[right.len()]
 }

@@ -191,12 +191,13 @@ pub(crate) fn unknown_field(name: &str, suggestions: &mut Suggestions) -> (Strin
     )
 }
 
-/// The argument's name, and help, if the field is an event's argument and no event has one of that name. As for
-/// Falco, a name that begins with a known one will do.
-fn unknown_argument<'f>(
-    field: &'f FieldRef,
+/// The fault, if the field is an event's argument and no event has one of that name. As for Falco,
+/// a name that begins with a known one will do.
+pub(crate) fn unknown_argument(
+    field: &FieldRef,
+    span: Span,
     suggestions: &mut Suggestions,
-) -> Option<(&'f str, String)> {
+) -> Option<Box<Diagnostic>> {
     /// Of events that Saker has none of.
     const OF_OTHERS: [&str; 3] = ["image", "res_or_fd", "tags"];
     let (Field::EvtArg | Field::EvtRawarg, Arg::Key(key)) = (field.field, &field.arg) else {
@@ -210,9 +211,12 @@ fn unknown_argument<'f>(
     if is_number || names().any(|name| key.starts_with(name)) {
         return None;
     }
+    let message = format!("unknown event argument `{key}`");
+    let mut unknown = fault(Code::UnknownField, span, message);
     let known = suggestions.did_you_mean(key, names());
     let all = || "`saker list events` shows the arguments of all events".into();
-    Some((key, known.unwrap_or_else(all)))
+    unknown.help = Some(known.unwrap_or_else(all));
+    Some(unknown)
 }
 
 /// Looks a field up.
@@ -223,12 +227,9 @@ pub(crate) fn field_ref(field: &ast::Field, suggestions: &mut Suggestions) -> Lo
     };
     let parsed = FieldRef::parse(&written);
     if let Ok(reference) = &parsed
-        && let Some((name, help)) = unknown_argument(reference, suggestions)
+        && let Some(unknown) = unknown_argument(reference, field.span, suggestions)
     {
-        let message = format!("unknown event argument `{name}`");
-        let mut diagnostic = fault(Code::UnknownField, field.span, message);
-        diagnostic.help = Some(help);
-        return Err(diagnostic);
+        return Err(unknown);
     }
     parsed.map_err(|error| match error {
         FieldError::Unknown => {
