@@ -251,3 +251,36 @@ fn the_example_in_javascript_finds_random_names_as_they_are_given() {
     let target = fields["fs.path.target"].as_str().expect("a path");
     assert!(target.ends_with(".locked"), "{target}");
 }
+
+#[test]
+fn the_example_in_go_finds_a_scan_of_ports_as_it_happens() {
+    if !needs::live() || !needs::go_guests() {
+        return;
+    }
+    let folder = folder();
+    // It is built where it lies: the SDK is beside it.
+    let source = workspace().join("examples/scans");
+    let said = works(folder.path(), &["module", "test", &text(&source)]);
+    assert!(said.contains("ok"), "{said}");
+    let module = build(folder.path(), &source, "scans");
+    let scope = Scope::new();
+    let settings = r#"modules[]={"name": "scans", "config": ["targets=6"]}"#;
+    let saker = Saker::watch(&scope, &["-r", &module, "-o", settings]);
+    let scan = "import socket\n\
+        for port in [1, 2, 1, 2, 1, 2, 3, 4, 5, 6, 7, 8]:\n \
+        socket.socket().connect_ex(('127.0.0.1', port))\n";
+    let script = folder.path().join("scan.py");
+    std::fs::write(&script, scan).expect("a folder of the test");
+    scope.run("/usr/bin/env", &["python3", &text(&script)]);
+    let ended = saker.stop();
+    assert_eq!(
+        ended.alerts.len(),
+        1,
+        "{:#?}\n{}",
+        ended.alerts,
+        ended.messages
+    );
+    let fields = &ended.alerts[0]["output_fields"];
+    assert_eq!(fields["scan.targets"], 6);
+    assert_eq!(fields["evt.arg.addr"], "127.0.0.1:6");
+}

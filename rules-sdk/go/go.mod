@@ -1,0 +1,3 @@
+module saker
+
+go 1.24
