@@ -23,6 +23,7 @@ mod court;
 mod filling_all_of_its_memory_is_stopped;
 mod kept_code_that_is_not_ours_is_not_run;
 mod memory_is_given_up_to_the_cap;
+mod random_modules_harm_nobody;
 mod recursion_without_end_is_a_trap;
 mod traps_cost_their_own_events_only;
 mod what_was_not_granted_is_not_had;
