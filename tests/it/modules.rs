@@ -253,6 +253,45 @@ fn who_fails_beside_others_changes_nothing_of_their_alerts() {
 }
 
 #[test]
+fn what_a_module_costs_is_measured_over_captures() {
+    if !needs::wasm_guests() {
+        return;
+    }
+    let folder = folder();
+    let capture = capture(folder.path());
+    let wanted = "evt.type = openat and fd.name = /tmp/3";
+    let honest = module(folder.path(), "honest", wanted, "saker_alert_by(0);", "");
+    let bench = |module: &str, more: &[&str]| {
+        let args = ["module", "bench", module, &capture, &capture];
+        run(&[&args[..], &["--rounds", "2"], more].concat())
+    };
+    let output = bench(&honest, &["--json"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    // One in ten events of two captures.
+    for (key, number) in [("events", 600), ("rows", 60), ("alerts", 60), ("rounds", 2)] {
+        assert_eq!(found[key], number, "{key}: {found}");
+    }
+    let costs = |key: &str| found["ns_per_event"][key].as_f64().expect("a number");
+    assert!(costs("without") > 0.0);
+    let off = costs("with") - costs("without") - costs("more");
+    assert!(off.abs() < 0.01, "{found}");
+    let text = bench(&honest, &[]).stdout;
+    let text = String::from_utf8(text).expect("text");
+    assert!(
+        text.contains("rows        60 (10.0 % of the events)"),
+        "{text}"
+    );
+
+    let failing = module(folder.path(), "failing", wanted, "__builtin_trap();", "");
+    let output = bench(&failing, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("did not judge all that it wanted"), "{said}");
+}
+
+#[test]
 fn a_module_that_may_not_be_loaded_is_refused_with_the_reason() {
     if !needs::wasm_guests() {
         return;

@@ -1,5 +1,6 @@
 //! `saker module`: rule modules in any language, from an empty folder to a registry.
 
+mod bench;
 mod build;
 mod inspect;
 mod new;
@@ -28,6 +29,8 @@ enum Command {
     Build(build::Args),
     /// Run a module's own tests, and hold its alerts over captures against what is expected
     Test(test::Args),
+    /// Measure what a module costs for each event of captures
+    Bench(bench::Args),
     /// Show what a module says of itself, and what it imports
     Inspect(inspect::Args),
     /// Put a module, or rules, into a folder in the OCI layout
@@ -45,6 +48,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Command::New(args) => new::run(args),
         Command::Build(args) => build::run(args).map(drop),
         Command::Test(args) => test::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Pack(args) => push::pack(args),
         Command::Push(args) => push::run(args),

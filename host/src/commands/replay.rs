@@ -70,9 +70,9 @@ pub(crate) struct Args {
 }
 
 /// Events that are taken in at once.
-const BATCH_EVENTS: usize = 1024;
+pub(super) const BATCH_EVENTS: usize = 1024;
 /// Bytes of them.
-const BATCH_BYTES: usize = 1 << 20;
+pub(super) const BATCH_BYTES: usize = 1 << 20;
 /// Bytes read ahead of the decompression of a capture. A plain one is read in larger pieces, past
 /// this.
 const INPUT_BYTES: usize = 32 << 10;
@@ -439,7 +439,11 @@ fn take_spare(spare: &mut Vec<Rc<Batch>>) -> Rc<Batch> {
 }
 
 /// Takes an entry in that is no event, after the events before it.
-fn seed(pipeline: &mut Pipeline, batch: &mut Batch, entry: &Entry<'_>) -> Result<(), ReplayError> {
+pub(super) fn seed(
+    pipeline: &mut Pipeline,
+    batch: &mut Batch,
+    entry: &Entry<'_>,
+) -> Result<(), ReplayError> {
     if !batch.is_empty() {
         pipeline.push(&Rc::new(std::mem::take(batch)))?;
     }
@@ -448,7 +452,7 @@ fn seed(pipeline: &mut Pipeline, batch: &mut Batch, entry: &Entry<'_>) -> Result
 
 /// Why a capture is not replayed to its end.
 #[derive(Debug, thiserror::Error)]
-enum ReplayError {
+pub(super) enum ReplayError {
     #[error(transparent)]
     Capture(#[from] CaptureError),
     #[error(transparent)]

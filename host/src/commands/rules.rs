@@ -234,6 +234,20 @@ impl Loading {
         })
     }
 
+    /// For events of captures that are judged as if they happened, in pieces of so many. Their
+    /// time goes by faster than ours, so more of them wait for a module at once.
+    pub(crate) fn as_live(config: &Config, events: usize) -> Result<Loading, Failure> {
+        let live = Loading::live(config)?;
+        Ok(Loading {
+            limits: ComponentLimits {
+                // Each may be told in a call of its own, and the time before it.
+                queue: 2 * events,
+                ..live.limits
+            },
+            ..live
+        })
+    }
+
     /// For events of captures, where a call may take that much fuel.
     pub(crate) fn of_captures(config: &Config, fuel: u64) -> Result<Loading, Failure> {
         Ok(Loading {
