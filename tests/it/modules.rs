@@ -253,6 +253,53 @@ fn who_fails_beside_others_changes_nothing_of_their_alerts() {
 }
 
 #[test]
+fn a_module_is_given_nothing_outside_its_scope_whatever_it_asks_for() {
+    if !needs::wasm_guests() {
+        return;
+    }
+    let folder = folder();
+    let capture = capture(folder.path());
+    let alerts = |name: &str, wanted: &str, scope: &str| {
+        let module = module(folder.path(), name, wanted, "saker_alert_by(0);", "");
+        let scope = format!(r#"modules[]={{"name": "{name}", "scope": "{scope}"}}"#);
+        run(&[
+            "replay",
+            "--json",
+            "-o",
+            "cache.dir=",
+            "-o",
+            &scope,
+            "-r",
+            &module,
+            &capture,
+        ])
+    };
+    let output = alerts("scoped", "evt.type = openat", "fd.name = /tmp/3");
+    let lines = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(lines.lines().count(), 30, "{lines}");
+    assert!(lines.lines().all(|line| line.contains("opens /tmp/3")));
+    let nowhere = alerts("nowhere", "evt.type = openat", "k8s.ns.name = shop");
+    assert!(nowhere.status.success() && nowhere.stdout.is_empty());
+    // No bracket of its condition ends the scope's.
+    let escape = "evt.type = close) or (evt.type = openat";
+    let output = alerts("escapes", escape, "fd.name = /tmp/3");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && output.stdout.is_empty(),
+        "{said}"
+    );
+    assert!(said.contains("unexpected `)`"), "{said}");
+    // A scope that is none is said, and nothing runs without it.
+    let output = alerts("unscoped", "evt.type = openat", "k8s.ns.nam = shop");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && output.stdout.is_empty(),
+        "{said}"
+    );
+    assert!(said.contains("did you mean `k8s.ns.name`?"), "{said}");
+}
+
+#[test]
 fn what_a_module_costs_is_measured_over_captures() {
     if !needs::wasm_guests() {
         return;

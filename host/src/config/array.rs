@@ -41,6 +41,8 @@ pub struct ModuleChoice {
     pub name: String,
     /// What it is allowed.
     pub grant: Vec<String>,
+    /// The condition that events meet which it may be given.
+    pub scope: Option<String>,
     /// What it is told: keys and values.
     pub config: Vec<(String, String)>,
     /// The servers that it may ask, by `http`.
@@ -163,6 +165,15 @@ pub const ENTRY_SETTINGS: &[EntrySetting] = &[
             ["clock", "kv", "metrics", "http"]
                 .contains(&value)
                 .then(|| grant.push(value.to_owned()))
+        },
+    },
+    EntrySetting {
+        key: "modules[].scope",
+        wanted: "a condition, such as k8s.ns.name = shop",
+        description: "Give the component no event that does not meet this.",
+        apply: |config, at, value| {
+            entry(&mut config.modules, at)?.scope = Some(value.to_owned());
+            Some(())
         },
     },
     EntrySetting {

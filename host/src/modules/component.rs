@@ -117,6 +117,7 @@ impl Module {
             servers,
             memory_bytes_max,
             cpu,
+            scope,
         } = settings(&description.name, choices)?;
         for wanted in &code.imports {
             let name = &description.name;
@@ -137,7 +138,7 @@ impl Module {
         let rules = rules(&description, &slots).map_err(Unfit::Module)?;
         let source = Source {
             name: format!("the subscription of `{}`", description.name),
-            text: as_rule(&description, &shown),
+            text: as_rule(&description, &shown, scope),
         };
         let compilation = compile(std::slice::from_ref(&source), &Options::default());
         let Some(ruleset) = compilation.ruleset else {
@@ -148,7 +149,8 @@ impl Module {
         let mut key = blake3::Hasher::new();
         key.update(code.digest.as_bytes());
         key.update(
-            format!("{config:?} {granted:?} {servers:?} {memory_bytes_max:?} {cpu:?}").as_bytes(),
+            format!("{config:?} {granted:?} {servers:?} {memory_bytes_max:?} {cpu:?} {scope:?}")
+                .as_bytes(),
         );
         module.component = Some(Arc::new(Component {
             name: description.name.as_str().into(),
@@ -233,16 +235,17 @@ fn check(description: &Description) -> Result<(), String> {
 }
 
 #[derive(Default)]
-struct Settings {
+struct Settings<'a> {
     config: Vec<(String, String)>,
     granted: Vec<Capability>,
     servers: Vec<Server>,
     memory_bytes_max: Option<usize>,
     cpu: Option<Duration>,
+    scope: Option<&'a str>,
 }
 
 /// What the settings have for the module of that name.
-fn settings(name: &str, choices: &[ModuleChoice]) -> Result<Settings, Unfit> {
+fn settings<'a>(name: &str, choices: &'a [ModuleChoice]) -> Result<Settings<'a>, Unfit> {
     let mut settings = Settings::default();
     for choice in choices.iter().filter(|choice| choice.name == name) {
         for (key, value) in &choice.config {
@@ -267,6 +270,7 @@ fn settings(name: &str, choices: &[ModuleChoice]) -> Result<Settings, Unfit> {
         }
         settings.memory_bytes_max = choice.memory_bytes_max.or(settings.memory_bytes_max);
         settings.cpu = choice.cpu.or(settings.cpu);
+        settings.scope = choice.scope.as_deref().or(settings.scope);
     }
     Ok(settings)
 }
@@ -329,16 +333,28 @@ fn rules(description: &Description, slots: &[Slot]) -> Result<Vec<Rule>, String>
     Ok(rules)
 }
 
-/// A rule that holds for the events that the module wants, and shows what it wants of them: so
-/// whatever a rule needs to be recorded and remembered is recorded and remembered for the module.
-fn as_rule(description: &Description, shown: &str) -> String {
+/// A rule that holds for the events that the module wants and may be given, and shows what it wants
+/// of them: so whatever a rule needs to be recorded and remembered is recorded and remembered for
+/// the module.
+fn as_rule(description: &Description, shown: &str, scope: Option<&str>) -> String {
     // A text of JSON is one of YAML.
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let wanted = quoted(&description.subscription.condition);
+    // A macro is read by itself: no bracket of one ends the other.
+    let (macros, condition) = match scope {
+        None => (String::new(), wanted),
+        Some(scope) => (
+            format!(
+                "- macro: saker_scope\n  condition: {}\n- macro: saker_wanted\n  condition: {wanted}\n",
+                quoted(scope)
+            ),
+            "saker_scope and saker_wanted".into(),
+        ),
+    };
     format!(
-        "- rule: {}\n  desc: what the module is offered\n  condition: {}\n  output: {}\n  \
-         priority: DEBUG\n",
+        "{macros}- rule: {}\n  desc: what the module is offered\n  condition: {condition}\n  \
+         output: {}\n  priority: DEBUG\n",
         quoted(&description.name),
-        quoted(&description.subscription.condition),
         quoted(shown)
     )
 }
