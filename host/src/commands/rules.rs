@@ -242,6 +242,7 @@ impl Loading {
             limits: ComponentLimits {
                 // Each may be told in a call of its own, and the time before it.
                 queue: 2 * events,
+                cpu_percent: 100,
                 ..live.limits
             },
             ..live

@@ -51,6 +51,8 @@ pub struct ModuleChoice {
     pub memory_bytes_max: Option<usize>,
     /// CPU time that it may take for a batch.
     pub cpu: Option<Duration>,
+    /// Percent of a core that it may use over time.
+    pub cpu_percent: Option<u32>,
 }
 
 /// One row of the table of settings that are parts of a list's entry.
@@ -217,6 +219,16 @@ pub const ENTRY_SETTINGS: &[EntrySetting] = &[
         apply: |config, at, value| {
             let cpu = Duration::from_millis(number(value, 1, 10_000)?.into());
             entry(&mut config.modules, at)?.cpu = Some(cpu);
+            Some(())
+        },
+    },
+    EntrySetting {
+        key: "modules[].cpu_percent",
+        wanted: "a number from 1 to 100 (default 50)",
+        description: "Percent of a core that the component may use over time.",
+        apply: |config, at, value| {
+            let percent = number(value, 1, 100)?;
+            entry(&mut config.modules, at)?.cpu_percent = Some(percent);
             Some(())
         },
     },

@@ -42,6 +42,7 @@ pub struct Component {
     servers: Vec<Server>,
     memory_bytes_max: Option<usize>,
     cpu: Option<Duration>,
+    cpu_percent: Option<u32>,
     /// Equal only for the same component with the same settings: such a one need not be started
     /// anew.
     pub key: blake3::Hash,
@@ -87,6 +88,7 @@ impl Component {
                 metrics,
                 memory_bytes_max: self.memory_bytes_max,
                 cpu: self.cpu,
+                cpu_percent: self.cpu_percent,
             },
         }
     }
@@ -117,6 +119,7 @@ impl Module {
             servers,
             memory_bytes_max,
             cpu,
+            cpu_percent,
             scope,
         } = settings(&description.name, choices)?;
         for wanted in &code.imports {
@@ -149,8 +152,11 @@ impl Module {
         let mut key = blake3::Hasher::new();
         key.update(code.digest.as_bytes());
         key.update(
-            format!("{config:?} {granted:?} {servers:?} {memory_bytes_max:?} {cpu:?} {scope:?}")
-                .as_bytes(),
+            format!(
+                "{config:?} {granted:?} {servers:?} {memory_bytes_max:?} {cpu:?} {cpu_percent:?} \
+                 {scope:?}"
+            )
+            .as_bytes(),
         );
         module.component = Some(Arc::new(Component {
             name: description.name.as_str().into(),
@@ -167,6 +173,7 @@ impl Module {
             servers,
             memory_bytes_max,
             cpu,
+            cpu_percent,
             key: key.finalize(),
         }));
         Ok((module, compilation.diagnostics, source))
@@ -241,6 +248,7 @@ struct Settings<'a> {
     servers: Vec<Server>,
     memory_bytes_max: Option<usize>,
     cpu: Option<Duration>,
+    cpu_percent: Option<u32>,
     scope: Option<&'a str>,
 }
 
@@ -270,6 +278,7 @@ fn settings<'a>(name: &str, choices: &'a [ModuleChoice]) -> Result<Settings<'a>,
         }
         settings.memory_bytes_max = choice.memory_bytes_max.or(settings.memory_bytes_max);
         settings.cpu = choice.cpu.or(settings.cpu);
+        settings.cpu_percent = choice.cpu_percent.or(settings.cpu_percent);
         settings.scope = choice.scope.as_deref().or(settings.scope);
     }
     Ok(settings)

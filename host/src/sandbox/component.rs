@@ -23,6 +23,7 @@ mod hostile;
 mod metric;
 mod post;
 mod resident;
+mod share;
 #[cfg(test)]
 pub(crate) mod specimen;
 mod worker;
@@ -62,6 +63,10 @@ pub struct ComponentLimits {
     pub strike_calls: u64,
     /// Batches that may wait for it.
     pub queue: usize,
+    /// Percent of a core that it may use over time, where it has a thread of its own.
+    pub cpu_percent: u32,
+    /// CPU time that it may use at once, before that counts.
+    pub cpu_at_once: Duration,
     /// How long it may take to compile it.
     pub compile: Duration,
 }
@@ -82,6 +87,8 @@ impl ComponentLimits {
             strikes: 3,
             strike_calls: 1024,
             queue: 64,
+            cpu_percent: 50,
+            cpu_at_once: Duration::from_secs(2),
             // An interpreter takes ten seconds and more, on a busy machine several times as long.
             compile: Duration::from_secs(180),
         }

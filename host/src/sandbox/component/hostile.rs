@@ -518,3 +518,51 @@ fn a_slow_component_loses_its_own_messages_and_its_host_does_not_wait() {
     drop(worker);
     assert!(began.elapsed() < Duration::from_secs(1));
 }
+
+#[test]
+fn one_that_stays_within_its_budget_each_time_has_no_more_than_its_share_over_time() {
+    // Some milliseconds of work.
+    let busy = format!(
+        "(local $left i32) (local.set $left (i32.const 300000))
+         (loop $on
+           (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+           (br_if $on (local.get $left)))
+         {ALERT}"
+    );
+    let specimen = Specimen {
+        on_batch: &busy,
+        ..Specimen::default()
+    };
+    let limits = ComponentLimits {
+        cpu_at_once: Duration::from_millis(1),
+        ..workshop().limits
+    };
+    let workshop = Workshop::new(limits).expect("an engine");
+    let (code, _) = Code::load(&workshop, specimen.component()).expect("it loads");
+    let code = Arc::new(code);
+    // CPU time of the whole test is of no use: others run beside it.
+    let took = |percent| {
+        let mut start = start(&[], &Keep::default());
+        start.means.cpu_percent = Some(percent);
+        let (answer, mut answers) = tokio::sync::mpsc::unbounded_channel();
+        let worker = Worker::spawn(1, code.clone(), start, answer).expect("a thread");
+        let worker = worker.unwrap_or_else(|failure| panic!("{failure}"));
+        let began = Instant::now();
+        for _ in 0..30 {
+            let rows = rows();
+            assert_eq!(worker.put(ToComponent::Batch { rows, now: 0 }), Put::Queued);
+        }
+        for _ in 0..30 {
+            let answer = answers.blocking_recv().expect("every message is answered");
+            answer.answer.expect("it is honest");
+        }
+        let took = began.elapsed();
+        // One that waits is not waited for.
+        let began = Instant::now();
+        drop(worker);
+        assert!(began.elapsed() < Duration::from_secs(1));
+        took
+    };
+    let (alone, shared) = (took(100), took(5));
+    assert!(shared > alone * 4, "{shared:?} against {alone:?}");
+}

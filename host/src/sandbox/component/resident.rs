@@ -40,6 +40,8 @@ pub struct Means {
     pub memory_bytes_max: Option<usize>,
     /// CPU time for a batch, where it may take another.
     pub cpu: Option<Duration>,
+    /// Percent of a core over time, where it may use another share.
+    pub cpu_percent: Option<u32>,
 }
 
 /// Why there is no answer.

@@ -4,6 +4,8 @@ use super::call::Alert;
 use super::code::Code;
 use super::post::Outcome;
 use super::resident::{Failure, Resident, Start};
+use super::share::Share;
+use crate::sandbox::deadline::thread_cpu;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +13,7 @@ use std::sync::mpsc::{
     Receiver, RecvTimeoutError, SyncSender, TrySendError, channel, sync_channel,
 };
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Stack of the thread beyond what a component may use of it.
@@ -83,17 +85,26 @@ impl Worker {
         answers: UnboundedSender<FromComponent>,
     ) -> io::Result<Result<Worker, Failure>> {
         let limits = code.workshop().limits;
+        let percent = start.means.cpu_percent.unwrap_or(limits.cpu_percent);
+        let name = Arc::clone(&start.name);
         let stopping = Arc::new(AtomicBool::new(false));
         let (queue, queued) = sync_channel(limits.queue.max(1));
         let (ready, is_ready) = channel();
-        let seen = Arc::clone(&stopping);
+        let (seen, asked) = (Arc::clone(&stopping), Arc::clone(&stopping));
         let thread = std::thread::Builder::new()
             .name("saker-module".into())
             .stack_size(STACK_BYTES.saturating_add(limits.stack_bytes_max))
             .spawn(move || match Resident::start(code, start, seen) {
                 Ok(resident) => {
                     let _ = ready.send(Ok(()));
-                    work(number, resident, &queued, &answers);
+                    let waits = Waits {
+                        name,
+                        share: Share::new(percent, limits.cpu_at_once, Instant::now()),
+                        percent,
+                        stopping: asked,
+                        is_told: false,
+                    };
+                    work(number, resident, &queued, &answers, waits);
                 }
                 Err(failure) => {
                     let _ = ready.send(Err(failure));
@@ -136,11 +147,42 @@ impl Drop for Worker {
     }
 }
 
+/// Sees to it that a component keeps to its share of CPU time. What comes for it meanwhile waits
+/// in its queue, or finds no room there.
+struct Waits {
+    name: Arc<str>,
+    share: Share,
+    percent: u32,
+    stopping: Arc<AtomicBool>,
+    is_told: bool,
+}
+
+impl Waits {
+    /// After a call that used so much.
+    fn after(&mut self, used: Duration) {
+        let until = match self.share.spend(used, Instant::now()) {
+            Duration::ZERO => return,
+            wait => Instant::now() + wait,
+        };
+        if !std::mem::replace(&mut self.is_told, true) {
+            let Waits { name, percent, .. } = self;
+            tracing::warn!("module `{name}` uses more than {percent} % of a core and has to wait");
+        }
+        while !self.stopping.load(Ordering::SeqCst) {
+            match until.saturating_duration_since(Instant::now()) {
+                Duration::ZERO => return,
+                left => std::thread::sleep(left.min(LOOK_EVERY)),
+            }
+        }
+    }
+}
+
 fn work(
     worker: u64,
     mut resident: Resident,
     queue: &Receiver<ToComponent>,
     answers: &UnboundedSender<FromComponent>,
+    mut waits: Waits,
 ) {
     loop {
         let of = match resident.take_outcome() {
@@ -157,6 +199,7 @@ fn work(
                 }
             }
         };
+        let began = thread_cpu();
         let answer = match &of {
             ToComponent::Batch { rows, now } => resident.batch(rows, *now),
             ToComponent::Tick { time } => resident.tick(*time),
@@ -166,5 +209,6 @@ fn work(
         if answers.send(answer).is_err() {
             return;
         }
+        waits.after(thread_cpu().saturating_sub(began));
     }
 }
