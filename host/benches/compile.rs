@@ -8,7 +8,7 @@ mod support;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use saker::config::Matching;
 use saker::modules::{Epoch, Module, Selection};
-use saker::sandbox::{Cache, FromJudge, Judge, Limits, RulesetImage, ToJudge};
+use saker::sandbox::{Cache, Compiler, FromJudge, Judge, Limits, RulesetImage, ToJudge};
 use saker_rules_compiler::{Options, Ruleset, Source};
 use saker_rules_schema::manifest::Priority;
 use saker_shm::window::Window;
@@ -37,9 +37,10 @@ struct Ready {
 }
 
 impl Ready {
-    fn new(cache: Option<Cache>) -> Ready {
+    fn new(compiler: Compiler) -> Ready {
         let window = Window::create(1).expect("memory");
-        let judge = Judge::spawn_with(window.fd(), Limits::default(), cache).expect("threads");
+        let judge =
+            Judge::spawn_with(window.fd(), Limits::default(), compiler.into()).expect("threads");
         Ready {
             _window: window,
             judge,
@@ -71,15 +72,27 @@ fn benches(c: &mut Criterion) {
     // A judge remembers what it has compiled, so each time there is another.
     group.bench_function("YAML to ready", |b| {
         let get = |ready: Ready| ready.got(images(compile(&sources)));
-        b.iter_batched(|| Ready::new(None), get, BatchSize::PerIteration);
+        b.iter_batched(
+            || Ready::new(Compiler::default()),
+            get,
+            BatchSize::PerIteration,
+        );
     });
     let images = images(ruleset);
     group.bench_function("Wasm to ready", |b| {
         let get = |ready: Ready| ready.got(images.clone());
-        b.iter_batched(|| Ready::new(None), get, BatchSize::PerIteration);
+        b.iter_batched(
+            || Ready::new(Compiler::default()),
+            get,
+            BatchSize::PerIteration,
+        );
     });
     let folder = tempfile::tempdir().expect("a folder");
-    let caching = || Ready::new(Some(Cache::open(folder.path()).expect("our own")));
+    let caching = || {
+        Ready::new(Compiler::keeping(
+            Cache::open(folder.path()).expect("our own"),
+        ))
+    };
     drop(caching().got(images.clone()));
     for file in folder.path().read_dir().expect("it is there").flatten() {
         let bytes = file.metadata().map_or(0, |metadata| metadata.len());

@@ -16,13 +16,14 @@ mod run;
 
 use crate::config::{Config, Use};
 use crate::pipeline::{CaptureMode, Pipeline};
-use crate::sandbox::Cache;
+use crate::sandbox::{Cache, Compiler};
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::io::IsTerminal;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Linux runtime security: kernel events judged by sandboxed WebAssembly rules.
 #[derive(Parser)]
@@ -297,17 +298,32 @@ fn settings_help(used: &[Use]) -> String {
     text
 }
 
-/// The cache of native code, if there can be one: it only saves time.
-fn cache_at(directory: &Path) -> Option<Cache> {
+/// What makes native code, and keeps it if it can: that only saves time.
+fn compiler(config: &Config) -> Arc<Compiler> {
+    let Some(directory) = &config.cache_directory else {
+        return Arc::default();
+    };
     match Cache::open(directory) {
-        Ok(cache) => Some(cache),
+        Ok(cache) => Compiler::keeping(cache).into(),
         Err(unfit) => {
             tracing::warn!(
                 "`{}` is not used to keep compiled rules: {unfit} (`-o cache.dir=` does without)",
                 shown(directory)
             );
-            None
+            Arc::default()
         }
+    }
+}
+
+/// Says which kept code was not used, by cause.
+fn report_kept_code(compiler: &Compiler) {
+    let refused = compiler.cache().into_iter().flat_map(Cache::refused);
+    let causes: Vec<String> = refused
+        .filter(|(_, files)| *files > 0)
+        .map(|(why, files)| format!("{} because {why}", count(files, "file")))
+        .collect();
+    if !causes.is_empty() {
+        tracing::warn!("kept native code was not used: {}", causes.join(", "));
     }
 }
 

@@ -160,6 +160,8 @@ pub struct Status {
     pub module_failures: u64,
     /// Times that other modules took over.
     pub swaps: u64,
+    /// Files of kept native code that were there and not used.
+    pub kept_code_refused: u64,
 }
 
 /// A request, and where its answer goes.

@@ -29,8 +29,8 @@
 //!
 //! **The boundary is made of messages** ([`ToJudge`], [`FromJudge`]): the judge's threads share
 //! nothing with the rest but the window's descriptor, so that they can become a process. (Who
-//! compiles also holds the descriptor of the [`Cache`], which a process that runs foreign code
-//! must not have.)
+//! compiles also holds a [`Compiler`] with the descriptor of its [`Cache`], which a process that
+//! runs foreign code must not have.)
 
 mod cache;
 pub mod component;
@@ -42,13 +42,15 @@ mod hostile;
 mod instance;
 mod judge;
 mod message;
+mod native;
 mod validate;
 #[cfg(test)]
 mod walls;
 
-pub use cache::{Cache, Unfit};
+pub use cache::{Cache, Refused, Unfit};
 pub use judge::{Counters, Judge, Nothing, SendError, SpawnError};
 pub use message::{FailureKind, FromJudge, Hit, RulesetImage, ToJudge};
+pub use native::Compiler;
 pub use validate::{
     BODY_BYTES_MAX, BULK_MAX, CLUES_MAX, FUNCTIONS_MAX, LOCALS_MAX, LOCALS_TIMES_BRANCHES_MAX,
     MANIFEST_ITEMS_MAX, MODULE_BYTES_MAX, MODULE_MEMORY_BYTES_MAX, Refusal, SLOTS_MAX, TARGETS_MAX,

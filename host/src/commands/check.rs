@@ -4,6 +4,7 @@ use super::{Failure, complain, configured, escaped, print, rules, shown, stderr_
 use saker_rules_compiler::{Compilation, Diagnostic, Severity, Source, Span, compile, render};
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -35,7 +36,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         .into_iter()
         .partition(|path| rules::is_module(path));
     let mut verdicts = Vec::new();
-    let loading = rules::Loading::live(&config)?;
+    let loading = rules::Loading::live(&config, &Arc::default())?;
     for path in &modules {
         let valid = match rules::read_module(path, &loading) {
             Ok(_) => true,

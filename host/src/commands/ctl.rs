@@ -169,6 +169,7 @@ fn in_words(status: &Status) -> String {
         rows_unjudged,
         module_failures,
         swaps,
+        kept_code_refused,
     } = status;
     let mut text = String::new();
     for (name, value) in [
@@ -185,6 +186,7 @@ fn in_words(status: &Status) -> String {
         ("events dropped", dropped),
         ("events unjudged", rows_unjudged),
         ("module failures", module_failures),
+        ("code refused", kept_code_refused),
     ] {
         let _ = writeln!(text, "{name:16}{value}");
     }

@@ -112,7 +112,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             )));
         }
         let recorder = begin(args.write)?;
-        let mut watch = Watch::begin(&config, modules)?;
+        let mut watch = Watch::begin(&config, modules, super::compiler(&config))?;
         watch.record(recorder);
         tracing::info!("recording {which} to {target}");
         let end = args
@@ -122,7 +122,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         (watch.end()?, None)
     } else {
         let recorder = begin(args.write)?;
-        let mut replay = Replay::begin(&config, modules, Purpose::Record, None)?;
+        let compiler = super::compiler(&config);
+        let mut replay = Replay::begin(&config, modules, Purpose::Record, None, compiler)?;
         replay.pipeline().record(recorder);
         tracing::debug!("recording {which} to {target}");
         let span = args.duration.map(Duration::from_secs);

@@ -14,7 +14,7 @@ use crate::outputs::recording::{RecordError, Written};
 use crate::outputs::stdout::Stdout;
 use crate::outputs::{Output, Outputs};
 use crate::pipeline::{Counters, Pipeline, Setup};
-use crate::sandbox::{Budget, Judge, Limits};
+use crate::sandbox::{Budget, Compiler, Judge, Limits};
 use crate::source::capture::{Capture, Skipped};
 use crate::source::merge::Batch;
 use crate::state::State;
@@ -28,6 +28,7 @@ use std::io::BufReader;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use stop::Stop;
@@ -93,10 +94,11 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         json: config.format.json.then(|| config.format.clone()),
         is_live: false,
     });
+    let compiler = super::compiler(&config);
     let modules = match &events {
         Some(events) => events.module()?,
         None => {
-            let loading = rules::Loading::of_captures(&config, FUEL)?;
+            let loading = rules::Loading::of_captures(&config, FUEL, &compiler)?;
             rules::load(&rule_files(&args.rules, &config), &loading)?
         }
     };
@@ -118,7 +120,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             )
         }
     };
-    let mut replay = Replay::begin(&config, modules, purpose, output)?;
+    let mut replay = Replay::begin(&config, modules, purpose, output, compiler)?;
     for path in &files {
         replay.file(path, args.pace.then(Pace::default), None)?;
     }
@@ -146,6 +148,7 @@ pub(super) struct Replay {
     bars: Bars,
     pipeline: Pipeline,
     outputs: Outputs,
+    compiler: Arc<Compiler>,
     skipped: Skipped,
     /// Blocks of kinds that nobody knows.
     unknown_blocks: u64,
@@ -165,6 +168,7 @@ impl Replay {
         modules: Vec<Module>,
         purpose: Purpose,
         output: Option<Box<dyn Output>>,
+        compiler: Arc<Compiler>,
     ) -> Result<Replay, Failure> {
         let selection = Selection::of(config).map_err(usage)?;
         let epoch = Epoch::new(1, modules, selection);
@@ -180,9 +184,8 @@ impl Replay {
             threads: config.judge_threads,
             ..Limits::default()
         };
-        let cache = config.cache_directory.as_deref().and_then(super::cache_at);
-        let judge =
-            Judge::spawn_with(window.fd(), limits, cache).context("cannot start the judge")?;
+        let judge = Judge::spawn_with(window.fd(), limits, compiler.clone())
+            .context("cannot start the judge")?;
         let mut queue = outputs.queue();
         let alerts = Rc::new(std::cell::RefCell::new(BTreeMap::new()));
         let counted = alerts.clone();
@@ -210,6 +213,7 @@ impl Replay {
             bars,
             pipeline,
             outputs,
+            compiler,
             skipped: Skipped::default(),
             unknown_blocks: 0,
             alerts,
@@ -401,6 +405,7 @@ impl Replay {
         let left_off = if self.is_cut_short { "stopped: " } else { "" };
         tracing::info!("{left_off}{line}");
         forgot(&forgotten);
+        super::report_kept_code(&self.compiler);
         for (rule, count) in self.alerts.borrow().iter() {
             if self.purpose == Purpose::Judge {
                 tracing::info!("{count:>8}  {}", super::escaped(rule));

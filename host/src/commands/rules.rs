@@ -8,8 +8,8 @@ use crate::folder::{self, Folder};
 use crate::modules::roster::Origin;
 use crate::modules::rulesets::Rulesets;
 use crate::modules::{Module, Unfit};
-use crate::sandbox::MODULE_BYTES_MAX;
 use crate::sandbox::component::{COMPONENT_BYTES_MAX, ComponentLimits, Workshop, is_component};
+use crate::sandbox::{Compiler, MODULE_BYTES_MAX};
 use anyhow::Context;
 use saker_rules_compiler::{Code, Diagnostic, Options, Ruleset, Source, compile, render};
 use std::io::Read;
@@ -212,6 +212,7 @@ pub(crate) struct Loading {
     /// Whose modules are loaded.
     signatures: Arc<Policy>,
     limits: ComponentLimits,
+    compiler: Arc<Compiler>,
     /// One engine for all components, made when there is one.
     workshop: Arc<Mutex<Option<Arc<Workshop>>>>,
     /// What was compiled lately.
@@ -222,12 +223,13 @@ pub(crate) struct Loading {
 
 impl Loading {
     /// For events as they happen.
-    pub(crate) fn live(config: &Config) -> Result<Loading, Failure> {
+    pub(crate) fn live(config: &Config, compiler: &Arc<Compiler>) -> Result<Loading, Failure> {
         Ok(Loading {
             matching: config.matching,
             choices: config.modules.clone(),
             signatures: Arc::new(policy(config)?),
             limits: ComponentLimits::live(config.budget_cpu),
+            compiler: compiler.clone(),
             workshop: Arc::default(),
             rulesets: Arc::default(),
             is_live: true,
@@ -250,11 +252,15 @@ impl Loading {
     }
 
     /// For events of captures, where a call may take that much fuel.
-    pub(crate) fn of_captures(config: &Config, fuel: u64) -> Result<Loading, Failure> {
+    pub(crate) fn of_captures(
+        config: &Config,
+        fuel: u64,
+        compiler: &Arc<Compiler>,
+    ) -> Result<Loading, Failure> {
         Ok(Loading {
             limits: ComponentLimits::replay(fuel),
             is_live: false,
-            ..Loading::live(config)?
+            ..Loading::live(config, compiler)?
         })
     }
 }
@@ -265,7 +271,7 @@ impl Loading {
         if let Some(made) = &*workshop {
             return Ok(made.clone());
         }
-        let made = Workshop::new(self.limits);
+        let made = Workshop::new_with(self.limits, self.compiler.clone());
         let made = made.map_err(|why| anyhow::anyhow!("no sandbox for modules: {why}"))?;
         Ok(workshop.insert(made).clone())
     }

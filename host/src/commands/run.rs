@@ -13,7 +13,7 @@ use crate::modules::{Epoch, Module, Selection};
 use crate::outputs::recording::{RecordError, Recorder, Written};
 use crate::outputs::{self, Outputs, stdout::Stdout};
 use crate::pipeline::{Answer, Counters, ParkingCounters, ParkingLimits, Pipeline, Setup};
-use crate::sandbox::{Budget, Judge, Limits};
+use crate::sandbox::{Budget, Cache, Compiler, Judge, Limits};
 use crate::source::ebpf::{Drops, Options, Probe, Scope};
 use crate::source::merge::Batch;
 use crate::state::container::{Absence, ContainerAnswer};
@@ -24,6 +24,7 @@ use saker_shm::window::Window;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use swap::{Found, Swaps};
@@ -51,7 +52,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let mut config = configured(&args.option)?;
     config.format.json |= args.json;
     let rules = rule_files(&args.rules, &config);
-    let loading = rules::Loading::live(&config)?;
+    let compiler = super::compiler(&config);
+    let loading = rules::Loading::live(&config, &compiler)?;
     let folder = config.modules_folder.as_deref();
     let folder = folder.filter(|folder| folder.is_dir());
     let (files, modules) = rules::sorted(&rules);
@@ -76,7 +78,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
     let selection = Selection::of(&config).map_err(usage)?;
     let roster = Roster::new(modules, config.modules_probation);
-    let mut watch = Watch::begin(&config, roster.modules())?;
+    let mut watch = Watch::begin(&config, roster.modules(), compiler)?;
     let (watcher, changed) = watching.unzip();
     watch.changed = changed;
     watch.swaps = Some(Swaps::new(roster, selection, loading, sources, watcher));
@@ -121,6 +123,7 @@ pub(super) struct Watch {
     enrichment: Enrichment,
     engines: Engines,
     outputs: Outputs,
+    compiler: Arc<Compiler>,
     /// What was lost when it was last looked.
     lost: Drops,
 }
@@ -167,7 +170,11 @@ async fn next_of_swaps(swaps: &mut Option<Swaps>) -> Step {
 impl Watch {
     /// Attaches the probe, looks at what runs already, and has the rules ready. Until this is
     /// done, signals end the program at once.
-    pub(super) fn begin(config: &Config, modules: Vec<Module>) -> Result<Watch, Failure> {
+    pub(super) fn begin(
+        config: &Config,
+        modules: Vec<Module>,
+        compiler: Arc<Compiler>,
+    ) -> Result<Watch, Failure> {
         let selection = Selection::of(config).map_err(usage)?;
         let epoch = Epoch::new(1, modules, selection);
         let scope = config.scope_cgroup.as_deref().map(Watched::of);
@@ -214,9 +221,8 @@ impl Watch {
             threads: config.judge_threads,
             ..Limits::default()
         };
-        let cache = config.cache_directory.as_deref().and_then(super::cache_at);
-        let judge =
-            Judge::spawn_with(window.fd(), limits, cache).context("cannot start the judge")?;
+        let judge = Judge::spawn_with(window.fd(), limits, compiler.clone())
+            .context("cannot start the judge")?;
         let mut queue = outputs.queue();
         let setup = Setup {
             state,
@@ -261,6 +267,7 @@ impl Watch {
             enrichment,
             engines,
             outputs,
+            compiler,
             lost: Drops::default(),
         };
         watch.record_what_rules_want()?;
@@ -494,7 +501,14 @@ impl Watch {
             rows_unjudged: counters.rows_unjudged,
             module_failures: counters.module_failures,
             swaps: swaps.map_or(0, |swaps| swaps.count),
+            kept_code_refused: self.kept_code_refused(),
         })
+    }
+
+    /// How often kept native code was not used.
+    fn kept_code_refused(&self) -> u64 {
+        let refused = self.compiler.cache().into_iter().flat_map(Cache::refused);
+        refused.map(|(_, files)| files).sum()
     }
 
     /// Says while it matters what could not be recorded, and whether anything can be at all.
@@ -550,6 +564,7 @@ impl Watch {
             }
         });
         report_containers(&counters, &parked, &absent);
+        super::report_kept_code(&self.compiler);
         report(&counters, &drops, &written, recorded.is_some())?;
         captures?;
         Ok(recorded)

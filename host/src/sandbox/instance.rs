@@ -4,7 +4,6 @@
 //! After a failure it is thrown away whole: instance, memory, and with them every page of the
 //! window that the module may have written to. Which seat judges which window is left to `judge`.
 
-use super::cache::Cache;
 use super::deadline::{Clock, Ticker};
 use super::message::{FailureKind, Hit, RulesetImage};
 use super::validate::{WASM_PAGE_BYTES, validate};
@@ -97,7 +96,9 @@ impl Compiled {
         image: &RulesetImage,
         manifest: Manifest,
     ) -> Result<Compiled, String> {
-        Compiled::of(image, manifest, |wasm| native(engine, wasm, None))
+        Compiled::of(image, manifest, |wasm| {
+            super::Compiler::default().native(engine, wasm)
+        })
     }
 
     fn of(
@@ -112,18 +113,6 @@ impl Compiled {
             manifest,
             setup,
         })
-    }
-}
-
-/// A module's native code: kept, or compiled now.
-pub(crate) fn native(
-    engine: &Engine,
-    wasm: &[u8],
-    cache: Option<&Cache>,
-) -> wasmtime::Result<Module> {
-    match cache {
-        Some(cache) => cache.module(engine, wasm),
-        None => Module::from_binary(engine, wasm),
     }
 }
 

@@ -5,10 +5,10 @@
 //! say; when to install and retire, and what a hit means, is left to the pipeline.
 
 use super::Limits;
-use super::cache::Cache;
 use super::deadline::Ticker;
-use super::instance::{Case, Compiled, Seat, engine, native};
+use super::instance::{Case, Compiled, Seat, engine};
 use super::message::{FailureKind, FromJudge, RulesetImage, ToJudge};
+use super::native::Compiler;
 use saker_shm::window::{NotAWindow, WindowView, slot_range};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
@@ -107,14 +107,14 @@ pub struct Judge {
 impl Judge {
     /// Starts the judge's threads. The window is mapped and its descriptor duplicated here.
     pub fn spawn(window: BorrowedFd<'_>, limits: Limits) -> Result<Judge, SpawnError> {
-        Judge::spawn_with(window, limits, None)
+        Judge::spawn_with(window, limits, Arc::default())
     }
 
-    /// The same; native code is kept in the cache, and taken from there.
+    /// The same, where native code comes from that compiler.
     pub fn spawn_with(
         window: BorrowedFd<'_>,
         limits: Limits,
-        cache: Option<Cache>,
+        compiler: Arc<Compiler>,
     ) -> Result<Judge, SpawnError> {
         let engine = engine(&limits).map_err(|error| SpawnError::Engine(format!("{error:#}")))?;
         let stopping = Arc::new(AtomicBool::new(false));
@@ -123,7 +123,7 @@ impl Judge {
             limits,
             ticker: Ticker::spawn(engine.clone())?,
             stopping: Arc::clone(&stopping),
-            cache,
+            compiler,
         });
         let queue = limits.queue.max(1);
         let (jobs, queued) = sync_channel(queue);
@@ -366,7 +366,7 @@ struct Bench {
     limits: Limits,
     ticker: Ticker,
     stopping: Arc<AtomicBool>,
-    cache: Option<Cache>,
+    compiler: Arc<Compiler>,
 }
 
 /// The queue and, under the same lock, the epochs: a window that was sent before its epoch was
@@ -624,9 +624,8 @@ impl Bench {
         let mut rulesets = Vec::with_capacity(images.len());
         for (index, image) in images.iter().enumerate() {
             let ready = catch_unwind(AssertUnwindSafe(|| {
-                let compiled = Compiled::new(image, |wasm| {
-                    recent.module(engine, wasm, self.cache.as_ref())
-                })?;
+                let compiled =
+                    Compiled::new(image, |wasm| recent.module(engine, wasm, &self.compiler))?;
                 let seat = self.seat(&compiled)?;
                 Ok((compiled, seat))
             }))
@@ -658,13 +657,13 @@ impl Recent {
         &mut self,
         engine: &Engine,
         wasm: &[u8],
-        cache: Option<&Cache>,
+        compiler: &Compiler,
     ) -> wasmtime::Result<Module> {
         let digest = blake3::hash(wasm);
         let known = self.modules.iter().position(|(of, ..)| *of == digest);
         let module = match known.and_then(|at| self.modules.remove(at)) {
             Some((_, _, module)) => module,
-            None => native(engine, wasm, cache)?,
+            None => compiler.native(engine, wasm)?,
         };
         self.modules
             .push_front((digest, wasm.len(), module.clone()));

@@ -10,7 +10,7 @@ use super::capability::{self, Import, Keep, MODULE, Voice, for_people};
 use super::post::Outcome;
 use super::resident::{Failure, Means, Start};
 use crate::sandbox::deadline::{Clock, Ticker};
-use crate::sandbox::{Budget, FailureKind};
+use crate::sandbox::{Budget, Compiler, FailureKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -56,6 +56,7 @@ pub struct Workshop {
     engine: Engine,
     linker: Linker<Guest>,
     pub(super) ticker: Ticker,
+    compiler: Arc<Compiler>,
     /// What its components may use.
     pub limits: ComponentLimits,
 }
@@ -71,6 +72,14 @@ impl std::fmt::Debug for Workshop {
 impl Workshop {
     /// Makes the engine, and starts its ticker.
     pub fn new(limits: ComponentLimits) -> Result<Arc<Workshop>, String> {
+        Workshop::new_with(limits, Arc::default())
+    }
+
+    /// The same, where native code comes from that compiler.
+    pub fn new_with(
+        limits: ComponentLimits,
+        compiler: Arc<Compiler>,
+    ) -> Result<Arc<Workshop>, String> {
         let engine = engine(&limits).map_err(|error| in_words(&error))?;
         let mut linker = Linker::new(&engine);
         capability::define(&mut linker).map_err(|error| in_words(&error))?;
@@ -78,6 +87,7 @@ impl Workshop {
             ticker: Ticker::spawn(engine.clone()).map_err(|error| error.to_string())?,
             engine,
             linker,
+            compiler,
             limits,
         }))
     }
@@ -237,7 +247,9 @@ fn load(workshop: &Arc<Workshop>, wasm: &[u8]) -> Result<(Code, Description), No
         return Err(NotLoaded::Inadmissible("it is not WebAssembly".into()));
     }
     admit(wasm).map_err(NotLoaded::Inadmissible)?;
-    let component = Component::from_binary(&workshop.engine, wasm)
+    let component: Component = workshop
+        .compiler
+        .native(&workshop.engine, wasm)
         .map_err(|error| NotLoaded::Uncompiled(in_words(&error)))?;
     let imports = world(&component, &workshop.engine)?;
     let code = Code {
