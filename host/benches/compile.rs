@@ -8,10 +8,11 @@ mod support;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use saker::config::Matching;
 use saker::modules::{Epoch, Module, Selection};
-use saker::sandbox::{Cache, Compiler, FromJudge, Judge, Limits, RulesetImage, ToJudge};
+use saker::sandbox::{Apart, Cache, Compiler, FromJudge, Judge, Limits, RulesetImage, ToJudge};
 use saker_rules_compiler::{Options, Ruleset, Source};
 use saker_rules_schema::manifest::Priority;
 use saker_shm::window::Window;
+use std::path::Path;
 use std::time::Duration;
 
 fn compile(sources: &[Source]) -> Ruleset {
@@ -57,6 +58,11 @@ impl Ready {
     }
 }
 
+/// As the program compiles.
+fn apart() -> Compiler {
+    Compiler::apart(Apart::by(Path::new(env!("CARGO_BIN_EXE_saker"))))
+}
+
 fn benches(c: &mut Criterion) {
     let Some(sources) = support::falco_rules("compile") else {
         return;
@@ -72,27 +78,15 @@ fn benches(c: &mut Criterion) {
     // A judge remembers what it has compiled, so each time there is another.
     group.bench_function("YAML to ready", |b| {
         let get = |ready: Ready| ready.got(images(compile(&sources)));
-        b.iter_batched(
-            || Ready::new(Compiler::default()),
-            get,
-            BatchSize::PerIteration,
-        );
+        b.iter_batched(|| Ready::new(apart()), get, BatchSize::PerIteration);
     });
     let images = images(ruleset);
     group.bench_function("Wasm to ready", |b| {
         let get = |ready: Ready| ready.got(images.clone());
-        b.iter_batched(
-            || Ready::new(Compiler::default()),
-            get,
-            BatchSize::PerIteration,
-        );
+        b.iter_batched(|| Ready::new(apart()), get, BatchSize::PerIteration);
     });
     let folder = tempfile::tempdir().expect("a folder");
-    let caching = || {
-        Ready::new(Compiler::keeping(
-            Cache::open(folder.path()).expect("our own"),
-        ))
-    };
+    let caching = || Ready::new(apart().keeping(Cache::open(folder.path()).expect("our own")));
     drop(caching().got(images.clone()));
     for file in folder.path().read_dir().expect("it is there").flatten() {
         let bytes = file.metadata().map_or(0, |metadata| metadata.len());

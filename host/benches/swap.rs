@@ -8,7 +8,7 @@ use saker::event::Clock;
 use saker::modules::rulesets::Rulesets;
 use saker::modules::{Epoch, Selection};
 use saker::pipeline::{Pipeline, Setup};
-use saker::sandbox::{Cache, Compiler, Judge, Limits};
+use saker::sandbox::{Apart, Cache, Compiler, Judge, Limits};
 use saker::source::merge::Batch;
 use saker::source::synthetic::{Options as Machine, Synthetic};
 use saker::state::State;
@@ -82,10 +82,11 @@ impl Run {
         let mut rulesets = Rulesets::default();
         let window = Window::create(8).expect("memory");
         let cache = Cache::open(&folder.join("cache")).expect("ours");
+        let apart = Apart::by(Path::new(env!("CARGO_BIN_EXE_saker")));
         let judge = Judge::spawn_with(
             window.fd(),
             Limits::default(),
-            Compiler::keeping(cache).into(),
+            Compiler::apart(apart).keeping(cache).into(),
         );
         let boot_to_epoch_ns = 1_750_000_000_000_000_000;
         let setup = Setup {

@@ -16,12 +16,12 @@ mod run;
 
 use crate::config::{Config, Use};
 use crate::pipeline::{CaptureMode, Pipeline};
-use crate::sandbox::{Cache, Compiler};
+use crate::sandbox::{Apart, COMPILE_COMMAND, Cache, Compiler, compile_for_parent};
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::io::IsTerminal;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -63,6 +63,12 @@ enum Command {
     Explain(explain::Args),
     /// Say whether Saker can run here, and what to do if not
     Doctor(doctor::Args),
+    /// Compile what comes on standard input, without any rights: what compiling is left to
+    #[command(name = COMPILE_COMMAND, hide = true)]
+    CompileWasm {
+        /// How
+        order: String,
+    },
     /// Print a completion script for a shell
     Completion {
         /// The shell
@@ -130,6 +136,7 @@ pub fn main() -> ExitCode {
         Command::Ctl(args) => ctl::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Doctor(args) => doctor::run(args),
+        Command::CompileWasm { order } => return compile_for_parent(&order),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "saker", &mut script);
@@ -298,19 +305,28 @@ fn settings_help(used: &[Use]) -> String {
     text
 }
 
-/// What makes native code, and keeps it if it can: that only saves time.
+/// This very program, whatever has taken its place on the disk.
+const THIS_PROGRAM: &str = "/proc/self/exe";
+
+/// What makes native code, in a process of its own each time.
+fn compiler_apart() -> Compiler {
+    Compiler::apart(Apart::by(Path::new(THIS_PROGRAM)))
+}
+
+/// The same, which keeps it if it can: that only saves time.
 fn compiler(config: &Config) -> Arc<Compiler> {
+    let compiler = compiler_apart();
     let Some(directory) = &config.cache_directory else {
-        return Arc::default();
+        return compiler.into();
     };
     match Cache::open(directory) {
-        Ok(cache) => Compiler::keeping(cache).into(),
+        Ok(cache) => compiler.keeping(cache).into(),
         Err(unfit) => {
             tracing::warn!(
                 "`{}` is not used to keep compiled rules: {unfit} (`-o cache.dir=` does without)",
                 shown(directory)
             );
-            Arc::default()
+            compiler.into()
         }
     }
 }

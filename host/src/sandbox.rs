@@ -9,6 +9,9 @@
 //! (The mapping is writable because bulk instructions and data segments run as host code: on a
 //! read-only page they would end the process.)
 //!
+//! **Compiling** is bounded as well, and done [apart](Compiler::apart): the process that does it
+//! has no rights, and its answer is believed as the compiler's is.
+//!
 //! **Budgets.** CPU time (or fuel, in a replay), the sum of memories, stack, hits, and the size
 //! of what is compiled. What exceeds one costs its window, is counted and said; after some
 //! strikes the ruleset is quarantined.
@@ -29,11 +32,12 @@
 //!
 //! **The boundary is made of messages** ([`ToJudge`], [`FromJudge`]): the judge's threads share
 //! nothing with the rest but the window's descriptor, so that they can become a process. (Who
-//! compiles also holds a [`Compiler`] with the descriptor of its [`Cache`], which a process that
-//! runs foreign code must not have.)
+//! has code compiled also holds a [`Compiler`] with the descriptor of its [`Cache`], which a
+//! process that runs foreign code must not have.)
 
 mod cache;
 pub mod component;
+mod confine;
 mod deadline;
 #[cfg(test)]
 mod fixture;
@@ -50,7 +54,7 @@ mod walls;
 pub use cache::{Cache, Refused, Unfit};
 pub use judge::{Counters, Judge, Nothing, SendError, SpawnError};
 pub use message::{FailureKind, FromJudge, Hit, RulesetImage, ToJudge};
-pub use native::Compiler;
+pub use native::{Apart, COMMAND as COMPILE_COMMAND, Compiler, compile_for_parent};
 pub use validate::{
     BODY_BYTES_MAX, BULK_MAX, CLUES_MAX, FUNCTIONS_MAX, LOCALS_MAX, LOCALS_TIMES_BRANCHES_MAX,
     MANIFEST_ITEMS_MAX, MODULE_BYTES_MAX, MODULE_MEMORY_BYTES_MAX, Refusal, SLOTS_MAX, TARGETS_MAX,
@@ -58,6 +62,9 @@ pub use validate::{
 };
 
 use std::time::Duration;
+
+/// How long it may take to compile a ruleset: far more than the largest that is admitted does.
+const COMPILE_SECONDS: u64 = 60;
 
 /// What one call for one window may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +101,17 @@ pub struct Limits {
     pub queue: usize,
     /// Judging threads. With more than one, answers come in any order.
     pub threads: usize,
+}
+
+impl Limits {
+    /// How the engine of a judge with these limits is made.
+    fn recipe(&self) -> native::Recipe {
+        native::Recipe {
+            counts_fuel: matches!(self.budget, Budget::Fuel(_)),
+            stack_bytes_max: self.stack_bytes_max,
+            seconds: COMPILE_SECONDS,
+        }
+    }
 }
 
 impl Default for Limits {

@@ -26,7 +26,7 @@ fn alerts(cache: &Path) -> (usize, u64) {
     let module = made.expect("our own").0.expect("a good rule");
     let window = Window::create(4).expect("memory");
     let cache = Cache::open(cache).expect("it is ours");
-    let compiler = Arc::new(Compiler::keeping(cache));
+    let compiler = Arc::new(Compiler::default().keeping(cache));
     let judge = Judge::spawn_with(window.fd(), Limits::default(), compiler.clone());
     let count = Rc::new(Cell::new(0));
     let sink = count.clone();

@@ -79,9 +79,10 @@ fn crates_use_only_what_the_architecture_lets_them() {
 
 #[test]
 fn one_module_reads_yaml_and_one_runs_wasm() {
-    let homes: [(&str, &[&str]); 8] = [
+    let homes: [(&str, &[&str]); 9] = [
         ("saphyr", &["rules/compiler/src/read"]),
         ("wasmtime", &["host/src/sandbox"]),
+        ("seccompiler", &["host/src/sandbox/confine"]),
         // The doctor asks it what this kernel can do.
         ("aya", &["host/src/source/ebpf", "host/src/commands/doctor"]),
         // Captures are compressed, and so are rules in a registry.

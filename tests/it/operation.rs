@@ -257,6 +257,17 @@ fn rules_that_were_compiled_once_are_ready_at_once_the_next_time() {
     assert!(!first.contains("native code was kept"), "{first}");
     let second = alerts_and_messages();
     assert!(second.contains("native code was kept"), "{second}");
+    // Of what is not as it was written, it is said at the end as well.
+    let files = place.path().join("cache").read_dir().expect("it is there");
+    let files = files.map(|file| file.expect("ours").path());
+    for path in files.filter(|path| !path.ends_with("secret")) {
+        let mut bytes = std::fs::read(&path).expect("ours");
+        *bytes.last_mut().expect("it is not empty") ^= 1;
+        std::fs::write(&path, bytes).expect("ours");
+    }
+    let third = alerts_and_messages();
+    let expected = "kept native code was not used: 1 file because it is damaged";
+    assert!(third.contains(expected), "{third}");
 }
 
 #[test]

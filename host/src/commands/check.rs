@@ -36,7 +36,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         .into_iter()
         .partition(|path| rules::is_module(path));
     let mut verdicts = Vec::new();
-    let loading = rules::Loading::live(&config, &Arc::default())?;
+    let loading = rules::Loading::live(&config, &Arc::new(super::compiler_apart()))?;
     for path in &modules {
         let valid = match rules::read_module(path, &loading) {
             Ok(_) => true,

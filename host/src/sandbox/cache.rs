@@ -12,6 +12,7 @@
 //! <64 hex digits of the key>.cwasm     magic (8)   code of authenticity (32)   native code (rest)
 //! ```
 
+use super::native::Kind;
 use ring::rand::{SecureRandom, SystemRandom};
 use rustix::fs::{
     AtFlags, Dir, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW, fstat, futimens,
@@ -76,14 +77,7 @@ struct Secret([u8; SECRET_BYTES]);
 
 /// What native code is kept under.
 #[derive(Clone, Copy)]
-pub(super) struct Key(blake3::Hash);
-
-/// What is made native: the same bytes make another thing of each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Ruleset,
-    Component,
-}
+pub(crate) struct Key(blake3::Hash);
 
 /// Why a file that is there was not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -413,7 +407,7 @@ fn is_ours(name: &str) -> bool {
 impl Key {
     /// All that native code depends on: what it was made of and into, how, and by whom. What
     /// wasmtime says of an engine holds its version, its settings and the features of this CPU.
-    pub(super) fn of(engine: &Engine, kind: Kind, wasm: &[u8]) -> Key {
+    pub(crate) fn of(engine: &Engine, kind: Kind, wasm: &[u8]) -> Key {
         let mut hasher = Digesting(blake3::Hasher::new_derive_key(concat!(
             "saker ",
             env!("CARGO_PKG_VERSION"),
@@ -454,13 +448,20 @@ mod tests {
     use super::super::component::specimen::Specimen;
     use super::super::fixture::{evaluating, honest};
     use super::super::instance::engine;
-    use super::super::native::Compiler;
+    use super::super::native::{Compiler, Recipe};
     use super::super::{Budget, Limits};
     use super::*;
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     use std::path::PathBuf;
     use wasmtime::component::Component;
     use wasmtime::{Config, Module};
+
+    /// Nothing is compiled apart here.
+    const RECIPE: Recipe = Recipe {
+        counts_fuel: false,
+        stack_bytes_max: 0,
+        seconds: 0,
+    };
 
     /// A directory, and what is kept in it.
     struct Place {
@@ -510,14 +511,15 @@ mod tests {
         /// Has the native code, in a new process as it were: whether it had been kept, and why
         /// it was not used.
         fn have(&self) -> (bool, Option<Refused>) {
-            let compiler = Compiler::keeping(self.cache());
+            let compiler = Compiler::default().keeping(self.cache());
             match self.kind {
                 Kind::Ruleset => {
-                    let made: Module = compiler.native(&self.engine, &self.wasm).unwrap();
+                    let made: Module = compiler.native(&self.engine, &RECIPE, &self.wasm).unwrap();
                     drop(made);
                 }
                 Kind::Component => {
-                    let made: Component = compiler.native(&self.engine, &self.wasm).unwrap();
+                    let made: Component =
+                        compiler.native(&self.engine, &RECIPE, &self.wasm).unwrap();
                     drop(made);
                 }
             }
@@ -794,9 +796,11 @@ mod tests {
     #[test]
     fn a_directory_that_is_gone_costs_nothing_but_the_cache() {
         let place = Place::new(Kind::Ruleset);
-        let compiler = Compiler::keeping(place.cache());
+        let compiler = Compiler::default().keeping(place.cache());
         std::fs::remove_dir_all(place.directory.path()).unwrap();
-        let made: wasmtime::Result<Module> = compiler.native(&place.engine, &place.wasm);
-        made.unwrap();
+        let made: Module = compiler
+            .native(&place.engine, &RECIPE, &place.wasm)
+            .unwrap();
+        drop(made);
     }
 }

@@ -34,6 +34,7 @@ pub use call::{
     Value,
 };
 pub use capability::{KEEP_BYTES_MAX, Keep};
+pub(crate) use code::engine_by;
 pub use code::{Code, NotLoaded, Workshop};
 pub use metric::{Metric, Metrics};
 pub use post::{Outcome, Post};
@@ -41,6 +42,7 @@ pub use resident::{Failure, Means, Resident, Start};
 pub use worker::{FromComponent, Put, ToComponent, Worker};
 
 use super::Budget;
+use super::native::Recipe;
 use std::time::Duration;
 
 /// What a component may use.
@@ -72,6 +74,15 @@ pub struct ComponentLimits {
 }
 
 impl ComponentLimits {
+    /// How the engine of a workshop with these limits is made.
+    fn recipe(&self) -> Recipe {
+        Recipe {
+            counts_fuel: matches!(self.budget, Budget::Fuel(_)),
+            stack_bytes_max: self.stack_bytes_max,
+            seconds: self.compile.as_secs().max(1),
+        }
+    }
+
     /// Those for events as they happen.
     pub fn live(cpu: Duration) -> ComponentLimits {
         let wall = Duration::from_secs(2);

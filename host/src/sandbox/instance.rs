@@ -6,6 +6,7 @@
 
 use super::deadline::{Clock, Ticker};
 use super::message::{FailureKind, Hit, RulesetImage};
+use super::native::{NotCompiled, Recipe};
 use super::validate::{WASM_PAGE_BYTES, validate};
 use super::{Budget, Limits};
 use rustix::mm::{MapFlags, ProtFlags};
@@ -30,6 +31,10 @@ const LITERALS_MAX: u32 = 1 << 24;
 
 /// Makes the engine all modules of a judge are compiled by.
 pub(crate) fn engine(limits: &Limits) -> wasmtime::Result<Engine> {
+    engine_by(&limits.recipe())
+}
+
+pub(crate) fn engine_by(recipe: &Recipe) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config
         .cranelift_opt_level(OptLevel::Speed)
@@ -39,8 +44,8 @@ pub(crate) fn engine(limits: &Limits) -> wasmtime::Result<Engine> {
         .memory_may_move(false)
         .signals_based_traps(true)
         .epoch_interruption(true)
-        .consume_fuel(matches!(limits.budget, Budget::Fuel(_)))
-        .max_wasm_stack(limits.stack_bytes_max)
+        .consume_fuel(recipe.counts_fuel)
+        .max_wasm_stack(recipe.stack_bytes_max)
         .concurrency_support(false)
         // The same list as the validator's, should it ever be wrong.
         .wasm_multi_memory(true)
@@ -83,7 +88,7 @@ impl Compiled {
     /// Validates, has it compiled, and holds the image against the module's manifest.
     pub(crate) fn new(
         image: &RulesetImage,
-        native: impl FnOnce(&[u8]) -> wasmtime::Result<Module>,
+        native: impl FnOnce(&[u8]) -> Result<Module, NotCompiled>,
     ) -> Result<Compiled, String> {
         let manifest = validate(&image.wasm).map_err(|refusal| refusal.to_string())?;
         Compiled::of(image, manifest, native)
@@ -97,17 +102,17 @@ impl Compiled {
         manifest: Manifest,
     ) -> Result<Compiled, String> {
         Compiled::of(image, manifest, |wasm| {
-            super::Compiler::default().native(engine, wasm)
+            Module::from_binary(engine, wasm).map_err(NotCompiled::from)
         })
     }
 
     fn of(
         image: &RulesetImage,
         manifest: Manifest,
-        native: impl FnOnce(&[u8]) -> wasmtime::Result<Module>,
+        native: impl FnOnce(&[u8]) -> Result<Module, NotCompiled>,
     ) -> Result<Compiled, String> {
         let setup = Setup::new(image, &manifest)?;
-        let module = native(&image.wasm).map_err(|error| format!("{error:#}"))?;
+        let module = native(&image.wasm).map_err(|error| error.to_string())?;
         Ok(Compiled {
             module,
             manifest,

@@ -8,7 +8,7 @@ use super::Limits;
 use super::deadline::Ticker;
 use super::instance::{Case, Compiled, Seat, engine};
 use super::message::{FailureKind, FromJudge, RulesetImage, ToJudge};
-use super::native::Compiler;
+use super::native::{Compiler, NotCompiled, Recipe};
 use saker_shm::window::{NotAWindow, WindowView, slot_range};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
@@ -624,8 +624,9 @@ impl Bench {
         let mut rulesets = Vec::with_capacity(images.len());
         for (index, image) in images.iter().enumerate() {
             let ready = catch_unwind(AssertUnwindSafe(|| {
-                let compiled =
-                    Compiled::new(image, |wasm| recent.module(engine, wasm, &self.compiler))?;
+                let compiled = Compiled::new(image, |wasm| {
+                    recent.module(engine, &self.limits.recipe(), wasm, &self.compiler)
+                })?;
                 let seat = self.seat(&compiled)?;
                 Ok((compiled, seat))
             }))
@@ -656,14 +657,15 @@ impl Recent {
     fn module(
         &mut self,
         engine: &Engine,
+        recipe: &Recipe,
         wasm: &[u8],
         compiler: &Compiler,
-    ) -> wasmtime::Result<Module> {
+    ) -> Result<Module, NotCompiled> {
         let digest = blake3::hash(wasm);
         let known = self.modules.iter().position(|(of, ..)| *of == digest);
         let module = match known.and_then(|at| self.modules.remove(at)) {
             Some((_, _, module)) => module,
-            None => compiler.native(engine, wasm)?,
+            None => compiler.native(engine, recipe, wasm)?,
         };
         self.modules
             .push_front((digest, wasm.len(), module.clone()));

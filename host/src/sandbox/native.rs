@@ -1,18 +1,74 @@
-//! Native code of modules: as it was kept, or compiled now. How it is kept is `cache`'s to say;
-//! which module may be compiled at all, `validate`'s and `component::admit`'s.
+//! Native code of modules: as it was kept, or compiled now, here or [apart]. How it is kept is
+//! `cache`'s to say; which module may be compiled at all, `validate`'s and `component::admit`'s.
 
-use super::cache::{Cache, Key, Kind, Refused};
+mod apart;
+
+pub use apart::{Apart, COMMAND, compile_for_parent};
+
+use super::cache::{Cache, Key, Refused};
+use super::{component, instance};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
-/// Makes native code of Wasm.
+/// Makes native code of Wasm. By default in this process, and keeps none: for what is trusted.
 #[derive(Debug, Default)]
 pub struct Compiler {
     cache: Option<Cache>,
+    apart: Option<Apart>,
+}
+
+/// What is made native: the same bytes make another thing of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Kind {
+    Ruleset,
+    Component,
+}
+
+/// What is to be known of an engine to make the same in another process, and how long it may
+/// take to compile by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Recipe {
+    /// Code counts its fuel.
+    pub(crate) counts_fuel: bool,
+    pub(crate) stack_bytes_max: usize,
+    /// The process that compiles apart has so much, of the wall's time and the processor's.
+    pub(crate) seconds: u64,
+}
+
+impl Recipe {
+    fn engine(&self, kind: Kind) -> wasmtime::Result<Engine> {
+        match kind {
+            Kind::Ruleset => instance::engine_by(self),
+            Kind::Component => component::engine_by(self),
+        }
+    }
+}
+
+/// Why there is no native code.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotCompiled {
+    #[error("{0}")]
+    Refused(String),
+    #[error("it takes longer than {} s", .0.as_secs())]
+    Late(Duration),
+    #[error("its native code is larger than any may be")]
+    TooLarge,
+    #[error("the process that compiled it died: {0}")]
+    Died(String),
+    #[error("no process can compile it: {0}")]
+    Unstarted(std::io::Error),
+}
+
+impl From<wasmtime::Error> for NotCompiled {
+    fn from(error: wasmtime::Error) -> NotCompiled {
+        NotCompiled::Refused(format!("{error:#}"))
+    }
 }
 
 /// What Wasm becomes.
-pub(super) trait Native: Sized {
+pub(crate) trait Native: Sized {
     const KIND: Kind;
 
     fn compiled(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Self>;
@@ -59,9 +115,20 @@ impl Native for Component {
 }
 
 impl Compiler {
-    /// One that keeps what it made in that directory, and looks there first.
-    pub fn keeping(cache: Cache) -> Compiler {
-        Compiler { cache: Some(cache) }
+    /// One that has a process of its own compile what comes.
+    pub fn apart(apart: Apart) -> Compiler {
+        Compiler {
+            apart: Some(apart),
+            cache: None,
+        }
+    }
+
+    /// The same, which keeps what it made in that directory, and looks there first.
+    pub fn keeping(self, cache: Cache) -> Compiler {
+        Compiler {
+            cache: Some(cache),
+            ..self
+        }
     }
 
     /// What is kept, if anything is.
@@ -69,10 +136,16 @@ impl Compiler {
         self.cache.as_ref()
     }
 
-    /// A module or component, ready to be instantiated.
-    pub(super) fn native<T: Native>(&self, engine: &Engine, wasm: &[u8]) -> wasmtime::Result<T> {
+    /// A module or component for an engine that was made by that recipe.
+    pub(crate) fn native<T: Native>(
+        &self,
+        engine: &Engine,
+        recipe: &Recipe,
+        wasm: &[u8],
+    ) -> Result<T, NotCompiled> {
         let Some(cache) = &self.cache else {
-            return T::compiled(engine, wasm);
+            let (native, _) = self.made(engine, recipe, wasm)?;
+            return Ok(native);
         };
         let key = Key::of(engine, T::KIND, wasm);
         match kept(cache, engine, &key) {
@@ -83,15 +156,36 @@ impl Compiler {
             Ok(None) => {}
             Err(why) => cache.refuse(&key, why),
         }
-        let native = T::compiled(engine, wasm)?;
-        let kept = native
-            .serialized()
+        let (native, code) = self.made::<T>(engine, recipe, wasm)?;
+        let code = code.map_or_else(|| native.serialized(), Ok);
+        let kept = code
             .map_err(|error| format!("{error:#}"))
             .and_then(|code| cache.keep(&key, &code).map_err(|error| error.to_string()));
         if let Err(error) = kept {
             tracing::warn!("native code is not kept for the next time: {error}");
         }
         Ok(native)
+    }
+
+    /// Compiles; beside it the serialised code, if there is any.
+    fn made<T: Native>(
+        &self,
+        engine: &Engine,
+        recipe: &Recipe,
+        wasm: &[u8],
+    ) -> Result<(T, Option<Vec<u8>>), NotCompiled> {
+        let Some(apart) = &self.apart else {
+            return Ok((T::compiled(engine, wasm)?, None));
+        };
+        let code = apart.compile(T::KIND, recipe, wasm)?;
+        // SAFETY: these are bytes that wasmtime serialised, unchanged: they came whole over a
+        // pipe whose other end only a process of this very program had, for an engine made by
+        // the same recipe. What that process worked on is a stranger's; should that have taken
+        // it over, it could answer what it likes, as it could do what it likes had the compiler
+        // run here: the code is the compiler's word either way. Nothing else of the process is
+        // believed.
+        let native = unsafe { T::deserialized(engine, &code) }?;
+        Ok((native, Some(code)))
     }
 }
 

@@ -1,11 +1,12 @@
 //! `saker module inspect`: what a component says of itself, and what it imports.
 
-use crate::commands::{Failure, complain, escaped, print, shown};
+use crate::commands::{Failure, compiler_apart, complain, escaped, print, shown};
 use crate::componentise::stubbed;
 use crate::sandbox::component::{COMPONENT_BYTES_MAX, Code, ComponentLimits, Workshop, imports};
 use anyhow::{Context, anyhow};
 use saker_rules_schema::manifest::Priority;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(clap::Args)]
@@ -26,7 +27,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let imported = imports(&wasm);
     let stubs = stubbed(&wasm);
     let limits = ComponentLimits::live(Duration::from_secs(1));
-    let workshop = Workshop::new(limits).map_err(|why| anyhow!("no sandbox for modules: {why}"))?;
+    let workshop = Workshop::new_with(limits, Arc::new(compiler_apart()))
+        .map_err(|why| anyhow!("no sandbox for modules: {why}"))?;
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
         text.push_str(&format!("{name:<12} {}\n", escaped(value).trim_end()));

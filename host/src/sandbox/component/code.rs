@@ -10,11 +10,13 @@ use super::capability::{self, Import, Keep, MODULE, Voice, for_people};
 use super::post::Outcome;
 use super::resident::{Failure, Means, Start};
 use crate::sandbox::deadline::{Clock, Ticker};
+use crate::sandbox::native::Recipe;
 use crate::sandbox::{Budget, Compiler, FailureKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 use wasmtime::component::{
     Component, ComponentNamedList, Instance, Lift, Linker, Lower, TypedFunc,
 };
@@ -22,6 +24,8 @@ use wasmtime::{Config, Engine, OptLevel, ResourceLimiter, Store, Trap, UpdateDea
 
 /// Stack of the thread that compiles.
 const COMPILE_STACK_BYTES: usize = 16 << 20;
+/// How much longer than it may the thread is waited for: it also asks the component what it is.
+const COMPILE_GRACE: Duration = Duration::from_secs(15);
 /// What an element of a table counts.
 const TABLE_ELEMENT_BYTES: usize = 16;
 /// No component has more core instances, memories and tables, each.
@@ -80,7 +84,7 @@ impl Workshop {
         limits: ComponentLimits,
         compiler: Arc<Compiler>,
     ) -> Result<Arc<Workshop>, String> {
-        let engine = engine(&limits).map_err(|error| in_words(&error))?;
+        let engine = engine_by(&limits.recipe()).map_err(|error| in_words(&error))?;
         let mut linker = Linker::new(&engine);
         capability::define(&mut linker).map_err(|error| in_words(&error))?;
         Ok(Arc::new(Workshop {
@@ -98,7 +102,8 @@ impl Workshop {
     }
 }
 
-fn engine(limits: &ComponentLimits) -> wasmtime::Result<Engine> {
+/// Makes the engine of a workshop.
+pub(crate) fn engine_by(recipe: &Recipe) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config
         .cranelift_opt_level(OptLevel::Speed)
@@ -107,8 +112,8 @@ fn engine(limits: &ComponentLimits) -> wasmtime::Result<Engine> {
         .memory_may_move(false)
         .signals_based_traps(true)
         .epoch_interruption(true)
-        .consume_fuel(matches!(limits.budget, Budget::Fuel(_)))
-        .max_wasm_stack(limits.stack_bytes_max)
+        .consume_fuel(recipe.counts_fuel)
+        .max_wasm_stack(recipe.stack_bytes_max)
         .concurrency_support(false)
         // What compilers of many languages emit, and nothing that differs from machine to machine.
         .wasm_component_model(true)
@@ -224,7 +229,8 @@ impl Code {
                 let _ = tell.send(loaded.unwrap_or_else(|_| Err(panicked())));
             });
         spawned.map_err(|error| NotLoaded::Uncompiled(error.to_string()))?;
-        match told.recv_timeout(workshop.limits.compile) {
+        // What compiles apart keeps that time by itself.
+        match told.recv_timeout(workshop.limits.compile + COMPILE_GRACE) {
             Ok(loaded) => loaded,
             Err(RecvTimeoutError::Timeout) => Err(NotLoaded::Uncompiled(format!(
                 "it takes longer than {} s",
@@ -249,8 +255,8 @@ fn load(workshop: &Arc<Workshop>, wasm: &[u8]) -> Result<(Code, Description), No
     admit(wasm).map_err(NotLoaded::Inadmissible)?;
     let component: Component = workshop
         .compiler
-        .native(&workshop.engine, wasm)
-        .map_err(|error| NotLoaded::Uncompiled(in_words(&error)))?;
+        .native(&workshop.engine, &workshop.limits.recipe(), wasm)
+        .map_err(|error| NotLoaded::Uncompiled(error.to_string()))?;
     let imports = world(&component, &workshop.engine)?;
     let code = Code {
         component,

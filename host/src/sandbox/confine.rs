@@ -1,0 +1,109 @@
+//! Giving up rights for good: what a process of ours does before it works on what a stranger
+//! wrote. Which system calls it needs afterwards is left to it.
+
+use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, Gid, Uid, set_capabilities, set_no_new_privs, set_thread_gid,
+    set_thread_groups, set_thread_uid,
+};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch, apply_filter_all_threads,
+};
+use std::collections::BTreeMap;
+use std::io;
+
+/// Nobody's user and group, by the kernel's own convention (`/proc/sys/kernel/overflowuid`).
+const NOBODY: u32 = 65_534;
+
+/// What the process may use from now on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// CPU time, in seconds.
+    pub(super) cpu_seconds: u64,
+    /// Address space.
+    pub(super) address_bytes_max: u64,
+}
+
+/// Gives up user, groups, capabilities, every descriptor but the first three, and the means to
+/// get any of them back; ends with who started it. To be called before there is a second thread:
+/// users and capabilities are a thread's.
+pub(super) fn give_up_rights(bounds: Bounds) -> io::Result<()> {
+    // SAFETY: nothing in this process has opened a descriptor beyond the first three and counts
+    // on it. A kernel before 5.9 does not know the call; ours are closed by exec anyway.
+    unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
+    set_no_new_privs(true)?;
+    if rustix::process::geteuid().is_root() {
+        // In a user namespace there may be no such user, or no right to become it. Then it is
+        // what follows that counts.
+        let _ = set_thread_groups(&[]);
+        let _ = set_thread_gid(Gid::from_raw(NOBODY));
+        let _ = set_thread_uid(Uid::from_raw(NOBODY));
+    }
+    let none = CapabilitySet::empty();
+    set_capabilities(
+        None,
+        CapabilitySets {
+            effective: none,
+            permitted: none,
+            inheritable: none,
+        },
+    )?;
+    // After the user: changing that clears it.
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let Bounds {
+        cpu_seconds,
+        address_bytes_max,
+    } = bounds;
+    for (resource, most) in [
+        (Resource::Cpu, cpu_seconds),
+        (Resource::As, address_bytes_max),
+        (Resource::Fsize, 0),
+        (Resource::Core, 0),
+    ] {
+        let limit = Rlimit {
+            current: Some(most),
+            maximum: Some(most),
+        };
+        setrlimit(resource, limit)?;
+    }
+    Ok(())
+}
+
+/// Has all threads killed that make another system call than these, or memory that can be
+/// executed. To those of `refused` the kernel says that it is not permitted.
+pub(super) fn allow_only(
+    calls: &[libc::c_long],
+    refused: &[libc::c_long],
+) -> Result<(), seccompiler::Error> {
+    let all = |calls: &[libc::c_long]| -> BTreeMap<i64, Vec<SeccompRule>> {
+        calls.iter().map(|call| (*call, Vec::new())).collect()
+    };
+    let errno = SeccompAction::Errno(libc::EPERM as u32);
+    apply(all(refused), SeccompAction::Allow, errno)?;
+    // Of two filters the stricter decides.
+    let mut rules = all(calls);
+    rules.extend(all(refused));
+    for call in [libc::SYS_mmap, libc::SYS_mprotect] {
+        let executable = libc::PROT_EXEC as u64;
+        let condition = SeccompCondition::new(
+            2,
+            SeccompCmpArgLen::Dword,
+            SeccompCmpOp::MaskedEq(executable),
+            0,
+        )?;
+        rules.insert(call, vec![SeccompRule::new(vec![condition])?]);
+    }
+    apply(rules, SeccompAction::KillProcess, SeccompAction::Allow)
+}
+
+fn apply(
+    rules: BTreeMap<i64, Vec<SeccompRule>>,
+    others: SeccompAction,
+    these: SeccompAction,
+) -> Result<(), seccompiler::Error> {
+    let architecture: TargetArch = std::env::consts::ARCH.try_into()?;
+    let filter = SeccompFilter::new(rules, others, these, architecture)?;
+    let program: BpfProgram = filter.try_into()?;
+    apply_filter_all_threads(&program)
+}
