@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use std::fs::read_to_string;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -79,15 +79,32 @@ fn by(program: &str) -> Apart {
     Apart::by(Path::new(program))
 }
 
-/// This process has no child left.
-fn has_no_child() -> bool {
-    let threads = std::fs::read_dir("/proc/self/task").expect("procfs");
-    let children = threads.flatten().map(|thread| {
+/// The children of a process.
+fn children(pid: u32) -> Vec<u32> {
+    let own = read_to_string("/proc/thread-self/children");
+    own.expect("this kernel tells of children");
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter();
+    let children = threads.flatten().flatten().map(|thread| {
         let children = thread.path().join("children");
         // The thread may have ended.
         read_to_string(children).unwrap_or_default()
     });
-    children.collect::<String>().trim().is_empty()
+    let children: String = children.collect();
+    let children = children.split_whitespace();
+    children.map(|pid| pid.parse().expect("a number")).collect()
+}
+
+/// Waits for that.
+#[track_caller]
+fn wait_for<T>(what: &str, mut is_there: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + Duration::from_secs(120);
+    loop {
+        if let Some(there) = is_there() {
+            return there;
+        }
+        assert!(Instant::now() < end, "{what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 #[test]
@@ -181,6 +198,49 @@ fn said(pid: u32, file: &str, line: &str) -> String {
     found.unwrap_or_default().trim().to_string()
 }
 
+fn is_confined(pid: u32) -> bool {
+    said(pid, "status", "Seccomp:") == "2"
+}
+
+/// `saker check` of a large module, and the process that compiles it.
+fn checking(place: &Path) -> (Child, u32) {
+    let file = place.join("large.wasm");
+    std::fs::write(&file, functions(100_000)).expect("a folder of the test");
+    let check = Command::new(PROGRAM)
+        .args([Path::new("check"), &file])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("saker runs");
+    let compiling = wait_for("a process that compiles", || {
+        let mut children = children(check.id()).into_iter();
+        children.find(|pid| is_confined(*pid))
+    });
+    (check, compiling)
+}
+
+#[test]
+fn it_ends_with_who_waits_for_it() {
+    let place = tempfile::tempdir().expect("a folder for files of the test");
+    let (mut check, compiling) = checking(place.path());
+    check.kill().expect("it is ours");
+    check.wait().expect("it is ours");
+    wait_for("its end", || (!is_confined(compiling)).then_some(()));
+}
+
+#[test]
+fn who_kills_it_kills_nothing_else() {
+    let place = tempfile::tempdir().expect("a folder for files of the test");
+    let (check, compiling) = checking(place.path());
+    let pid = rustix::process::Pid::from_raw(compiling as i32).expect("a process");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it is ours");
+    let checked = check.wait_with_output().expect("it is ours");
+    let messages = String::from_utf8_lossy(&checked.stderr);
+    assert_eq!(checked.status.code(), Some(3), "{messages}");
+    let expected = "the process that compiled it died: signal 9";
+    assert!(messages.contains(expected), "{messages}");
+}
+
 #[test]
 fn it_has_no_rights_while_it_compiles() {
     let order = r#"{"kind":"Component","recipe":{"counts_fuel":false,"stack_bytes_max":524288,
@@ -195,12 +255,8 @@ fn it_has_no_rights_while_it_compiles() {
     input.write_all(&functions(100_000)).expect("it reads");
     drop(input);
     let pid = child.id();
-    let end = Instant::now() + Duration::from_secs(60);
     // The filter is the last of what it does before it looks at what is not ours.
-    while said(pid, "status", "Seccomp:") != "2" {
-        assert!(Instant::now() < end, "{:?}", child.try_wait());
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    wait_for("a filter", || is_confined(pid).then_some(()));
     assert_eq!(said(pid, "status", "NoNewPrivs:"), "1");
     for set in ["CapEff:", "CapPrm:", "CapInh:", "CapAmb:"] {
         assert_eq!(said(pid, "status", set), "0000000000000000", "{set}");
@@ -224,12 +280,10 @@ fn it_has_no_rights_while_it_compiles() {
 
 #[test]
 fn nobody_is_left_behind() {
-    // Others of this file have their own children meanwhile.
-    let end = Instant::now() + Duration::from_secs(120);
     let why = loaded(functions(100_000), Duration::from_secs(1), by(PROGRAM));
     assert!(why.to_string().contains("longer"), "{why}");
-    while !has_no_child() {
-        assert!(Instant::now() < end, "a child is left");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    // Others of this file have their own children meanwhile.
+    wait_for("the end of all children", || {
+        children(std::process::id()).is_empty().then_some(())
+    });
 }
