@@ -238,8 +238,12 @@ impl Loading {
 
     /// For events of captures that are judged as if they happened, in pieces of so many. Their
     /// time goes by faster than ours, so more of them wait for a module at once.
-    pub(crate) fn as_live(config: &Config, events: usize) -> Result<Loading, Failure> {
-        let live = Loading::live(config)?;
+    pub(crate) fn as_live(
+        config: &Config,
+        events: usize,
+        compiler: &Arc<Compiler>,
+    ) -> Result<Loading, Failure> {
+        let live = Loading::live(config, compiler)?;
         Ok(Loading {
             limits: ComponentLimits {
                 // Each may be told in a call of its own, and the time before it.

@@ -1,17 +1,16 @@
-//! Automata: `regex` and `pmatch` as tables that one look-up a byte walks through; those few that
-//! would be too large so, as sets of states.
+//! Automata: `regex` and `pmatch` as tables that one look-up a byte walks through, from a text's
+//! begin to its end, or back where the table would be too large so: `.*a.{12}` would have to
+//! remember where the last thirteen `a` stood, and from the end it need not.
 //!
 //! The crate `regex-automata` builds them (of the regex crate's authors, and part of it); what
 //! is left of them here is only which byte leads where, and where a text may end.
 
 mod posix;
-mod sets;
 
 use regex_automata::dfa::{Automaton as _, StartKind, dense};
 use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
 use regex_automata::util::{primitives::StateID, start, syntax};
 use regex_automata::{Anchored, MatchKind};
-use sets::Sets;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::ops::Range;
@@ -22,9 +21,6 @@ const STATES_MAX: usize = 4096;
 /// Bytes that reading one pattern may take, and bytes that making tables of it may take.
 const NFA_BYTES_MAX: usize = 16 << 20;
 const TABLES_BYTES_MAX: usize = 8 << 20;
-/// The latter, where half of what all patterns together may take is spent: the room that is left
-/// is for as many as can be.
-const SMALL_TABLES_BYTES_MAX: usize = 256 << 10;
 /// Bytes that building all of a ruleset's may take together: some seconds of work, where the
 /// patterns are made to be as much of it as they can. (Falco's rules take some hundred KiB.)
 const BUILDS_BYTES_MAX: usize = 32 << 20;
@@ -33,25 +29,14 @@ const DEAD: u32 = 0;
 
 /// Decides whether a whole text is accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Automaton(Arc<Shown>);
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Shown {
-    /// For people.
-    shown: String,
-    form: Form,
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-enum Form {
-    /// It is in one state at a time.
-    Single(Tables),
-    /// In several.
-    Sets(Sets),
-}
+pub struct Automaton(Arc<Tables>);
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Tables {
+    /// For people.
+    shown: String,
+    /// It begins with the last byte.
+    is_backward: bool,
     /// Bytes that lead alike from every state are of one class.
     class_of: [u8; 256],
     classes: usize,
@@ -63,17 +48,15 @@ struct Tables {
 }
 
 /// An automaton as the compiled module reads it.
-pub(crate) enum Encoded {
+pub(crate) struct Encoded {
     /// The class of every byte, then by state a row of `u32`: whether a text may end there, and
     /// by class the offset of the next state's row. Offset 0 is that of no row: nothing is
     /// accepted from there.
-    Single {
-        table: Vec<u8>,
-        /// The offset of the first state's row.
-        start: u32,
-    },
-    /// As [`Sets::encode`] says.
-    Sets { table: Vec<u8> },
+    pub(crate) table: Vec<u8>,
+    /// The offset of the first state's row.
+    pub(crate) start: u32,
+    /// It begins with the last byte.
+    pub(crate) is_backward: bool,
 }
 
 /// The automata of a ruleset: each pattern is built once, and all of them together are bounded.
@@ -121,44 +104,45 @@ impl Automata {
         if let Some(built) = self.built.get(pattern) {
             return built.clone();
         }
-        let built = self.form(pattern);
-        let built = built.map(|form| Automaton(Arc::new(Shown { shown, form })));
+        let built = self.tables(pattern, shown);
+        let built = built.map(|tables| Automaton(Arc::new(tables)));
         self.built.insert(pattern.to_owned(), built.clone());
         built
     }
 
-    fn form(&mut self, pattern: &str) -> Result<Form, String> {
-        if self.room == 0 {
-            let most = BUILDS_BYTES_MAX >> 20;
-            return Err(format!(
-                "the patterns of all rules together take more than {most} MiB to build"
-            ));
-        }
-        // By itself first: in parentheses, `a)(b` would be right.
+    fn tables(&mut self, pattern: &str, shown: String) -> Result<Tables, String> {
+        // By itself first: in the parentheses below, `a)(b` would be right.
         let syntax = syntax::parse_with(pattern, &syntax());
         syntax.map_err(|error| reason(&error))?;
-        let nfa = self.nfa(&format!(r"\A(?:{pattern})\z"))?;
-        let most = match self.room > BUILDS_BYTES_MAX / 2 {
-            true => TABLES_BYTES_MAX,
-            false => SMALL_TABLES_BYTES_MAX,
-        };
-        let (tables, bytes) = tables(&nfa, most);
-        self.spend(bytes);
-        if let Some(tables) = tables? {
-            return Ok(Form::Single(tables));
+        let pattern = format!(r"\A(?:{pattern})\z");
+        for is_backward in [false, true] {
+            if self.room == 0 {
+                let most = BUILDS_BYTES_MAX >> 20;
+                return Err(format!(
+                    "the patterns of all rules together take more than {most} MiB to build"
+                ));
+            }
+            let nfa = self.nfa(&pattern, is_backward)?;
+            let (tables, bytes) = tables(&nfa);
+            self.spend(bytes);
+            if let Some(tables) = tables? {
+                return Ok(Tables {
+                    shown,
+                    is_backward,
+                    ..tables
+                });
+            }
         }
-        let nfa = self.nfa(&format!("(?:{pattern})"))?;
-        Sets::new(&nfa).map(Form::Sets).ok_or_else(|| {
-            format!(
-                "it needs more than {STATES_MAX} states, and more than {} to be in at once",
-                sets::STATES_MAX
-            )
-        })
+        let most = TABLES_BYTES_MAX >> 20;
+        Err(format!(
+            "it needs more than {STATES_MAX} states, or {most} MiB to build them"
+        ))
     }
 
-    fn nfa(&mut self, pattern: &str) -> Result<NFA, String> {
+    fn nfa(&mut self, pattern: &str, is_backward: bool) -> Result<NFA, String> {
         let config = thompson::Config::new()
             .utf8(false)
+            .reverse(is_backward)
             .which_captures(WhichCaptures::None)
             .nfa_size_limit(Some(NFA_BYTES_MAX));
         let nfa = thompson::Compiler::new()
@@ -225,52 +209,39 @@ impl Automaton {
 
     /// Whether the whole text is accepted.
     pub fn accepts(&self, text: &[u8]) -> bool {
-        match &self.0.form {
-            Form::Single(tables) => tables.accepts(text),
-            Form::Sets(sets) => sets.accepts(text),
-        }
+        let tables = &*self.0;
+        let mut state = tables.start;
+        let mut step = |byte: &u8| {
+            let class = usize::from(tables.class_of[usize::from(*byte)]);
+            state = tables.next[state as usize * tables.classes + class];
+            state != DEAD
+        };
+        let is_through = match tables.is_backward {
+            true => text.iter().rev().all(&mut step),
+            false => text.iter().all(&mut step),
+        };
+        is_through && tables.accepts[state as usize]
     }
 
     pub(crate) fn encode(&self) -> Encoded {
-        match &self.0.form {
-            Form::Single(tables) => tables.encode(),
-            Form::Sets(sets) => Encoded::Sets {
-                table: sets.encode(),
-            },
-        }
-    }
-}
-
-impl Tables {
-    fn accepts(&self, text: &[u8]) -> bool {
-        let mut state = self.start;
-        for byte in text {
-            let class = usize::from(self.class_of[usize::from(*byte)]);
-            state = self.next[state as usize * self.classes + class];
-            if state == DEAD {
-                return false;
-            }
-        }
-        self.accepts[state as usize]
-    }
-
-    fn encode(&self) -> Encoded {
-        let row_bytes = (1 + self.classes) * 4;
+        let tables = &*self.0;
+        let row_bytes = (1 + tables.classes) * 4;
         let row_at = |state: u32| match state {
             DEAD => 0,
             // The dead state has no row.
             other => (256 + (other as usize - 1) * row_bytes) as u32,
         };
-        let mut table = self.class_of.to_vec();
-        for state in 1..self.accepts.len() {
-            table.extend_from_slice(&u32::from(self.accepts[state]).to_le_bytes());
-            for next in &self.next[state * self.classes..][..self.classes] {
+        let mut table = tables.class_of.to_vec();
+        for state in 1..tables.accepts.len() {
+            table.extend_from_slice(&u32::from(tables.accepts[state]).to_le_bytes());
+            for next in &tables.next[state * tables.classes..][..tables.classes] {
                 table.extend_from_slice(&row_at(*next).to_le_bytes());
             }
         }
-        Encoded::Single {
+        Encoded {
             table,
-            start: row_at(self.start),
+            start: row_at(tables.start),
+            is_backward: tables.is_backward,
         }
     }
 }
@@ -281,14 +252,13 @@ impl std::fmt::Display for Automaton {
     }
 }
 
-/// The automaton that is in one state at a time, none if building it takes more bytes than that or
-/// it is too large; and how many bytes it took.
-fn tables(nfa: &NFA, most: usize) -> (Result<Option<Tables>, String>, usize) {
+/// The automaton, none if it is too large; and how many bytes it took to build it.
+fn tables(nfa: &NFA) -> (Result<Option<Tables>, String>, usize) {
     let config = dense::Config::new()
         .start_kind(StartKind::Anchored)
         .match_kind(MatchKind::All)
-        .dfa_size_limit(Some(most))
-        .determinize_size_limit(Some(most));
+        .dfa_size_limit(Some(TABLES_BYTES_MAX))
+        .determinize_size_limit(Some(TABLES_BYTES_MAX));
     let dfa = dense::Builder::new().configure(config).build_from_nfa(nfa);
     match dfa {
         Ok(dfa) => {
@@ -296,7 +266,7 @@ fn tables(nfa: &NFA, most: usize) -> (Result<Option<Tables>, String>, usize) {
             let rows = (dfa.memory_usage() / 8).min(STATES_MAX * 256 * 4);
             (read(&dfa), dfa.memory_usage() + rows)
         }
-        Err(error) if error.is_size_limit_exceeded() => (Ok(None), most),
+        Err(error) if error.is_size_limit_exceeded() => (Ok(None), TABLES_BYTES_MAX),
         Err(error) => (Err(reason(&error)), 0),
     }
 }
@@ -339,6 +309,8 @@ fn read(dfa: &dense::DFA<Vec<u32>>) -> Result<Option<Tables>, String> {
 
     let (class_of, leaders) = classes(&rows);
     Ok(Some(Tables {
+        shown: String::new(),
+        is_backward: false,
         class_of,
         classes: leaders.len(),
         accepts,
@@ -426,22 +398,24 @@ mod tests {
     #[track_caller]
     fn holds(automaton: &Automaton, text: &[u8]) -> bool {
         let answer = automaton.accepts(text);
-        // The same from the tables that modules read; sets are tried in a module.
-        let Encoded::Single {
+        // The same from the tables that modules read.
+        let Encoded {
             table: bytes,
             start,
-        } = automaton.encode()
-        else {
-            return answer;
-        };
+            is_backward,
+        } = automaton.encode();
         let word = |at: u32| {
             let at = at as usize;
             u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
         };
         let mut row = start;
+        let mut text = text.to_vec();
+        if is_backward {
+            text.reverse();
+        }
         for byte in text {
             if row != 0 {
-                row = word(row + 4 + u32::from(bytes[usize::from(*byte)]) * 4);
+                row = word(row + 4 + u32::from(bytes[usize::from(byte)]) * 4);
             }
         }
         assert_eq!(row != 0 && word(row) == 1, answer);
@@ -472,17 +446,18 @@ mod tests {
             ("a*?b**", &["", "aabb"], &["ba"]),
             ("é.", &["éü"], &["é", "e."]),
             ("a.b", &["a\tb"], &["a\nb"]),
-            // Those that are in several states at once.
+            (r"a\ b\_", &["a b_"], &["ab_"]),
+            // Those that are walked through from the end.
             (".*a.{12}", &["xa0123456789ab"], &["a", "0123456789abc"]),
             (
-                ".*sh.{0,20}foo.{3,9}x.*",
-                &["xsh foo123xy", "shsh000foofoo12x"],
-                &["shfoo12x", "foo123xsh"],
+                ".*X.{40}é$",
+                &["aX0123456789012345678901234567890123456789é"],
+                &["X", "é"],
             ),
             (
-                "(^.{1,30}a$\n?|b.{13})*^$",
-                &["", "ba\n", "ca\nba\n", "b0123456789abcxa\n", "aaa\naa\n"],
-                &["a\n", "ba", "ca\n\nba"],
+                "(.|\n)*^a.{14}$\n?",
+                &["a01234567890123", "b\na01234567890123\n"],
+                &["ba01234567890123", "a01234567890123\nb"],
             ),
         ] {
             let automaton = Automata::default()
@@ -535,7 +510,7 @@ mod tests {
             ("a{1001}", "1000"),
             ("*a", "repetition"),
             (r"\1", r"`\1`"),
-            ("(.{50}a){200}", "more than 1024 to be in at once"),
+            (".*a.{20}b.*", "more than 4096 states"),
             ("((.{50}a){1000}){1000}", "more than 16 MiB"),
         ] {
             let error = Automata::default().regex(pattern).unwrap_err();

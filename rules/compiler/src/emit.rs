@@ -87,7 +87,7 @@ pub(crate) struct Functions {
     same: u32,
     glob: u32,
     walk: u32,
-    walk_sets: u32,
+    walk_back: u32,
     /// The first of the others.
     pub(crate) first: u32,
 }
@@ -102,7 +102,7 @@ pub(crate) const FUNCTIONS: Functions = Functions {
     same: 6,
     glob: 7,
     walk: 8,
-    walk_sets: 9,
+    walk_back: 9,
     first: 10,
 };
 
@@ -362,8 +362,8 @@ impl Emitter<'_> {
             (Signature::Four, text::seek(true)),
             (Signature::Three, text::same()),
             (Signature::Three, text::glob(self.addresses.data)),
-            (Signature::Three, text::walk()),
-            (Signature::Two, text::walk_sets()),
+            (Signature::Three, text::walk(false)),
+            (Signature::Three, text::walk(true)),
         ];
         self.bodies.extend(others);
         Ok(())

@@ -2,12 +2,12 @@
 //! over as if they happened now, by turns with the module and with none.
 
 use crate::commands::replay::{BATCH_BYTES, BATCH_EVENTS, ReplayError, seed};
-use crate::commands::{Failure, complain, configured, count, print, rules, shown, usage};
+use crate::commands::{Failure, compiler, complain, configured, count, print, rules, shown, usage};
 use crate::config::Config;
 use crate::event::Clock;
 use crate::modules::{Epoch, Module, Selection};
 use crate::pipeline::{Counters, Pipeline, Setup};
-use crate::sandbox::{Budget, Judge, Limits};
+use crate::sandbox::{Budget, Compiler, Judge, Limits};
 use crate::source::capture::Capture;
 use crate::source::merge::Batch;
 use crate::state::State;
@@ -20,6 +20,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(clap::Args)]
@@ -42,12 +43,13 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let config = configured(&args.option)?;
-    let loading = rules::Loading::as_live(&config, BATCH_EVENTS)?;
+    let compiler = compiler(&config);
+    let loading = rules::Loading::as_live(&config, BATCH_EVENTS, &compiler)?;
     let modules = rules::load(std::slice::from_ref(&args.module), &loading)?;
     let (mut without, mut with) = (Vec::new(), Vec::new());
     for _ in 0..args.rounds {
-        without.push(round(&config, &[], &args.captures)?);
-        with.push(round(&config, &modules, &args.captures)?);
+        without.push(round(&config, &compiler, &[], &args.captures)?);
+        with.push(round(&config, &compiler, &modules, &args.captures)?);
     }
     let counters = with[0].counters;
     if counters.events == 0 {
@@ -78,7 +80,12 @@ struct Round {
     counters: Counters,
 }
 
-fn round(config: &Config, modules: &[Module], captures: &[PathBuf]) -> Result<Round, Failure> {
+fn round(
+    config: &Config,
+    compiler: &Arc<Compiler>,
+    modules: &[Module],
+    captures: &[PathBuf],
+) -> Result<Round, Failure> {
     let window = Window::create(config.window_slots).context("cannot make the window")?;
     let limits = Limits {
         budget: Budget::Time {
@@ -88,7 +95,8 @@ fn round(config: &Config, modules: &[Module], captures: &[PathBuf]) -> Result<Ro
         threads: config.judge_threads,
         ..Limits::default()
     };
-    let judge = Judge::spawn(window.fd(), limits).context("cannot start the judge")?;
+    let judge = Judge::spawn_with(window.fd(), limits, compiler.clone())
+        .context("cannot start the judge")?;
     let setup = Setup {
         state: State::new(Default::default(), Clock::default()),
         window,

@@ -76,7 +76,7 @@ fn escaped(chars: &[char], at: usize) -> Result<(char, usize), String> {
         '1'..='7' if matches!(chars.get(next), Some('0'..='7')) => {
             return Ok(octal(chars, at));
         }
-        other if other.is_ascii_punctuation() => other,
+        other if other.is_ascii() && !other.is_ascii_alphanumeric() => other,
         other => return Err(format!("`\\{other}` is not POSIX syntax")),
     };
     Ok((found, next))

@@ -4,7 +4,6 @@
 use super::own::WORDS_AT;
 use super::text;
 use super::{Addresses, Functions, OWN, Pool, WINDOW, own32};
-use crate::automaton::Encoded;
 use crate::guard::{Edge, Sign};
 use crate::ir::{Graph, Id, Network, Node, Op, Test, is_string};
 use crate::share::{Costs, TOGETHER_COST_MAX};
@@ -523,17 +522,13 @@ impl Scope<'_, '_> {
             Op::IContains(part) => self.find(body, part, place, true),
             Op::Networks(networks) => networks_hold(&mut body.sink(), networks, place),
             Op::Accepted(automaton) => {
-                let sink = &mut body.sink();
-                match automaton.encode() {
-                    Encoded::Single { table, start } => {
-                        let at = self.addresses.data + self.pool.data(&table);
-                        call(sink, place, &[at, start], self.functions.walk);
-                    }
-                    Encoded::Sets { table } => {
-                        let at = self.addresses.data + self.pool.data(&table);
-                        call(sink, place, &[at], self.functions.walk_sets);
-                    }
-                }
+                let encoded = automaton.encode();
+                let at = self.addresses.data + self.pool.data(&encoded.table);
+                let walk = match encoded.is_backward {
+                    true => self.functions.walk_back,
+                    false => self.functions.walk,
+                };
+                call(&mut body.sink(), place, &[at, encoded.start], walk);
             }
             Op::Glob(pattern) => {
                 // Most texts do not even begin as the pattern does.

@@ -3,7 +3,7 @@
 //! A text is the address of its length in the window, bytes behind it; needles and patterns
 //! lie in the own memory. Nothing reads beyond a text's end.
 
-use super::{OWN, WINDOW, own8, own32, own64, window32};
+use super::{WINDOW, own8, own32, own64, window32};
 use crate::ir::{Pattern, Piece};
 use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, ValType};
 
@@ -380,153 +380,42 @@ pub(crate) fn glob(data: u32) -> Function {
 }
 
 /// `(text, table, row) -> i32`: whether the automaton whose table lies there, beginning at that
-/// row, accepts the whole text. The table is as `Automaton::encode` makes it.
-pub(crate) fn walk() -> Function {
+/// row, accepts the whole text, or the text from its last byte to its first. The table is as
+/// `Automaton::encode` makes it.
+pub(crate) fn walk(is_backward: bool) -> Function {
     const TEXT: u32 = 0;
     const TABLE: u32 = 1;
     const ROW: u32 = 2;
-    const END: u32 = 3;
-    let mut function = Function::new([(1, ValType::I32)]);
+    const AT: u32 = 3;
+    const END: u32 = 4;
+    let mut function = Function::new([(2, ValType::I32)]);
     let mut sink = function.instructions();
-    sink.local_get(TEXT).i32_const(4).i32_add();
-    sink.local_get(TEXT).i32_load(window32(0));
+    sink.local_get(TEXT).i32_const(4).i32_add().local_set(AT);
+    sink.local_get(AT).local_get(TEXT).i32_load(window32(0));
     sink.i32_add().local_set(END);
-    sink.local_get(TEXT).i32_const(4).i32_add().local_set(TEXT);
+    if is_backward {
+        sink.local_get(AT).local_get(END);
+        sink.local_set(AT).local_set(END);
+    }
     sink.block(BlockType::Empty);
     sink.loop_(BlockType::Empty);
     // No row: nothing is accepted any more.
     sink.local_get(ROW).i32_eqz().if_(BlockType::Empty);
     sink.i32_const(0).return_().end();
-    sink.local_get(TEXT).local_get(END).i32_ge_u().br_if(1);
+    sink.local_get(AT).local_get(END).i32_eq().br_if(1);
+    if is_backward {
+        sink.local_get(AT).i32_const(1).i32_sub().local_set(AT);
+    }
     sink.local_get(TABLE).local_get(ROW).i32_add();
     sink.local_get(TABLE);
-    sink.local_get(TEXT).i32_load8_u(window8(0)).i32_add();
+    sink.local_get(AT).i32_load8_u(window8(0)).i32_add();
     sink.i32_load8_u(own8(0)).i32_const(2).i32_shl().i32_add();
     sink.i32_load(own32(4)).local_set(ROW);
-    sink.local_get(TEXT).i32_const(1).i32_add().local_set(TEXT);
+    if !is_backward {
+        sink.local_get(AT).i32_const(1).i32_add().local_set(AT);
+    }
     sink.br(0).end().end();
     sink.local_get(TABLE).local_get(ROW).i32_add();
     sink.i32_load(own32(0)).end();
-    function
-}
-
-/// `(text, table) -> i32`: whether the automaton whose table lies there accepts the whole text.
-/// The table is as `Sets::encode` makes it.
-pub(crate) fn walk_sets() -> Function {
-    const TEXT: u32 = 0;
-    const TABLE: u32 = 1;
-    const END: u32 = 2;
-    /// Bytes of a set, and of a state's row.
-    const BYTES: u32 = 3;
-    const ROW_BYTES: u32 = 4;
-    /// Where the sets lie in which it is, and will be behind this byte.
-    const NOW: u32 = 5;
-    const THEN: u32 = 6;
-    /// What the byte's class adds to a row's address.
-    const CLASS: u32 = 7;
-    /// How far into the sets, and into another.
-    const AT: u32 = 8;
-    const WITHIN: u32 = 9;
-    /// The row of the first state of the word at `AT`; and the set that a state leads to.
-    const ROWS: u32 = 10;
-    const SET: u32 = 11;
-    /// It leads anywhere.
-    const ANY: u32 = 12;
-    const WORD: u32 = 13;
-    let mut function = Function::new([(11, ValType::I32), (1, ValType::I64)]);
-    let mut sink = function.instructions();
-    sink.local_get(TEXT).i32_const(4).i32_add();
-    sink.local_get(TEXT).i32_load(window32(0));
-    sink.i32_add().local_set(END);
-    sink.local_get(TEXT).i32_const(4).i32_add().local_set(TEXT);
-    sink.local_get(TABLE).i32_load(own32(0)).local_set(BYTES);
-    sink.local_get(TABLE)
-        .i32_load(own32(4))
-        .local_set(ROW_BYTES);
-    // Behind the header lie the first set, that which accepts, and two to work in.
-    sink.local_get(TABLE).i32_const(272).i32_add();
-    sink.local_get(BYTES).i32_const(1).i32_shl().i32_add();
-    sink.local_tee(NOW)
-        .local_get(BYTES)
-        .i32_add()
-        .local_set(THEN);
-    sink.local_get(NOW);
-    sink.local_get(TABLE).i32_const(272).i32_add();
-    sink.local_get(BYTES).memory_copy(OWN, OWN);
-
-    sink.block(BlockType::Empty).loop_(BlockType::Empty);
-    sink.local_get(TEXT).local_get(END).i32_ge_u().br_if(1);
-    sink.local_get(TABLE);
-    sink.local_get(TEXT).i32_load8_u(window8(0)).i32_add();
-    sink.i32_load8_u(own8(12))
-        .i32_const(2)
-        .i32_shl()
-        .local_set(CLASS);
-    sink.local_get(THEN).i32_const(0).local_get(BYTES);
-    sink.memory_fill(OWN);
-    sink.i32_const(0).local_set(ANY);
-    sink.i32_const(0).local_set(AT);
-    sink.local_get(TABLE);
-    sink.local_get(TABLE).i32_load(own32(8)).i32_add();
-    sink.local_get(CLASS).i32_add().local_set(ROWS);
-    // Each word of the set…
-    sink.loop_(BlockType::Empty);
-    sink.local_get(NOW).local_get(AT).i32_add();
-    sink.i64_load(own64(0)).local_set(WORD);
-    // …each state in it…
-    sink.block(BlockType::Empty).loop_(BlockType::Empty);
-    sink.local_get(WORD).i64_eqz().br_if(1);
-    sink.local_get(WORD).i64_ctz().i32_wrap_i64();
-    sink.local_get(ROW_BYTES).i32_mul();
-    sink.local_get(ROWS).i32_add();
-    sink.i32_load(own32(0)).local_set(SET);
-    sink.local_get(WORD);
-    sink.local_get(WORD).i64_const(1).i64_sub().i64_and();
-    sink.local_set(WORD);
-    sink.local_get(SET).i32_eqz().br_if(0);
-    sink.local_get(TABLE)
-        .local_get(SET)
-        .i32_add()
-        .local_set(SET);
-    sink.i32_const(1).local_set(ANY);
-    sink.i32_const(0).local_set(WITHIN);
-    // …each word of the set that it leads to.
-    sink.loop_(BlockType::Empty);
-    sink.local_get(THEN).local_get(WITHIN).i32_add();
-    sink.local_get(THEN).local_get(WITHIN).i32_add();
-    sink.i64_load(own64(0));
-    sink.local_get(SET).local_get(WITHIN).i32_add();
-    sink.i64_load(own64(0)).i64_or().i64_store(own64(0));
-    sink.local_get(WITHIN)
-        .i32_const(8)
-        .i32_add()
-        .local_tee(WITHIN);
-    sink.local_get(BYTES).i32_lt_u().br_if(0).end();
-    sink.br(0).end().end();
-    sink.local_get(ROWS);
-    sink.local_get(ROW_BYTES).i32_const(6).i32_shl();
-    sink.i32_add().local_set(ROWS);
-    sink.local_get(AT).i32_const(8).i32_add().local_tee(AT);
-    sink.local_get(BYTES).i32_lt_u().br_if(0).end();
-
-    sink.local_get(ANY).i32_eqz().if_(BlockType::Empty);
-    sink.i32_const(0).return_().end();
-    sink.local_get(NOW).local_get(THEN);
-    sink.local_set(NOW).local_set(THEN);
-    sink.local_get(TEXT).i32_const(1).i32_add().local_set(TEXT);
-    sink.br(0).end().end();
-
-    // Whether it is in any state that accepts.
-    sink.i32_const(0).local_set(AT);
-    sink.loop_(BlockType::Empty);
-    sink.local_get(NOW).local_get(AT).i32_add();
-    sink.i64_load(own64(0));
-    sink.local_get(TABLE).local_get(AT).i32_add();
-    sink.local_get(BYTES).i32_add();
-    sink.i64_load(own64(272)).i64_and().i64_eqz().i32_eqz();
-    sink.if_(BlockType::Empty).i32_const(1).return_().end();
-    sink.local_get(AT).i32_const(8).i32_add().local_tee(AT);
-    sink.local_get(BYTES).i32_lt_u().br_if(0).end();
-    sink.i32_const(0).end();
     function
 }
