@@ -44,7 +44,7 @@ impl Enrichment {
         if let Some(users) = user_files.read_if_changed() {
             state.set_users(users);
         }
-        let reader = procfs::Reader::new();
+        let reader = procfs::Reader::new(state.by_path());
         match scope {
             Some(cgroup) => state.seed(reader.processes_in(cgroup)),
             None => state.seed(reader.processes()),
@@ -53,7 +53,7 @@ impl Enrichment {
         let (answer, answers) = sync_channel(QUEUE);
         std::thread::Builder::new()
             .name("saker-enrich".into())
-            .spawn(move || answer_all(&asked, &answer, &mut user_files))?;
+            .spawn(move || answer_all(&reader, &asked, &answer, &mut user_files))?;
         Ok(Enrichment {
             questions,
             answers,
@@ -81,11 +81,11 @@ impl Enrichment {
 
 /// Runs until the event thread is gone.
 fn answer_all(
+    reader: &procfs::Reader,
     asked: &Receiver<Lookup>,
     answer: &SyncSender<Answer>,
     user_files: &mut users::Files,
 ) {
-    let reader = procfs::Reader::new();
     let mut looked = Instant::now();
     let mut clock = clock_now();
     loop {

@@ -26,7 +26,7 @@ pub mod version;
 use crate::event::{Clock, Event, Recorded};
 pub use captured::Memory;
 pub(crate) use captured::polled_descriptors;
-use container::{Cgroup, Containers, WatchedContainers};
+use container::{ByPath, Cgroup, Containers, WatchedContainers};
 use descriptor::{FdIndex, FdInfo, Role};
 use facts::{Image, KeptImage};
 pub use lineage::Lineage;
@@ -289,6 +289,7 @@ pub struct State {
     cgroups: Map<Box<[u8]>, Arc<Cgroup>>,
     containers: Containers,
     watched: WatchedContainers,
+    by_path: ByPath,
     image_bytes: Arc<AtomicUsize>,
     retired: VecDeque<(u64, Retired)>,
     /// Threads of a capture beside their versions.
@@ -343,6 +344,7 @@ impl State {
             cgroups: Map::default(),
             containers: Containers::new(limits.containers_max, limits.container_bytes_max),
             watched: WatchedContainers::default(),
+            by_path: ByPath::default(),
             retired: VecDeque::new(),
             captured: captured::Threads::new(limits.processes_max),
             notes: VecDeque::new(),
@@ -661,7 +663,7 @@ impl State {
             self.meet_cgroup(&cgroup);
             return cgroup;
         }
-        let cgroup = Arc::new(Cgroup::from_components(unified, first_v1));
+        let cgroup = Arc::new(Cgroup::from_components(unified, first_v1, self.by_path));
         self.keep_cgroup(key, &cgroup);
         cgroup
     }

@@ -5,7 +5,7 @@ use crate::program::{Ended, Saker, Scope};
 use serde_json::{Value, json};
 
 /// Alerts on every exec in a container, with every field there is of one.
-const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/it/containers.yaml");
+pub(crate) const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/it/containers.yaml");
 
 /// Saker with that rule, which asks one engine alone.
 pub(crate) fn watch(scope: &Scope, engine: &str, socket: &std::path::Path, args: &[&str]) -> Saker {
@@ -23,14 +23,14 @@ pub(crate) fn watch(scope: &Scope, engine: &str, socket: &std::path::Path, args:
 }
 
 /// The alerts of that command line.
-fn alerts_of<'e>(ended: &'e Ended, command: &str) -> Vec<&'e Value> {
+pub(crate) fn alerts_of<'e>(ended: &'e Ended, command: &str) -> Vec<&'e Value> {
     let is_of = |alert: &&Value| alert["output_fields"]["proc.cmdline"] == command;
     ended.alerts.iter().filter(is_of).collect()
 }
 
 /// The fields of the one alert of that command line.
 #[track_caller]
-fn fields<'e>(ended: &'e Ended, command: &str) -> &'e Value {
+pub(crate) fn fields<'e>(ended: &'e Ended, command: &str) -> &'e Value {
     let found = alerts_of(ended, command);
     assert_eq!(
         found.len(),
@@ -43,7 +43,7 @@ fn fields<'e>(ended: &'e Ended, command: &str) -> &'e Value {
 }
 
 #[track_caller]
-fn agree(fields: &Value, expected: Value) {
+pub(crate) fn agree(fields: &Value, expected: Value) {
     for (name, value) in expected.as_object().expect("an object") {
         assert_eq!(&fields[name], value, "field `{name}` of {fields:#}");
     }

@@ -1,6 +1,9 @@
 //! Container engines for tests: real ones, from Debian's packages, each with all it keeps in a
 //! folder of the test's own.
 
+pub(crate) mod libvirt;
+pub(crate) mod lxc;
+
 use crate::needs;
 use serde_json::Value;
 use std::path::{Path, PathBuf};

@@ -3,6 +3,7 @@
 mod capture;
 mod command_line;
 mod containers;
+mod containers_by_path;
 mod crate_edges;
 mod engines;
 mod legacy;

@@ -196,6 +196,7 @@ impl Watch {
         state.set_hostname(config.hostname().as_bytes());
         state.set_machine(&enrich::machine());
         // Before processes are met, so that their containers are asked about.
+        state.know_by_path(config.engines.by_path);
         state.ask_about_containers();
         let enrichment = Enrichment::start(&mut state, config.scope_cgroup.as_deref())
             .context("cannot look up processes")?;

@@ -16,7 +16,7 @@ mod roots;
 
 use crate::state::State;
 use crate::state::container::{
-    Absence, ContainerAnswer, ContainerFacts, ContainerLookup, Engine as Kind,
+    Absence, ByPath, ContainerAnswer, ContainerFacts, ContainerLookup, Engine as Kind,
 };
 use std::io;
 use std::path::{Path, PathBuf};
@@ -76,6 +76,8 @@ pub struct Settings {
     pub podman: Choice,
     pub containerd: Choice,
     pub cri: Choice,
+    /// Those that cannot be asked.
+    pub by_path: ByPath,
 }
 
 impl Default for Settings {
@@ -94,11 +96,13 @@ impl Default for Settings {
             cri: Choice::at(&[
                 "/run/containerd/containerd.sock",
                 "/run/crio/crio.sock",
+                // k3s's, and RKE2's.
                 "/run/k3s/containerd/containerd.sock",
                 "/run/k0s/containerd.sock",
                 "/var/snap/microk8s/common/run/containerd.sock",
                 "/run/host-containerd/containerd.sock",
             ]),
+            by_path: ByPath::default(),
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use super::host_path;
 use crate::event::encode;
-use crate::state::container::Cgroup;
+use crate::state::container::{ByPath, Cgroup};
 use crate::state::descriptor::{FdKind, Role};
 use crate::state::facts::{FdFacts, Image, ProcessFacts, Start, ThreadFacts};
 use crate::state::version::{Credentials, Ids};
@@ -35,6 +35,7 @@ const SOCKETS_MAX: usize = 500_000;
 /// Reads `/proc` (below `HOST_ROOT`).
 pub struct Reader {
     root: PathBuf,
+    by_path: ByPath,
 }
 
 /// Sockets by inode, and which ports are listened on, of the network namespaces seen so far.
@@ -47,15 +48,16 @@ struct Sockets {
 
 impl Default for Reader {
     fn default() -> Reader {
-        Reader::new()
+        Reader::new(ByPath::default())
     }
 }
 
 impl Reader {
-    /// A reader.
-    pub fn new() -> Reader {
+    /// A reader, to which control groups name the containers of these engines.
+    pub fn new(by_path: ByPath) -> Reader {
         Reader {
             root: host_path("/proc"),
+            by_path,
         }
     }
 
@@ -121,7 +123,10 @@ impl Reader {
                 fd_limit: fd_limit(&bytes_of(&folder.join("limits"))),
             },
             credentials: status.credentials,
-            cgroup: Arc::new(Cgroup::from_proc(&bytes_of(&folder.join("cgroup")))),
+            cgroup: Arc::new(Cgroup::from_proc(
+                &bytes_of(&folder.join("cgroup")),
+                self.by_path,
+            )),
             vm_size: stat.vm_size,
             vm_rss: stat.vm_rss,
             threads: threads(&folder, pid),
@@ -584,13 +589,13 @@ mod tests {
         // Between fork and exec it is still this test.
         let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
         let facts = loop {
-            let facts = Reader::new().process(pid).expect("it runs");
+            let facts = Reader::default().process(pid).expect("it runs");
             if facts.comm == b"sleep" && !facts.image.environment.is_empty() {
                 break facts;
             }
             assert!(std::time::Instant::now() < end, "{facts:?}");
         };
-        let facts = Reader::new().process(facts.pid).expect("it runs");
+        let facts = Reader::default().process(facts.pid).expect("it runs");
         assert_eq!(facts.pid, pid);
         assert_eq!(facts.ids.ppid, std::process::id());
         assert_eq!(&*facts.image.arguments, b"/bin/sleep\x0060\0");

@@ -27,6 +27,26 @@ const ID_SHORT: usize = 12;
 /// No container id or name is taken to be longer.
 const ID_MAX: usize = 128;
 
+/// Which engines' containers are known, of those that only control groups tell of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the engines' names")]
+pub struct ByPath {
+    pub lxc: bool,
+    pub libvirt_lxc: bool,
+    pub bpm: bool,
+}
+
+impl Default for ByPath {
+    /// All of them.
+    fn default() -> ByPath {
+        ByPath {
+            lxc: true,
+            libvirt_lxc: true,
+            bpm: true,
+        }
+    }
+}
+
 /// A process's control groups as far as they matter.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Cgroup {
@@ -97,7 +117,7 @@ impl<'a> ContainerId<'a> {
 
 impl Cgroup {
     /// From components, leaf first, each ended by NUL.
-    pub fn from_components(unified: &[u8], first_v1: &[u8]) -> Cgroup {
+    pub fn from_components(unified: &[u8], first_v1: &[u8], known: ByPath) -> Cgroup {
         let path = |components: &[u8]| {
             let mut path = Vec::new();
             crate::event::path::write_components(components, &mut path);
@@ -109,13 +129,13 @@ impl Cgroup {
             ..Cgroup::default()
         };
         for components in [first_v1, unified] {
-            cgroup.look_at(&path(components));
+            cgroup.look_at(&path(components), known);
         }
         cgroup
     }
 
     /// From the lines of `/proc/PID/cgroup`.
-    pub fn from_proc(text: &[u8]) -> Cgroup {
+    pub fn from_proc(text: &[u8], known: ByPath) -> Cgroup {
         let components = |path: &[u8]| {
             let mut out = Vec::new();
             for name in path.split(|byte| *byte == b'/').rev() {
@@ -139,7 +159,7 @@ impl Cgroup {
                 cgroup.first_v1 = components(path).into();
             }
             // Some engines name only some of the v1 hierarchies, so every line counts.
-            cgroup.look_at(path);
+            cgroup.look_at(path, known);
         }
         cgroup
     }
@@ -164,7 +184,7 @@ impl Cgroup {
             kept.push(b'=');
             kept.extend_from_slice(path);
             kept.push(0);
-            cgroup.look_at(path);
+            cgroup.look_at(path, ByPath::default());
         }
         cgroup.list = kept.into();
         cgroup
@@ -209,15 +229,15 @@ impl Cgroup {
     }
 
     /// The first path that names a container decides.
-    fn look_at(&mut self, path: &[u8]) {
+    fn look_at(&mut self, path: &[u8], known: ByPath) {
         if self.claims.is_empty() {
-            self.claims = claims(path).into_iter().flatten().collect();
+            self.claims = claims(path, known).into_iter().flatten().collect();
         }
     }
 }
 
 /// The containers that a path names: the innermost, and the outermost if that is another.
-fn claims(path: &[u8]) -> [Option<Claim>; 2] {
+fn claims(path: &[u8], known: ByPath) -> [Option<Claim>; 2] {
     let mut innermost: Option<(ContainerId<'_>, usize)> = None;
     let mut outermost: Option<(ContainerId<'_>, usize)> = None;
     let mut end = path.len();
@@ -226,7 +246,8 @@ fn claims(path: &[u8]) -> [Option<Claim>; 2] {
         let before = path[..begin].strip_suffix(b"/").unwrap_or_default();
         let parent = before.rsplit(|byte| *byte == b'/').next();
         let parent = parent.filter(|parent| !parent.is_empty());
-        if let Some(id) = id_of(component, parent, before).filter(|id| id.whole.len() <= ID_MAX) {
+        let id = id_of(component, parent, before, known);
+        if let Some(id) = id.filter(|id| id.whole.len() <= ID_MAX) {
             match innermost {
                 None => innermost = Some((id, end)),
                 Some(_) => outermost = Some((id, end)),
@@ -277,7 +298,12 @@ const PREFIXES: [(&[u8], Engine); 6] = [
     (b"nerdctl-", Engine::Containerd),
 ];
 
-fn id_of<'a>(component: &'a [u8], parent: Option<&[u8]>, before: &[u8]) -> Option<ContainerId<'a>> {
+fn id_of<'a>(
+    component: &'a [u8],
+    parent: Option<&[u8]>,
+    before: &[u8],
+    known: ByPath,
+) -> Option<ContainerId<'a>> {
     let id = |whole: &'a [u8], likely: Option<Engine>| ContainerId {
         whole,
         engine: None,
@@ -311,10 +337,14 @@ fn id_of<'a>(component: &'a [u8], parent: Option<&[u8]>, before: &[u8]) -> Optio
         })
     };
     let (lxc, libvirt) = (Some(Engine::Lxc), Some(Engine::LibvirtLxc));
-    if let Some(name) = component.strip_prefix(b"lxc.payload.") {
+    if let Some(name) = component
+        .strip_prefix(b"lxc.payload.")
+        .filter(|_| known.lxc)
+    {
         return named(name, lxc);
     }
-    if let Some(rest) = component.strip_suffix(b".libvirt-lxc") {
+    let of_libvirt = component.strip_suffix(b".libvirt-lxc");
+    if let Some(rest) = of_libvirt.filter(|_| known.libvirt_lxc) {
         let name = rest
             .strip_prefix(b"lxc-")
             .and_then(|rest| skip_number(rest, b"-"))
@@ -322,17 +352,18 @@ fn id_of<'a>(component: &'a [u8], parent: Option<&[u8]>, before: &[u8]) -> Optio
         return named(name, libvirt);
     }
     // systemd escapes `-` in unit names.
-    if let Some(rest) = bare.strip_prefix(br"machine-lxc\x2d") {
+    let of_libvirt = bare.strip_prefix(br"machine-lxc\x2d");
+    if let Some(rest) = of_libvirt.filter(|_| known.libvirt_lxc) {
         return named(skip_number(rest, br"\x2d").unwrap_or(rest), libvirt);
     }
-    if let Some(job) = bare.strip_prefix(b"bpm-") {
+    if let Some(job) = bare.strip_prefix(b"bpm-").filter(|_| known.bpm) {
         let is_job = job
             .iter()
             .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte));
         return named(job, Some(Engine::Bpm)).filter(|_| is_job);
     }
     match parent {
-        Some(b"lxc" | b"lxc.payload") => named(component, lxc),
+        Some(b"lxc" | b"lxc.payload") if known.lxc => named(component, lxc),
         // containerd's own client: /<namespace>/<any name>.
         Some(b"default") if !component.ends_with(b".slice") => {
             (!component.is_empty()).then_some(id(component, Some(Engine::Containerd)))
@@ -418,7 +449,7 @@ mod tests {
             ("/init.scope", None),
         ] {
             let path = path.replace("ID", ID).replace("POD", POD);
-            let [found, _] = claims(path.as_bytes());
+            let [found, _] = claims(path.as_bytes(), ByPath::default());
             assert_eq!(
                 found.as_ref().map(|claim| &*claim.whole),
                 expected.map(str::as_bytes),
@@ -430,20 +461,21 @@ mod tests {
     #[test]
     fn a_container_named_on_one_v1_line_only_is_found() {
         let text = b"12:pids:/\n5:memory:/machine/lxc-77-box.libvirt-lxc\n0::/\n";
-        let cgroup = Cgroup::from_proc(text);
+        let cgroup = Cgroup::from_proc(text, ByPath::default());
         let container = cgroup.container().expect("it is named");
         assert_eq!(
             (container.whole, container.short()),
             (&b"box"[..], &b"box"[..])
         );
         let text = b"5:memory:/\n0::/system.slice/cron.service\n";
-        assert_eq!(Cgroup::from_proc(text).container(), None);
+        assert_eq!(Cgroup::from_proc(text, ByPath::default()).container(), None);
     }
 
     #[test]
     fn components_from_the_kernel_and_text_from_proc_agree() {
-        let kernel = Cgroup::from_components(format!("{ID}\0docker\0").as_bytes(), b"");
-        let text = Cgroup::from_proc(format!("0::/docker/{ID}\n").as_bytes());
+        let kernel =
+            Cgroup::from_components(format!("{ID}\0docker\0").as_bytes(), b"", ByPath::default());
+        let text = Cgroup::from_proc(format!("0::/docker/{ID}\n").as_bytes(), ByPath::default());
         assert_eq!(kernel, text);
         let container = kernel.container().expect("it is named");
         assert_eq!((container.whole, container.engine), (ID.as_bytes(), None));
@@ -457,7 +489,7 @@ mod tests {
     #[test]
     fn only_ids_are_shown_shortened() {
         let short = |path: &'static str| {
-            let [claim, _] = claims(path.as_bytes());
+            let [claim, _] = claims(path.as_bytes(), ByPath::default());
             let claim = claim.expect("it is named");
             let id = claim.id();
             let short = std::str::from_utf8(id.short()).expect("it is text");
@@ -494,7 +526,7 @@ mod tests {
             ("/docker/ID/lxc.payload.web", &[(ID, "/docker/ID")]),
         ] {
             let name = |text: &str| text.replace("ID", ID).replace("POD", POD);
-            let found = claims(name(path).as_bytes());
+            let found = claims(name(path).as_bytes(), ByPath::default());
             let found: Vec<_> = found.iter().flatten().collect();
             let found: Vec<_> = found.iter().map(|c| (&*c.whole, &*c.root)).collect();
             let expected: Vec<_> = expected
@@ -506,6 +538,29 @@ mod tests {
                 .map(|(id, root)| (id.as_bytes(), root.as_bytes()))
                 .collect();
             assert_eq!(found, expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_engine_that_is_switched_off_has_no_containers() {
+        let none = ByPath {
+            lxc: false,
+            libvirt_lxc: false,
+            bpm: false,
+        };
+        for (path, expected) in [
+            ("/lxc.payload.alpine", None),
+            ("/lxc/alpine", None),
+            ("/machine/lxc-4711-web.libvirt-lxc", None),
+            (r"/machine.slice/machine-lxc\x2d4711\x2dweb.scope", None),
+            ("/system.slice/bpm-router.scope", None),
+            ("/lxc/alpine/docker/ID", Some(ID)),
+            ("/lxc/alpine/docker/ID/bpm-router", Some(ID)),
+        ] {
+            let [found, outermost] = claims(path.replace("ID", ID).as_bytes(), none);
+            let found = found.as_ref().map(|claim| &*claim.whole);
+            assert_eq!(found, expected.map(str::as_bytes), "{path}");
+            assert_eq!(outermost, None, "{path}");
         }
     }
 
@@ -524,7 +579,7 @@ mod tests {
             ("/default/web-1", Some(Engine::Containerd)),
             ("/somewhere/ID", None),
         ] {
-            let [found, _] = claims(path.replace("ID", ID).as_bytes());
+            let [found, _] = claims(path.replace("ID", ID).as_bytes(), ByPath::default());
             assert_eq!(found.expect("it is named").likely, engine, "{path}");
         }
     }
@@ -532,11 +587,11 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_path_makes_it_panic(path in proptest::collection::vec(0u8..=255, 0..200)) {
-            for claim in claims(&path).into_iter().flatten() {
+            for claim in claims(&path, ByPath::default()).into_iter().flatten() {
                 proptest::prop_assert!(path.starts_with(&claim.root));
             }
             roots_of(&path, b"a");
-            Cgroup::from_proc(&path);
+            Cgroup::from_proc(&path, ByPath::default());
         }
     }
 }

@@ -39,6 +39,7 @@ fn only(engine: &str, socket: &Path) -> Settings {
         podman: choice("podman"),
         containerd: choice("containerd"),
         cri: choice("cri"),
+        by_path: ByPath::default(),
     }
 }
 

@@ -6,7 +6,7 @@
 //! Whether an event waits for an answer is the pipeline's to decide.
 
 use super::facts::ContainerFacts;
-use super::{Cgroup, Engine};
+use super::{ByPath, Cgroup, Engine};
 use crate::state::version::ProcessVersion;
 use crate::state::{Map, State};
 use std::collections::BTreeSet;
@@ -131,6 +131,16 @@ impl State {
     /// From here on containers are asked about ([`State::take_container_lookups`]).
     pub fn ask_about_containers(&mut self) {
         self.watched.is_on = true;
+    }
+
+    /// Whose containers are known of those that only control groups tell of, from here on.
+    pub fn know_by_path(&mut self, known: ByPath) {
+        self.by_path = known;
+    }
+
+    /// The same as it is.
+    pub fn by_path(&self) -> ByPath {
+        self.by_path
     }
 
     /// What is to be asked since the last time.
