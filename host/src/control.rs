@@ -96,6 +96,30 @@ pub struct Containers {
     pub containers: Vec<Container>,
     /// The engines that are asked.
     pub engines: Vec<Engine>,
+    /// Of how many containers nothing could be told so far, and of how many alerts' containers, by
+    /// the reason.
+    #[serde(default)]
+    pub absent: Vec<Absent>,
+    /// Events that waited until their container was told of.
+    #[serde(default)]
+    pub waited: u64,
+    /// Those that waited for as long as they may.
+    #[serde(default)]
+    pub waited_in_vain: u64,
+    /// Those that had to go on because too many waited.
+    #[serde(default)]
+    pub crowded_out: u64,
+}
+
+/// What could not be told for one reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absent {
+    /// The reason, as alerts give it.
+    pub why: String,
+    /// Containers that were asked about.
+    pub containers: u64,
+    /// Alerts.
+    pub alerts: u64,
 }
 
 /// A container, as far as it is known.

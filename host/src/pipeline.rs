@@ -20,7 +20,7 @@ use crate::outputs::recording::Recorder;
 use crate::outputs::triggered::Triggered;
 use crate::sandbox::{FailureKind, FromJudge, Hit, Judge, SendError, ToJudge};
 use crate::source::merge::{Batch, Form};
-use crate::state::container::ContainerAnswer;
+use crate::state::container::{Absence, ContainerAnswer};
 use crate::state::{Seen, State};
 use parking::Parking;
 pub use parking::{Counters as ParkingCounters, Limits as ParkingLimits};
@@ -47,6 +47,8 @@ pub struct Counters {
     pub alerts: u64,
     /// Alerts of containers of which nothing but the id was known.
     pub alerts_without_metadata: u64,
+    /// The same by [`Absence`].
+    pub alerts_absent: [u64; Absence::ALL.len()],
     /// Records that did not parse.
     pub malformed: u64,
     /// Rows in windows that were not judged, because the module failed or is quarantined.
@@ -521,7 +523,9 @@ impl Pipeline {
     pub fn answer_container(&mut self, answer: ContainerAnswer) {
         let told = match &answer {
             ContainerAnswer::Known(facts) => Some(facts.id.clone()),
-            ContainerAnswer::Absent(..) | ContainerAnswer::Gone(_) => None,
+            ContainerAnswer::Absent(..)
+            | ContainerAnswer::Gone(_)
+            | ContainerAnswer::Namespace(_) => None,
         };
         let before = self.state.generation();
         self.state.answer_container(answer);
@@ -942,6 +946,7 @@ impl Pipeline {
             let version = self.state.version(row.seen.version);
             if let Some(why) = version.and_then(|v| self.state.container_absence(v, number)) {
                 self.counters.alerts_without_metadata += 1;
+                self.counters.alerts_absent[why as usize] += 1;
                 alert.lacks_metadata(why.name());
             }
             alert.module = Some(round.epoch.modules[module].identity().clone());

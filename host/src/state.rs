@@ -652,34 +652,40 @@ impl State {
     }
 
     /// The shared form of control groups given as components.
-    fn cgroup(&mut self, unified: &[u8], first_v1: &[u8]) -> Arc<Cgroup> {
-        let mut key = Vec::with_capacity(unified.len() + first_v1.len() + 1);
-        key.extend_from_slice(unified);
-        // A component is never empty, so that this cannot be one's end.
-        key.push(0);
-        key.extend_from_slice(first_v1);
+    fn cgroup(&mut self, unified: &[u8], first_v1: &[u8], id: u64) -> Arc<Cgroup> {
+        let key = cgroup_key(unified, first_v1, id);
         if let Some(cgroup) = self.cgroups.get(&*key) {
             let cgroup = cgroup.clone();
             self.meet_cgroup(&cgroup);
             return cgroup;
         }
-        let cgroup = Arc::new(Cgroup::from_components(unified, first_v1, self.by_path));
+        let cgroup = Arc::new(Cgroup::from_components(
+            unified,
+            first_v1,
+            id,
+            &self.by_path,
+        ));
         self.keep_cgroup(key, &cgroup);
         cgroup
     }
 
     /// The shared form of control groups that `/proc` told of.
     fn shared_cgroup(&mut self, cgroup: &Arc<Cgroup>) -> Arc<Cgroup> {
-        let mut key = Vec::from(&cgroup.unified[..]);
-        key.push(0);
-        key.extend_from_slice(&cgroup.first_v1);
+        let key = cgroup_key(&cgroup.unified, &cgroup.first_v1, 0);
         if let Some(kept) = self.cgroups.get(&*key).filter(|kept| ***kept == **cgroup) {
             let kept = kept.clone();
             self.meet_cgroup(&kept);
             return kept;
         }
-        self.keep_cgroup(key, cgroup);
-        cgroup.clone()
+        // Whoever read it knows no namespaces.
+        let (unified, first_v1) = (&cgroup.unified, &cgroup.first_v1);
+        let named = Cgroup::from_components(unified, first_v1, 0, &self.by_path);
+        let cgroup = match cgroup.claims().is_empty() && !named.claims().is_empty() {
+            true => Arc::new(named),
+            false => cgroup.clone(),
+        };
+        self.keep_cgroup(key, &cgroup);
+        cgroup
     }
 
     fn keep_cgroup(&mut self, key: Vec<u8>, cgroup: &Arc<Cgroup>) {
@@ -690,6 +696,16 @@ impl State {
         self.cgroups.insert(key.into(), cgroup.clone());
         self.meet_cgroup(cgroup);
     }
+}
+
+fn cgroup_key(unified: &[u8], first_v1: &[u8], id: u64) -> Vec<u8> {
+    let mut key = Vec::with_capacity(unified.len() + first_v1.len() + 9);
+    key.extend_from_slice(unified);
+    // A component is never empty, so that this cannot be one's end.
+    key.push(0);
+    key.extend_from_slice(first_v1);
+    key.extend_from_slice(&id.to_le_bytes());
+    key
 }
 
 #[cfg(test)]

@@ -823,6 +823,18 @@
 #define SAKER_NAME_proc_fdusage "proc.fdusage"
 #define SAKER_KIND_proc_fdusage real
 
+/* Whether the process is the container's health check, or comes of it: what came into the container from outside by that very command. */
+#define SAKER_NAME_proc_is_container_healthcheck "proc.is_container_healthcheck"
+#define SAKER_KIND_proc_is_container_healthcheck boolean
+
+/* The same of the liveness probe. */
+#define SAKER_NAME_proc_is_container_liveness_probe "proc.is_container_liveness_probe"
+#define SAKER_KIND_proc_is_container_liveness_probe boolean
+
+/* The same of the readiness probe. */
+#define SAKER_NAME_proc_is_container_readiness_probe "proc.is_container_readiness_probe"
+#define SAKER_KIND_proc_is_container_readiness_probe boolean
+
 /* Permitted capabilities, names separated by blanks. */
 #define SAKER_NAME_thread_cap_permitted "thread.cap_permitted"
 #define SAKER_KIND_thread_cap_permitted text
@@ -982,6 +994,18 @@
 /* Propagation of a mount: by number, or found by its source. */
 #define SAKER_NAME_container_mount_propagation "container.mount.propagation"
 #define SAKER_KIND_container_mount_propagation text
+
+/* Command by which Docker or Podman asks whether the container is well; `NONE` where the image's was switched off. */
+#define SAKER_NAME_container_healthcheck "container.healthcheck"
+#define SAKER_KIND_container_healthcheck text
+
+/* Command by which Kubernetes asks whether the container lives. */
+#define SAKER_NAME_container_liveness_probe "container.liveness_probe"
+#define SAKER_KIND_container_liveness_probe text
+
+/* Command by which Kubernetes asks whether the container can work. */
+#define SAKER_NAME_container_readiness_probe "container.readiness_probe"
+#define SAKER_KIND_container_readiness_probe text
 
 /* When the first process of the pid namespace started. */
 #define SAKER_NAME_container_start_ts "container.start_ts"

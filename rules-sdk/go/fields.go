@@ -402,6 +402,12 @@ var (
 	ProcFdopencount = UnsignedField{"proc.fdopencount"}
 	// ProcFdusage: Part of the allowed descriptors that are in use.
 	ProcFdusage = RealField{"proc.fdusage"}
+	// ProcIsContainerHealthcheck: Whether the process is the container's health check, or comes of it: what came into the container from outside by that very command.
+	ProcIsContainerHealthcheck = BooleanField{"proc.is_container_healthcheck"}
+	// ProcIsContainerLivenessProbe: The same of the liveness probe.
+	ProcIsContainerLivenessProbe = BooleanField{"proc.is_container_liveness_probe"}
+	// ProcIsContainerReadinessProbe: The same of the readiness probe.
+	ProcIsContainerReadinessProbe = BooleanField{"proc.is_container_readiness_probe"}
 	// ThreadCapPermitted: Permitted capabilities, names separated by blanks.
 	ThreadCapPermitted = TextField{"thread.cap_permitted"}
 	// ThreadCapInheritable: Inheritable capabilities.
@@ -482,6 +488,12 @@ var (
 	ContainerMountRdwr = TextField{"container.mount.rdwr"}
 	// ContainerMountPropagation: Propagation of a mount: by number, or found by its source.
 	ContainerMountPropagation = TextField{"container.mount.propagation"}
+	// ContainerHealthcheck: Command by which Docker or Podman asks whether the container is well; `NONE` where the image's was switched off.
+	ContainerHealthcheck = TextField{"container.healthcheck"}
+	// ContainerLivenessProbe: Command by which Kubernetes asks whether the container lives.
+	ContainerLivenessProbe = TextField{"container.liveness_probe"}
+	// ContainerReadinessProbe: Command by which Kubernetes asks whether the container can work.
+	ContainerReadinessProbe = TextField{"container.readiness_probe"}
 	// ContainerStartTs: When the first process of the pid namespace started.
 	ContainerStartTs = TimeField{"container.start_ts"}
 	// ContainerDuration: Nanoseconds since then.

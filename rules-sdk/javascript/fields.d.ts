@@ -599,6 +599,15 @@ export const proc_fdopencount: Field<bigint>;
 /** Part of the allowed descriptors that are in use. */
 export const proc_fdusage: Field<number>;
 
+/** Whether the process is the container's health check, or comes of it: what came into the container from outside by that very command. */
+export const proc_is_container_healthcheck: Field<boolean>;
+
+/** The same of the liveness probe. */
+export const proc_is_container_liveness_probe: Field<boolean>;
+
+/** The same of the readiness probe. */
+export const proc_is_container_readiness_probe: Field<boolean>;
+
 /** Permitted capabilities, names separated by blanks. */
 export const thread_cap_permitted: Field<string>;
 
@@ -718,6 +727,15 @@ export const container_mount_rdwr: WithArgument<string>;
 
 /** Propagation of a mount: by number, or found by its source. */
 export const container_mount_propagation: WithArgument<string>;
+
+/** Command by which Docker or Podman asks whether the container is well; `NONE` where the image's was switched off. */
+export const container_healthcheck: Field<string>;
+
+/** Command by which Kubernetes asks whether the container lives. */
+export const container_liveness_probe: Field<string>;
+
+/** Command by which Kubernetes asks whether the container can work. */
+export const container_readiness_probe: Field<string>;
 
 /** When the first process of the pid namespace started. */
 export const container_start_ts: Field<bigint>;

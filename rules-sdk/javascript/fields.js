@@ -599,6 +599,15 @@ export const proc_fdopencount = field("unsigned", "proc.fdopencount");
 /** Part of the allowed descriptors that are in use. */
 export const proc_fdusage = field("real", "proc.fdusage");
 
+/** Whether the process is the container's health check, or comes of it: what came into the container from outside by that very command. */
+export const proc_is_container_healthcheck = field("boolean", "proc.is_container_healthcheck");
+
+/** The same of the liveness probe. */
+export const proc_is_container_liveness_probe = field("boolean", "proc.is_container_liveness_probe");
+
+/** The same of the readiness probe. */
+export const proc_is_container_readiness_probe = field("boolean", "proc.is_container_readiness_probe");
+
 /** Permitted capabilities, names separated by blanks. */
 export const thread_cap_permitted = field("text", "thread.cap_permitted");
 
@@ -718,6 +727,15 @@ export const container_mount_rdwr = withArgument("text", "container.mount.rdwr")
 
 /** Propagation of a mount: by number, or found by its source. */
 export const container_mount_propagation = withArgument("text", "container.mount.propagation");
+
+/** Command by which Docker or Podman asks whether the container is well; `NONE` where the image's was switched off. */
+export const container_healthcheck = field("text", "container.healthcheck");
+
+/** Command by which Kubernetes asks whether the container lives. */
+export const container_liveness_probe = field("text", "container.liveness_probe");
+
+/** Command by which Kubernetes asks whether the container can work. */
+export const container_readiness_probe = field("text", "container.readiness_probe");
 
 /** When the first process of the pid namespace started. */
 export const container_start_ts = field("time", "container.start_ts");

@@ -1,6 +1,7 @@
 //! Container engines for tests: real ones, from Debian's packages, each with all it keeps in a
 //! folder of the test's own.
 
+pub(crate) mod cri;
 pub(crate) mod libvirt;
 pub(crate) mod lxc;
 
@@ -321,6 +322,12 @@ fn unmount_below(folder: &Path) {
 
 /// An archive as `docker save` writes them, of an image with that program.
 fn image_archive(folder: &Path, name: &str) -> PathBuf {
+    // A sandbox stays until it is ended.
+    let command = if name == PAUSE {
+        ["sleep", "86400"].as_slice()
+    } else {
+        &["sh"]
+    };
     let root = root_file_system(folder);
     let digest = |path: &Path| {
         let text = output(Command::new("sha256sum").arg(path));
@@ -329,7 +336,7 @@ fn image_archive(folder: &Path, name: &str) -> PathBuf {
     let layer = digest(&root);
     let config = serde_json::json!({
         "architecture": "amd64", "os": "linux",
-        "config": {"Cmd": ["sh"], "Env": ["PATH=/bin"], "Labels": {"of.image": "yes"}},
+        "config": {"Cmd": command, "Env": ["PATH=/bin"], "Labels": {"of.image": "yes"}},
         "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{layer}")]},
         "history": [{"created_by": "a test"}],
     });
@@ -445,6 +452,13 @@ state = "{path}/state"
         let mut command = Command::new("ctr");
         command.arg("-a").arg(self.socket()).args(words);
         command
+    }
+
+    /// Gives a namespace the image.
+    pub(crate) fn import(&self, space: &str) {
+        let archive = image_archive(self.folder.path(), IMAGE);
+        let archive = archive.display().to_string();
+        self.ctr(&["-n", space, "images", "import", &archive]);
     }
 
     #[track_caller]

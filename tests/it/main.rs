@@ -4,6 +4,7 @@ mod capture;
 mod command_line;
 mod containers;
 mod containers_by_path;
+mod containers_of_pods;
 mod crate_edges;
 mod engines;
 mod legacy;

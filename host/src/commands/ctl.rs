@@ -219,5 +219,19 @@ fn containers(known: &Containers) -> String {
             engine.failed
         );
     }
+    for absent in &known.absent {
+        let _ = writeln!(
+            text,
+            "{:<14} nothing could be told of {} containers, {} alerts",
+            escaped(&absent.why),
+            absent.containers,
+            absent.alerts
+        );
+    }
+    let _ = writeln!(
+        text,
+        "{} events waited for what was told, {} of them in vain, {} had to make room",
+        known.waited, known.waited_in_vain, known.crowded_out
+    );
     text
 }

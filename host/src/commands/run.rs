@@ -196,7 +196,7 @@ impl Watch {
         state.set_hostname(config.hostname().as_bytes());
         state.set_machine(&enrich::machine());
         // Before processes are met, so that their containers are asked about.
-        state.know_by_path(config.engines.by_path);
+        state.know_by_path(config.engines.by_path.clone());
         state.ask_about_containers();
         let enrichment = Enrichment::start(&mut state, config.scope_cgroup.as_deref())
             .context("cannot look up processes")?;
@@ -438,9 +438,24 @@ impl Watch {
             asked: standing.asked,
             failed: standing.failed,
         });
+        let counters = self.pipeline.counters();
+        let parked = self.pipeline.parked();
+        let asked = self.pipeline.state().counters.containers_absent;
+        let absent = Absence::ALL.iter().zip(asked);
+        let absent = absent.zip(counters.alerts_absent);
+        let absent = absent.filter(|((_, containers), alerts)| containers + alerts > 0);
+        let absent = absent.map(|((why, containers), alerts)| control::Absent {
+            why: why.name().into(),
+            containers,
+            alerts,
+        });
         control::Containers {
             engines: engines.collect(),
             containers,
+            absent: absent.collect(),
+            waited: parked.parked,
+            waited_in_vain: parked.timed_out,
+            crowded_out: parked.crowded_out,
         }
     }
 

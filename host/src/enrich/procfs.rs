@@ -125,7 +125,7 @@ impl Reader {
             credentials: status.credentials,
             cgroup: Arc::new(Cgroup::from_proc(
                 &bytes_of(&folder.join("cgroup")),
-                self.by_path,
+                &self.by_path,
             )),
             vm_size: stat.vm_size,
             vm_rss: stat.vm_rss,

@@ -5,7 +5,7 @@
 
 use super::{Scratch, Value};
 use crate::state::State;
-use crate::state::container::{Container, ContainerFacts, Mount};
+use crate::state::container::{Command, Container, ContainerFacts, Mount};
 use crate::state::version::ProcessVersion;
 use saker_rules_compiler::automaton::Automaton;
 use saker_rules_schema::field::{Arg, Field, FieldRef};
@@ -30,6 +30,12 @@ macro_rules! container_field {
             | Field::ContainerMountMode
             | Field::ContainerMountRdwr
             | Field::ContainerMountPropagation
+            | Field::ContainerHealthcheck
+            | Field::ContainerLivenessProbe
+            | Field::ContainerReadinessProbe
+            | Field::ProcIsContainerHealthcheck
+            | Field::ProcIsContainerLivenessProbe
+            | Field::ProcIsContainerReadinessProbe
             | Field::ContainerStartTs
             | Field::ContainerIp
             | Field::ContainerCniJson
@@ -78,6 +84,12 @@ pub(super) fn value<'s>(
     if field.field == Field::ContainerStartTs {
         return start(state, version).map(Value::Uint);
     }
+    let is_probe = |probe: &Option<Command>| {
+        let by = version.came_into_container_by();
+        let is = by.is_some_and(|by| probe.as_ref().is_some_and(|probe| probe.is(by)));
+        // A capture does not tell how a process came into its container, and Falco shows nothing.
+        (!version.is_captured() && !version.is_told()).then_some(Value::Bool(is))
+    };
     let facts = match state.container(version, number)? {
         Container::Known(facts) => facts,
         Container::Id(id) => {
@@ -113,6 +125,12 @@ pub(super) fn value<'s>(
         Field::ContainerHostPid => flag(facts.has_host_pid),
         Field::ContainerHostNetwork => flag(facts.has_host_network),
         Field::ContainerHostIpc => flag(facts.has_host_ipc),
+        Field::ContainerHealthcheck => command(facts.healthcheck.as_ref()?, scratch),
+        Field::ContainerLivenessProbe => command(facts.liveness_probe.as_ref()?, scratch),
+        Field::ContainerReadinessProbe => command(facts.readiness_probe.as_ref()?, scratch),
+        Field::ProcIsContainerHealthcheck => is_probe(&facts.healthcheck),
+        Field::ProcIsContainerLivenessProbe => is_probe(&facts.liveness_probe),
+        Field::ProcIsContainerReadinessProbe => is_probe(&facts.readiness_probe),
         Field::ContainerIp => text(&facts.ip),
         Field::ContainerCniJson => text(&facts.cni_json),
         Field::ContainerMounts => {
@@ -174,6 +192,12 @@ pub(super) fn value<'s>(
         // No other field is a container's.
         _ => None,
     }
+}
+
+fn command<'s>(command: &Command, scratch: &'s mut Scratch) -> Option<Value<'s>> {
+    let out = scratch.text();
+    command.write(out);
+    Some(Value::Text(out))
 }
 
 /// Characters of `k8s.pod.sandbox_id`.

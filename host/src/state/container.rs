@@ -27,13 +27,17 @@ const ID_SHORT: usize = 12;
 /// No container id or name is taken to be longer.
 const ID_MAX: usize = 128;
 
-/// Which engines' containers are known, of those that only control groups tell of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the names of control groups alone tell: which engines' containers are known of those that
+/// cannot be asked, and which names are namespaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the engines' names")]
 pub struct ByPath {
     pub lxc: bool,
     pub libvirt_lxc: bool,
     pub bpm: bool,
+    /// containerd's namespaces as far as they were told of: it names a group after the namespace,
+    /// and one in that after the container.
+    pub namespaces: Vec<Box<[u8]>>,
 }
 
 impl Default for ByPath {
@@ -43,6 +47,7 @@ impl Default for ByPath {
             lxc: true,
             libvirt_lxc: true,
             bpm: true,
+            namespaces: vec![(*b"default").into()],
         }
     }
 }
@@ -50,6 +55,9 @@ impl Default for ByPath {
 /// A process's control groups as far as they matter.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Cgroup {
+    /// Its number in the default hierarchy, which no other has as long as it is there; 0 where that
+    /// is not known.
+    id: u64,
     /// Components of the path in the default hierarchy, leaf first.
     pub(super) unified: Box<[u8]>,
     /// Components of the path in the first v1 hierarchy where it is not `/`.
@@ -67,6 +75,9 @@ pub struct Claim {
     whole: Box<[u8]>,
     /// The path up to the component that names it.
     root: Box<[u8]>,
+    /// Number of the group at that path in the default hierarchy, where the process is in that very
+    /// group and it is known; else 0.
+    group: u64,
     /// What most likely made it.
     likely: Option<Engine>,
     /// All there is to know of the container, where no engine can be asked.
@@ -86,6 +97,11 @@ impl Claim {
     /// The path up to the component that names it.
     pub fn root(&self) -> &[u8] {
         &self.root
+    }
+
+    /// Number of the group at that path, or 0 where it is not known.
+    pub fn group(&self) -> u64 {
+        self.group
     }
 
     /// All there is to know of the container, where no engine can be asked.
@@ -116,26 +132,32 @@ impl<'a> ContainerId<'a> {
 }
 
 impl Cgroup {
-    /// From components, leaf first, each ended by NUL.
-    pub fn from_components(unified: &[u8], first_v1: &[u8], known: ByPath) -> Cgroup {
+    /// From components, leaf first, each ended by NUL, and the number of the group.
+    pub fn from_components(unified: &[u8], first_v1: &[u8], id: u64, known: &ByPath) -> Cgroup {
         let path = |components: &[u8]| {
             let mut path = Vec::new();
             crate::event::path::write_components(components, &mut path);
             path
         };
         let mut cgroup = Cgroup {
+            id,
             unified: unified.into(),
             first_v1: first_v1.into(),
             ..Cgroup::default()
         };
-        for components in [first_v1, unified] {
-            cgroup.look_at(&path(components), known);
+        let unified = path(unified);
+        cgroup.look_at(&path(first_v1), known);
+        cgroup.look_at(&unified, known);
+        for claim in &mut cgroup.claims {
+            if *claim.root == *unified {
+                claim.group = id;
+            }
         }
         cgroup
     }
 
     /// From the lines of `/proc/PID/cgroup`.
-    pub fn from_proc(text: &[u8], known: ByPath) -> Cgroup {
+    pub fn from_proc(text: &[u8], known: &ByPath) -> Cgroup {
         let components = |path: &[u8]| {
             let mut out = Vec::new();
             for name in path.split(|byte| *byte == b'/').rev() {
@@ -184,7 +206,7 @@ impl Cgroup {
             kept.push(b'=');
             kept.extend_from_slice(path);
             kept.push(0);
-            cgroup.look_at(path, ByPath::default());
+            cgroup.look_at(path, &ByPath::default());
         }
         cgroup.list = kept.into();
         cgroup
@@ -193,6 +215,11 @@ impl Cgroup {
     /// Of a capture: `subsystem=path` strings, each ended by NUL.
     pub fn list(&self) -> &[u8] {
         &self.list
+    }
+
+    /// Its number in the default hierarchy, or 0 where that is not known.
+    pub fn id(&self) -> u64 {
+        self.id
     }
 
     /// Components of the path in the default hierarchy, leaf first.
@@ -229,7 +256,7 @@ impl Cgroup {
     }
 
     /// The first path that names a container decides.
-    fn look_at(&mut self, path: &[u8], known: ByPath) {
+    fn look_at(&mut self, path: &[u8], known: &ByPath) {
         if self.claims.is_empty() {
             self.claims = claims(path, known).into_iter().flatten().collect();
         }
@@ -237,7 +264,7 @@ impl Cgroup {
 }
 
 /// The containers that a path names: the innermost, and the outermost if that is another.
-fn claims(path: &[u8], known: ByPath) -> [Option<Claim>; 2] {
+fn claims(path: &[u8], known: &ByPath) -> [Option<Claim>; 2] {
     let mut innermost: Option<(ContainerId<'_>, usize)> = None;
     let mut outermost: Option<(ContainerId<'_>, usize)> = None;
     let mut end = path.len();
@@ -265,6 +292,7 @@ fn claims(path: &[u8], known: ByPath) -> [Option<Claim>; 2] {
         Some(Claim {
             whole: id.whole.into(),
             root: path[..end].into(),
+            group: 0,
             likely: id.likely,
             bare: id.engine.map(|engine| {
                 let name = String::from_utf8_lossy(id.whole);
@@ -302,12 +330,17 @@ fn id_of<'a>(
     component: &'a [u8],
     parent: Option<&[u8]>,
     before: &[u8],
-    known: ByPath,
+    known: &ByPath,
 ) -> Option<ContainerId<'a>> {
     let id = |whole: &'a [u8], likely: Option<Engine>| ContainerId {
         whole,
         engine: None,
         likely,
+    };
+    // A namespace's group lies in the root.
+    let is_namespace = |parent: &[u8]| {
+        before.strip_prefix(b"/") == Some(parent)
+            && known.namespaces.iter().any(|own| **own == *parent)
     };
     let bare = component.strip_suffix(b".scope").unwrap_or(component);
     // `libpod-conmon-<id>` and `crio-conmon-<id>` are the monitors, not the container: what
@@ -322,7 +355,8 @@ fn id_of<'a>(
             // A pod, not a container.
             Some(b"libpod_parent") => None,
             Some(b"docker") => Some(id(bare, Some(Engine::Docker))),
-            Some(b"default" | b"k8s.io") => Some(id(bare, Some(Engine::Containerd))),
+            Some(b"k8s.io") => Some(id(bare, Some(Engine::Containerd))),
+            Some(parent) if is_namespace(parent) => Some(id(bare, Some(Engine::Containerd))),
             _ if memchr::memmem::find(before, b"kubepods").is_some() => {
                 Some(id(bare, Some(Engine::Cri)))
             }
@@ -365,7 +399,7 @@ fn id_of<'a>(
     match parent {
         Some(b"lxc" | b"lxc.payload") if known.lxc => named(component, lxc),
         // containerd's own client: /<namespace>/<any name>.
-        Some(b"default") if !component.ends_with(b".slice") => {
+        Some(parent) if is_namespace(parent) && !component.ends_with(b".slice") => {
             (!component.is_empty()).then_some(id(component, Some(Engine::Containerd)))
         }
         Some(_) | None => None,
@@ -449,7 +483,7 @@ mod tests {
             ("/init.scope", None),
         ] {
             let path = path.replace("ID", ID).replace("POD", POD);
-            let [found, _] = claims(path.as_bytes(), ByPath::default());
+            let [found, _] = claims(path.as_bytes(), &ByPath::default());
             assert_eq!(
                 found.as_ref().map(|claim| &*claim.whole),
                 expected.map(str::as_bytes),
@@ -461,21 +495,28 @@ mod tests {
     #[test]
     fn a_container_named_on_one_v1_line_only_is_found() {
         let text = b"12:pids:/\n5:memory:/machine/lxc-77-box.libvirt-lxc\n0::/\n";
-        let cgroup = Cgroup::from_proc(text, ByPath::default());
+        let cgroup = Cgroup::from_proc(text, &ByPath::default());
         let container = cgroup.container().expect("it is named");
         assert_eq!(
             (container.whole, container.short()),
             (&b"box"[..], &b"box"[..])
         );
         let text = b"5:memory:/\n0::/system.slice/cron.service\n";
-        assert_eq!(Cgroup::from_proc(text, ByPath::default()).container(), None);
+        assert_eq!(
+            Cgroup::from_proc(text, &ByPath::default()).container(),
+            None
+        );
     }
 
     #[test]
     fn components_from_the_kernel_and_text_from_proc_agree() {
-        let kernel =
-            Cgroup::from_components(format!("{ID}\0docker\0").as_bytes(), b"", ByPath::default());
-        let text = Cgroup::from_proc(format!("0::/docker/{ID}\n").as_bytes(), ByPath::default());
+        let kernel = Cgroup::from_components(
+            format!("{ID}\0docker\0").as_bytes(),
+            b"",
+            0,
+            &ByPath::default(),
+        );
+        let text = Cgroup::from_proc(format!("0::/docker/{ID}\n").as_bytes(), &ByPath::default());
         assert_eq!(kernel, text);
         let container = kernel.container().expect("it is named");
         assert_eq!((container.whole, container.engine), (ID.as_bytes(), None));
@@ -489,7 +530,7 @@ mod tests {
     #[test]
     fn only_ids_are_shown_shortened() {
         let short = |path: &'static str| {
-            let [claim, _] = claims(path.as_bytes(), ByPath::default());
+            let [claim, _] = claims(path.as_bytes(), &ByPath::default());
             let claim = claim.expect("it is named");
             let id = claim.id();
             let short = std::str::from_utf8(id.short()).expect("it is text");
@@ -526,7 +567,7 @@ mod tests {
             ("/docker/ID/lxc.payload.web", &[(ID, "/docker/ID")]),
         ] {
             let name = |text: &str| text.replace("ID", ID).replace("POD", POD);
-            let found = claims(name(path).as_bytes(), ByPath::default());
+            let found = claims(name(path).as_bytes(), &ByPath::default());
             let found: Vec<_> = found.iter().flatten().collect();
             let found: Vec<_> = found.iter().map(|c| (&*c.whole, &*c.root)).collect();
             let expected: Vec<_> = expected
@@ -547,6 +588,7 @@ mod tests {
             lxc: false,
             libvirt_lxc: false,
             bpm: false,
+            ..ByPath::default()
         };
         for (path, expected) in [
             ("/lxc.payload.alpine", None),
@@ -557,10 +599,36 @@ mod tests {
             ("/lxc/alpine/docker/ID", Some(ID)),
             ("/lxc/alpine/docker/ID/bpm-router", Some(ID)),
         ] {
-            let [found, outermost] = claims(path.replace("ID", ID).as_bytes(), none);
+            let [found, outermost] = claims(path.replace("ID", ID).as_bytes(), &none);
             let found = found.as_ref().map(|claim| &*claim.whole);
             assert_eq!(found, expected.map(str::as_bytes), "{path}");
             assert_eq!(outermost, None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_namespace_that_was_told_of_names_containers() {
+        let known = ByPath {
+            namespaces: vec![(*b"shop").into()],
+            ..ByPath::default()
+        };
+        for (path, expected) in [
+            ("/shop/web-1", Some("web-1")),
+            ("/shop/ID", Some(ID)),
+            ("/shop/web-1/inner", Some("web-1")),
+            ("/other/web-1", None),
+            ("/a/shop/web-1", None),
+            ("/shop", None),
+        ] {
+            let [found, _] = claims(path.replace("ID", ID).as_bytes(), &known);
+            let found = found.as_ref();
+            assert_eq!(
+                found.map(|claim| &*claim.whole),
+                expected.map(str::as_bytes),
+                "{path}"
+            );
+            let likely = found.map(|claim| claim.likely);
+            assert!(likely.is_none_or(|likely| likely == Some(Engine::Containerd)));
         }
     }
 
@@ -579,7 +647,7 @@ mod tests {
             ("/default/web-1", Some(Engine::Containerd)),
             ("/somewhere/ID", None),
         ] {
-            let [found, _] = claims(path.replace("ID", ID).as_bytes(), ByPath::default());
+            let [found, _] = claims(path.replace("ID", ID).as_bytes(), &ByPath::default());
             assert_eq!(found.expect("it is named").likely, engine, "{path}");
         }
     }
@@ -587,11 +655,11 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_path_makes_it_panic(path in proptest::collection::vec(0u8..=255, 0..200)) {
-            for claim in claims(&path, ByPath::default()).into_iter().flatten() {
+            for claim in claims(&path, &ByPath::default()).into_iter().flatten() {
                 proptest::prop_assert!(path.starts_with(&claim.root));
             }
             roots_of(&path, b"a");
-            Cgroup::from_proc(&path, ByPath::default());
+            Cgroup::from_proc(&path, &ByPath::default());
         }
     }
 }

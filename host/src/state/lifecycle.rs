@@ -4,8 +4,8 @@ use super::facts::{Image, KeptImage, Start, TICK_NS};
 use super::slab::{IdTable, NONE};
 use super::table::TableIndex;
 use super::version::{
-    Comm, Credentials, Ids, KNOWS_CGROUP, KNOWS_COMM, KNOWS_CREDENTIALS, KNOWS_CWD, KNOWS_IDS,
-    KNOWS_IMAGE, ProcessRef, ProcessVersion, VersionIndex,
+    Comm, Credentials, Entrance, Ids, KNOWS_CGROUP, KNOWS_COMM, KNOWS_CREDENTIALS, KNOWS_CWD,
+    KNOWS_IDS, KNOWS_IMAGE, ProcessRef, ProcessVersion, VersionIndex,
 };
 use super::{Process, Retired, Seen, State, Thread};
 use crate::event::Recorded;
@@ -105,7 +105,7 @@ impl State {
             version.known |= KNOWS_COMM;
         }
         if event.has(Tag::Cgroup) || event.has(Tag::CgroupV1) {
-            version.cgroup = self.cgroup_of(event);
+            version.cgroup = self.cgroup_of(event, event.record.header.cgroup);
             version.known |= KNOWS_CGROUP;
         }
         let start = if start_time == 0 {
@@ -142,6 +142,7 @@ impl State {
             has_container: false,
             has_executed: false,
             told: None,
+            entrance: Entrance::Unknown,
             parent: ProcessRef::NONE,
             process: ProcessRef::NONE,
             older: VersionIndex::NONE,
@@ -150,10 +151,10 @@ impl State {
         }
     }
 
-    pub(super) fn cgroup_of(&mut self, event: &Recorded<'_>) -> Arc<super::Cgroup> {
+    pub(super) fn cgroup_of(&mut self, event: &Recorded<'_>, id: u64) -> Arc<super::Cgroup> {
         let unified = event.bytes(Tag::Cgroup).unwrap_or_default();
         let first_v1 = event.bytes(Tag::CgroupV1).unwrap_or_default();
-        self.cgroup(unified, first_v1)
+        self.cgroup(unified, first_v1, id)
     }
 
     /// Adds a process whose first version is this; one that had the id before ends here.
@@ -550,7 +551,8 @@ impl State {
             version.known |= KNOWS_COMM;
         }
         if event.has(Tag::Cgroup) || event.has(Tag::CgroupV1) {
-            version.cgroup = self.cgroup_unless_same(event, &version);
+            // What runs is the creator, which may be in another.
+            version.cgroup = self.cgroup_unless_same(event, &version, 0);
             version.known |= KNOWS_CGROUP;
         }
         let Some(slot) = self.add_process(version, start, table) else {
@@ -570,13 +572,15 @@ impl State {
         &mut self,
         event: &Recorded<'_>,
         version: &ProcessVersion,
+        id: u64,
     ) -> Arc<super::Cgroup> {
-        let same = *version.cgroup.unified == *event.bytes(Tag::Cgroup).unwrap_or_default()
+        let same = (id == 0 || version.cgroup.id() == id)
+            && *version.cgroup.unified == *event.bytes(Tag::Cgroup).unwrap_or_default()
             && *version.cgroup.first_v1 == *event.bytes(Tag::CgroupV1).unwrap_or_default();
         if same {
             version.cgroup.clone()
         } else {
-            self.cgroup_of(event)
+            self.cgroup_of(event, id)
         }
     }
 
@@ -611,19 +615,24 @@ impl State {
         let image = self.image_of(event);
         let image = KeptImage::new(image, &self.image_bytes);
         let cwd: Option<Arc<[u8]>> = event.path(Tag::Cwd).map(absolute);
+        let group = event.record.header.cgroup;
         let cgroup = (event.has(Tag::Cgroup) || event.has(Tag::CgroupV1)).then(|| {
             let latest = self.processes.get(slot).map(|process| process.latest);
             match latest
                 .and_then(|latest| self.versions.get(latest.0))
                 .cloned()
             {
-                Some(version) => self.cgroup_unless_same(event, &version),
-                None => self.cgroup_of(event),
+                Some(version) => self.cgroup_unless_same(event, &version, group),
+                None => self.cgroup_of(event, group),
             }
         });
         let comm = event.bytes(Tag::Comm).map(Comm::new);
         let parent = facts.and_then(|facts| self.live_process(facts.parent_tgid));
         let parent = parent.map_or(ProcessRef::NONE, |parent| self.reference(parent));
+        // Of one whose birth was not seen, its parent tells where it comes from.
+        let parents = self.processes.get(parent.slot).map(|parent| parent.latest);
+        let parents = parents.and_then(|latest| self.versions.get(latest.0));
+        let inherited = parents.map(|parent| (parent.cgroup.clone(), parent.entrance.clone()));
         self.change(slot, |version| {
             version.image = image.clone();
             version.known |= KNOWS_IMAGE;
@@ -649,6 +658,7 @@ impl State {
                 version.vm_rss = facts.vm_rss;
                 version.known |= KNOWS_IDS | KNOWS_CREDENTIALS;
             }
+            version.enter_container(&image, inherited.as_ref());
         });
         if let Some(process) = self.processes.get_mut(slot) {
             process.diverged = 0;

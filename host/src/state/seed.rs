@@ -5,7 +5,7 @@ use super::descriptor::{FdIndex, FdPieces, Role};
 use super::facts::{FdFacts, KeptImage, ProcessFacts, Start, TICK_NS};
 use super::table::TableIndex;
 use super::version::{
-    Comm, KNOWS_CGROUP, KNOWS_COMM, KNOWS_CREDENTIALS, KNOWS_CWD, KNOWS_IDS, KNOWS_IMAGE,
+    Comm, Entrance, KNOWS_CGROUP, KNOWS_COMM, KNOWS_CREDENTIALS, KNOWS_CWD, KNOWS_IDS, KNOWS_IMAGE,
     ProcessRef,
 };
 use super::{Lookup, State};
@@ -97,6 +97,9 @@ impl State {
         version.ids = facts.ids;
         version.credentials = facts.credentials;
         version.cgroup = self.shared_cgroup(&facts.cgroup);
+        if version.cgroup.container().is_some() {
+            version.entrance = Entrance::First;
+        }
         version.vm_size = facts.vm_size;
         version.vm_rss = facts.vm_rss;
         version.known = KNOWS_ALL;

@@ -154,6 +154,18 @@ pub(super) const IS_CAPTURED: u8 = 64;
 /// As far as a capture tells, its pid namespace is not the first.
 pub(super) const IS_IN_PID_NAMESPACE: u8 = 128;
 
+/// How a process came into its container.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Entrance {
+    /// It is in none, or that was not seen.
+    #[default]
+    Unknown,
+    /// It is the container's first process, or comes of it; or it was there before us.
+    First,
+    /// From outside, as what looks after containers does: it executed this, or comes of who did.
+    Outside(Arc<KeptImage>),
+}
+
 /// A process as it was from one event on.
 #[derive(Clone, Debug)]
 pub struct ProcessVersion {
@@ -188,6 +200,7 @@ pub struct ProcessVersion {
     pub(super) has_executed: bool,
     /// It is no process's: an event told of that container.
     pub(super) told: Option<Arc<ContainerFacts>>,
+    pub(super) entrance: Entrance,
     pub(super) parent: ProcessRef,
     pub(super) process: ProcessRef,
     pub(super) older: VersionIndex,
@@ -230,6 +243,39 @@ impl ProcessVersion {
         self.known &= !IS_IN_PID_NAMESPACE;
         if is_inside {
             self.known |= IS_IN_PID_NAMESPACE;
+        }
+    }
+
+    /// Notes how it came into its container, when it executes that. What is known of its parent
+    /// counts where its own birth was not seen.
+    pub(super) fn enter_container(
+        &mut self,
+        image: &Arc<KeptImage>,
+        parent: Option<&(Arc<Cgroup>, Entrance)>,
+    ) {
+        let Some(own) = self.cgroup.container() else {
+            self.entrance = Entrance::Unknown;
+            return;
+        };
+        if self.ids.vpid == 1 {
+            self.entrance = Entrance::First;
+        }
+        if let Entrance::Unknown = self.entrance {
+            let of_parent = parent.filter(|(cgroup, _)| cgroup.container() == Some(own));
+            self.entrance = match of_parent {
+                Some((_, Entrance::Outside(image))) => Entrance::Outside(image.clone()),
+                Some((_, Entrance::First | Entrance::Unknown)) => Entrance::First,
+                None => Entrance::Outside(image.clone()),
+            };
+        }
+    }
+
+    /// The arguments, program first, of what came into the container from outside: this process, or
+    /// whom it comes of. `None` for what the container's first process has begun.
+    pub fn came_into_container_by(&self) -> Option<&[u8]> {
+        match &self.entrance {
+            Entrance::Outside(image) => Some(&image.arguments),
+            Entrance::Unknown | Entrance::First => None,
         }
     }
 

@@ -611,6 +611,15 @@ proc_fdopencount = Unsigned("proc.fdopencount")
 # Part of the allowed descriptors that are in use.
 proc_fdusage = Real("proc.fdusage")
 
+# Whether the process is the container's health check, or comes of it: what came into the container from outside by that very command.
+proc_is_container_healthcheck = Boolean("proc.is_container_healthcheck")
+
+# The same of the liveness probe.
+proc_is_container_liveness_probe = Boolean("proc.is_container_liveness_probe")
+
+# The same of the readiness probe.
+proc_is_container_readiness_probe = Boolean("proc.is_container_readiness_probe")
+
 # Permitted capabilities, names separated by blanks.
 thread_cap_permitted = Text("thread.cap_permitted")
 
@@ -730,6 +739,15 @@ container_mount_rdwr = WithArgument(Text, "container.mount.rdwr")
 
 # Propagation of a mount: by number, or found by its source.
 container_mount_propagation = WithArgument(Text, "container.mount.propagation")
+
+# Command by which Docker or Podman asks whether the container is well; `NONE` where the image's was switched off.
+container_healthcheck = Text("container.healthcheck")
+
+# Command by which Kubernetes asks whether the container lives.
+container_liveness_probe = Text("container.liveness_probe")
+
+# Command by which Kubernetes asks whether the container can work.
+container_readiness_probe = Text("container.readiness_probe")
 
 # When the first process of the pid namespace started.
 container_start_ts = Time("container.start_ts")

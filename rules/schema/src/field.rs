@@ -362,6 +362,12 @@ macro_rules! for_each_field {
             ContainerMountMode "container.mount.mode" Text Process IndexOrKeyRequired "Mode of a mount: by number, or found by its source.";
             ContainerMountRdwr "container.mount.rdwr" Text Process IndexOrKeyRequired "Whether a mount is writable: by number, or found by its source.";
             ContainerMountPropagation "container.mount.propagation" Text Process IndexOrKeyRequired "Propagation of a mount: by number, or found by its source.";
+            ContainerHealthcheck "container.healthcheck" Text Process None "Command by which Docker or Podman asks whether the container is well; `NONE` where the image's was switched off.";
+            ContainerLivenessProbe "container.liveness_probe" Text Process None "Command by which Kubernetes asks whether the container lives.";
+            ContainerReadinessProbe "container.readiness_probe" Text Process None "Command by which Kubernetes asks whether the container can work.";
+            ProcIsContainerHealthcheck "proc.is_container_healthcheck" Bool Process None "Whether the process is the container's health check, or comes of it: what came into the container from outside by that very command.";
+            ProcIsContainerLivenessProbe "proc.is_container_liveness_probe" Bool Process None "The same of the liveness probe.";
+            ProcIsContainerReadinessProbe "proc.is_container_readiness_probe" Bool Process None "The same of the readiness probe.";
             ContainerStartTs "container.start_ts" AbsTime Process None "When the first process of the pid namespace started.";
             ContainerDuration "container.duration" RelTime Event None "Nanoseconds since then.";
             ContainerIp "container.ip" Text Process None "Address of the container.";

@@ -259,11 +259,12 @@ impl Containerd {
         namespaces.iter().cloned().collect()
     }
 
-    fn note_namespace(&self, name: &str) {
+    /// Whether it is a new one.
+    fn note_namespace(&self, name: &str) -> bool {
         let mut known = self.namespaces.lock().expect("nobody panics with it");
-        if !NAMESPACES_OF_OTHERS.contains(&name) && known.len() < NAMESPACES_MAX {
-            known.insert(name.to_owned());
-        }
+        !NAMESPACES_OF_OTHERS.contains(&name)
+            && known.len() < NAMESPACES_MAX
+            && known.insert(name.to_owned())
     }
 
     async fn list_namespaces(&self) -> Result<(), Trouble> {
@@ -343,6 +344,8 @@ impl Containerd {
         client.note_well();
         let mut ids = Vec::new();
         for namespace in self.namespaces() {
+            let told = ContainerAnswer::Namespace(namespace.as_str().into());
+            tell.tell(told).await;
             let method = "/containerd.services.tasks.v1.Tasks/List";
             let request = within(&namespace, api::Empty {})?;
             let listed: Option<api::ListedTasks> = self.socket.call(method, request).await?;
@@ -360,7 +363,10 @@ impl Containerd {
             if NAMESPACES_OF_OTHERS.contains(&&*event.namespace) {
                 continue;
             }
-            self.note_namespace(&event.namespace);
+            if self.note_namespace(&event.namespace) {
+                let told = ContainerAnswer::Namespace(event.namespace.as_str().into());
+                tell.tell(told).await;
+            }
             // Of all events that are of use here the first field is a container's id.
             let payload = event.event.map(|event| event.value).unwrap_or_default();
             let Ok(api::Named { name: id }) = prost::Message::decode(&*payload) else {
@@ -409,6 +415,7 @@ fn facts(container: api::Container, spec: &Spec, digest: &str, pid: u32) -> Cont
         has_host_ipc: spec.shares("ipc"),
         mounts: spec.bind_mounts(),
         labels: labels.collect::<Labels>(),
+        group: roots::group(pid, &own),
         roots: Some(own.into()),
         full_id: id.into(),
         ..ContainerFacts::default()

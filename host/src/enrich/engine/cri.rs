@@ -264,6 +264,10 @@ impl Info {
         own
     }
 
+    fn group(&self, id: &str) -> u64 {
+        roots::group(self.pid, &roots::of_process(self.pid, id))
+    }
+
     fn annotation(&self, name: &str) -> Option<&str> {
         self.runtime_spec
             .as_ref()?
@@ -549,6 +553,7 @@ fn facts(
         liveness_probe: probe("livenessProbe"),
         readiness_probe: probe("readinessProbe"),
         is_early: info.pid == 0 && status.state == CREATED,
+        group: info.group(&status.id),
         roots: Some(info.roots(&status.id).into()),
         name: name.as_str().into(),
         image: asked.as_str().into(),
@@ -587,6 +592,7 @@ fn sandbox_facts(engine: Engine, id: &str, pod: &api::GotPod) -> Option<Containe
             .collect::<Labels>(),
         pod_sandbox_id: id.into(),
         pod_labels: labels(&status.labels).collect(),
+        group: info.group(id),
         roots: Some(info.roots(id).into()),
         ..ContainerFacts::default()
     })

@@ -339,6 +339,7 @@ impl Docker {
             healthcheck: config.healthcheck.as_ref().and_then(command),
             // Addresses are given just before the first process runs.
             is_early: state.pid == 0 && matches!(&*state.status, "created" | "initialized"),
+            group: roots::group(state.pid, &roots),
             roots: Some(roots),
             full_id: id,
             ..ContainerFacts::default()

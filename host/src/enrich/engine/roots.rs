@@ -22,6 +22,29 @@ pub(super) fn of_process(pid: u32, id: &str) -> Vec<Box<[u8]>> {
     roots
 }
 
+/// Number of the container's group in the default hierarchy, once its first process is in it; 0
+/// where that is not known.
+pub(super) fn group(pid: u32, roots: &[Box<[u8]>]) -> u64 {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::MetadataExt;
+    if pid == 0 {
+        return 0;
+    }
+    let places = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(host_path);
+    let Some(place) = places
+        .iter()
+        .find(|place| place.join("cgroup.controllers").exists())
+    else {
+        return 0;
+    };
+    let group = |root: &[u8]| {
+        let root = root.strip_prefix(b"/")?;
+        let path = place.join(std::ffi::OsStr::from_bytes(root));
+        Some(std::fs::metadata(path).ok()?.ino())
+    };
+    roots.iter().find_map(|root| group(root)).unwrap_or(0)
+}
+
 /// The group called `name` in the parent, which is a slice of systemd's or a path.
 pub(super) fn below(parent: &str, name: &str) -> Box<[u8]> {
     let mut path = String::new();

@@ -65,7 +65,9 @@ fn absent(engine: &str, socket: &Path) -> Absence {
     assert!(began.elapsed() < ANSWER_WITHIN * 2);
     match answer {
         ContainerAnswer::Absent(_, why) => why,
-        ContainerAnswer::Known(_) | ContainerAnswer::Gone(_) => panic!("{answer:?}"),
+        ContainerAnswer::Known(_) | ContainerAnswer::Gone(_) | ContainerAnswer::Namespace(_) => {
+            panic!("{answer:?}")
+        }
     }
 }
 

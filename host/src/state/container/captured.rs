@@ -152,6 +152,7 @@ pub(in crate::state) fn read(json: &[u8]) -> Option<ContainerFacts> {
         readiness_probe: command(told.readiness_probe),
         is_early: false,
         roots: None,
+        group: 0,
     })
 }
 

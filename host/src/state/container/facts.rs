@@ -1,5 +1,7 @@
 //! A container as its engine tells of it, whichever engine that is and however it was asked.
 
+use super::Claim;
+
 /// What runs a container, in Falco's numbering and with Falco's names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the engines' names")]
@@ -129,6 +131,8 @@ pub struct ContainerFacts {
     /// Paths of the control groups that it has, each with what is below. `None`: whoever told of
     /// it (a capture) vouches for every group of that name.
     pub roots: Option<Box<[Box<[u8]>]>>,
+    /// Number of its control group in the default hierarchy; 0 where that is not known.
+    pub group: u64,
 }
 
 /// A program and what it is given.
@@ -138,6 +142,24 @@ pub struct Command {
     pub exe: Box<str>,
     /// Its arguments.
     pub args: Box<[Box<str>]>,
+}
+
+impl Command {
+    /// Whether a program that was given these arguments, its own name in front and each ended by
+    /// NUL, is this.
+    pub fn is(&self, arguments: &[u8]) -> bool {
+        let own = std::iter::once(&self.exe).chain(&self.args);
+        crate::state::facts::strings(arguments).eq(own.map(|word| word.as_bytes()))
+    }
+
+    /// Appends it as one would type it.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.exe.as_bytes());
+        for word in &self.args {
+            out.push(b' ');
+            out.extend_from_slice(word.as_bytes());
+        }
+    }
 }
 
 /// A mount of a container.
@@ -240,10 +262,12 @@ impl ContainerFacts {
         }
     }
 
-    /// Whether the control group at that path is the container's.
-    pub fn is_at(&self, root: &[u8]) -> bool {
+    /// Whether the control group is the container's that is said to be. Of two at one path, one
+    /// after the other, the number tells which is meant.
+    pub fn is_at(&self, claim: &Claim) -> bool {
+        let is_other = self.group != 0 && claim.group() != 0 && self.group != claim.group();
         let own = self.roots.as_ref();
-        own.is_none_or(|own| own.iter().any(|own| **own == *root))
+        own.is_none_or(|own| !is_other && own.iter().any(|own| **own == *claim.root()))
     }
 
     /// Bytes it takes.

@@ -244,7 +244,7 @@ impl State {
         }];
         for claim in claims {
             let facts = self.containers.get(claim.id().short(), number);
-            let facts = facts.filter(|facts| facts.is_at(claim.root()));
+            let facts = facts.filter(|facts| facts.is_at(claim));
             if let Some(facts) = facts.or(claim.bare()) {
                 return Some(Container::Known(facts));
             }

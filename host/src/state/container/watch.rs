@@ -12,6 +12,12 @@ use crate::state::{Map, State};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// How often a container is asked about again because of another control group of its name, as
+/// long as its engine says the same: whoever makes such groups shall not keep it busy.
+const DOUBTS_MAX: u8 = 16;
+/// More of containerd's namespaces are not known by name.
+const NAMESPACES_MAX: usize = 64;
+
 /// A container of which an engine is to be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerLookup {
@@ -77,6 +83,8 @@ pub enum ContainerAnswer {
     Absent(Arc<[u8]>, Absence),
     /// The container of that short id is no more.
     Gone(Box<str>),
+    /// containerd has a namespace of that name.
+    Namespace(Box<str>),
 }
 
 /// A container whose processes were met, or of which an engine told.
@@ -85,6 +93,11 @@ struct Watched {
     /// Number of the event at which it was asked about.
     asked_at: u64,
     status: Status,
+    /// Number of the control group for which it was asked about last.
+    group: u64,
+    /// How often it was asked about again because of another group of its name, since what is
+    /// known of it changed.
+    doubts: u8,
     /// When it was first seen to have no process, in the clock of [`State::forget_containers`].
     idle_since: Option<u64>,
 }
@@ -140,7 +153,7 @@ impl State {
 
     /// The same as it is.
     pub fn by_path(&self) -> ByPath {
-        self.by_path
+        self.by_path.clone()
     }
 
     /// What is to be asked since the last time.
@@ -170,6 +183,27 @@ impl State {
             let id = claim.id();
             if let Some(watched) = self.watched.by_id.get_mut(id.short()) {
                 watched.idle_since = None;
+                // It was begun anew, or somebody made a group of its name: its engine knows.
+                let known = self.containers.latest(id.short());
+                let is_other = claim.group() != 0
+                    && claim.group() != watched.group
+                    && known.is_none_or(|known| known.group != claim.group());
+                if is_other
+                    && watched.status != Status::Pending
+                    && watched.doubts < DOUBTS_MAX
+                    && self.watched.lookups.len() < self.limits.lookups_max
+                {
+                    watched.group = claim.group();
+                    watched.doubts += 1;
+                    watched.status = Status::Pending;
+                    watched.asked_at = self.number;
+                    self.watched.pending += 1;
+                    self.watched.lookups.push(ContainerLookup {
+                        id: id.whole.into(),
+                        short: id.short().into(),
+                        likely: id.likely,
+                    });
+                }
                 continue;
             }
             let short: Arc<[u8]> = id.short().into();
@@ -201,6 +235,8 @@ impl State {
             let watched = Watched {
                 asked_at,
                 status,
+                group: claim.group(),
+                doubts: 0,
                 idle_since: None,
             };
             self.watched.by_id.insert(short, watched);
@@ -225,12 +261,16 @@ impl State {
                 if same.is_some_and(|same| *same == *facts) {
                     return;
                 }
+                if let Some(watched) = self.watched.by_id.get_mut(short) {
+                    watched.doubts = 0;
+                }
                 self.put_container(Arc::from(facts), asked_at.unwrap_or(next));
             }
             ContainerAnswer::Absent(short, why) => {
                 let is_pending = |watched: &Watched| watched.status == Status::Pending;
                 if self.watched.by_id.get(&short).is_some_and(is_pending) {
-                    if let Some(early) = self.containers.latest(&short) {
+                    let early = self.containers.latest(&short);
+                    if let Some(early) = early.filter(|early| early.is_early) {
                         let asked_at = self.watched.settle(&short, Status::Known);
                         let asked_at = asked_at.unwrap_or(self.number);
                         self.put_container(early, asked_at);
@@ -246,7 +286,56 @@ impl State {
                     self.remove_container(id.as_bytes());
                 }
             }
+            ContainerAnswer::Namespace(name) => self.know_namespace(name.as_bytes()),
         }
+    }
+
+    /// Groups of that name hold groups of containers from here on, and did already.
+    fn know_namespace(&mut self, name: &[u8]) {
+        let namespaces = &mut self.by_path.namespaces;
+        let is_known = namespaces.iter().any(|own| **own == *name);
+        if is_known || namespaces.len() >= NAMESPACES_MAX {
+            return;
+        }
+        namespaces.push(name.into());
+        let mut renamed: Vec<(Arc<Cgroup>, Arc<Cgroup>)> = Vec::new();
+        for cgroup in self.cgroups.values_mut() {
+            if !cgroup.claims().is_empty() {
+                continue;
+            }
+            let (unified, first_v1) = (cgroup.unified(), cgroup.first_v1());
+            let other = Cgroup::from_components(unified, first_v1, cgroup.id(), &self.by_path);
+            if !other.claims().is_empty() {
+                let other = Arc::new(other);
+                renamed.push((std::mem::replace(cgroup, other.clone()), other));
+            }
+        }
+        if renamed.is_empty() {
+            return;
+        }
+        let latest: Vec<_> = self
+            .processes
+            .iter()
+            .map(|process| process.latest)
+            .collect();
+        for mut index in latest {
+            // As with all that is told, older versions lack the same.
+            while let Some(version) = self.versions.get_mut(index.0) {
+                let other = renamed
+                    .iter()
+                    .find(|(old, _)| Arc::ptr_eq(old, &version.cgroup));
+                let Some((_, other)) = other else { break };
+                version.cgroup = other.clone();
+                version.row = None;
+                self.serial += 1;
+                version.serial = self.serial;
+                index = version.older;
+            }
+        }
+        for (_, other) in &renamed {
+            self.meet_cgroup(other);
+        }
+        self.generation += 1;
     }
 
     /// The container of a process that an answer is awaited about.
@@ -257,7 +346,7 @@ impl State {
                 Status::Pending => return Some(short),
                 Status::Known => {
                     let facts = self.containers.get(short, u64::MAX);
-                    if facts.is_some_and(|facts| facts.is_at(claim.root())) {
+                    if facts.is_some_and(|facts| facts.is_at(claim)) {
                         return None;
                     }
                 }

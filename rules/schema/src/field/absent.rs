@@ -20,10 +20,6 @@ pub const REASONS: &[(&str, &str)] = &[
         "thread.",
         "every switch of the scheduler would have to be recorded",
     ),
-    (
-        "container. proc.is_container",
-        "Falco's container plugin gives none any more",
-    ),
 ];
 
 /// The table of all fields without values. Calls `$callback { $before rows }`; a row is
@@ -47,14 +43,6 @@ macro_rules! for_each_absent_field {
             ThreadCpu "thread.cpu" Double None "Part of a processor that the thread used in the last second.";
             ThreadCpuUser "thread.cpu.user" Double None "Part of that in user mode.";
             ThreadCpuSystem "thread.cpu.system" Double None "Part of that in kernel mode.";
-
-            ContainerHealthcheck "container.healthcheck" Text None "Command of the health check.";
-            ContainerLivenessProbe "container.liveness_probe" Text None "Command of the liveness probe.";
-            ContainerReadinessProbe "container.readiness_probe" Text None "Command of the readiness probe.";
-
-            ProcIsContainerHealthcheck "proc.is_container_healthcheck" Bool None "Whether the process is the container's health check.";
-            ProcIsContainerLivenessProbe "proc.is_container_liveness_probe" Bool None "Whether the process is the container's liveness probe.";
-            ProcIsContainerReadinessProbe "proc.is_container_readiness_probe" Bool None "Whether the process is the container's readiness probe.";
 
         }
     };

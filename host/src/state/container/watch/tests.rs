@@ -26,7 +26,7 @@ fn path(id: &str) -> Vec<u8> {
 fn meet(state: &mut State, id: &str, number: u64) -> ProcessVersion {
     state.number = number;
     let mut version = state.blank(1, 1, number);
-    version.cgroup = state.cgroup(&path(id), b"");
+    version.cgroup = state.cgroup(&path(id), b"", 0);
     version.known = !crate::state::version::IS_CAPTURED;
     version
 }
@@ -94,7 +94,7 @@ fn a_group_made_inside_of_a_container_does_not_hide_it() {
     state.number = 1;
     let mut version = state.blank(1, 1, 1);
     let components = format!("docker-{inner}.scope\0{ID}\0docker\0");
-    version.cgroup = state.cgroup(components.as_bytes(), b"");
+    version.cgroup = state.cgroup(components.as_bytes(), b"", 0);
     version.known = !crate::state::version::IS_CAPTURED;
     assert_eq!(state.take_container_lookups().len(), 2);
     let trusted = facts(&inner, "trusted", &format!("/docker/{inner}"));
@@ -180,11 +180,87 @@ fn a_container_is_forgotten_some_time_after_its_last_process() {
 #[test]
 fn outside_of_containers_nothing_is_asked() {
     let mut state = state();
-    state.cgroup(b"ssh.service\0system.slice\0", b"");
+    state.cgroup(b"ssh.service\0system.slice\0", b"", 0);
     assert!(state.take_container_lookups().is_empty());
     assert_eq!(state.pending_containers(), 0);
     assert_eq!(
         state.version(Seen::NONE.version).map(|version| version.pid),
         None
     );
+}
+
+#[test]
+fn another_group_at_the_same_path_is_another_containers_until_the_engine_says_so() {
+    let mut state = state();
+    let mut version = meet(&mut state, ID, 1);
+    let mut enter = |state: &mut State, group: u64, number: u64| {
+        state.number = number;
+        version.cgroup = state.cgroup(&path(ID), b"", group);
+        version.clone()
+    };
+    let own = enter(&mut state, 7, 2);
+    let known = |group: u64| {
+        let mut facts = facts(ID, "web", &format!("/docker/{ID}"));
+        facts.group = group;
+        ContainerAnswer::Known(facts)
+    };
+    state.take_container_lookups();
+    state.answer_container(known(7));
+    assert_eq!(name(&state, &own, 2), Some("web"));
+    // It is asked about again, and the engine says the same.
+    let other = enter(&mut state, 8, 3);
+    assert_eq!(state.take_container_lookups().len(), 1);
+    assert!(state.is_container_pending(&ID.as_bytes()[..12]));
+    state.answer_container(known(7));
+    assert_eq!(name(&state, &other, 3), None);
+    assert_eq!(
+        state.container_absence(&other, 3),
+        Some(Absence::Unconfirmed)
+    );
+    assert_eq!(name(&state, &own, 3), Some("web"));
+    // It was begun anew.
+    let anew = enter(&mut state, 9, 4);
+    assert_eq!(state.take_container_lookups().len(), 1);
+    state.answer_container(known(9));
+    assert_eq!(name(&state, &anew, 4), Some("web"));
+    // Whoever makes groups without end is not asked about without end.
+    let mut asked = 0;
+    for number in 0..100 {
+        enter(&mut state, 1000 + number, 5 + number);
+        let lookups = state.take_container_lookups().len();
+        if lookups > 0 {
+            state.answer_container(known(9));
+        }
+        asked += lookups;
+    }
+    assert_eq!(asked, usize::from(DOUBTS_MAX));
+}
+
+#[test]
+fn a_namespace_told_of_later_names_the_containers_that_run_in_it() {
+    let mut state = state();
+    let facts = crate::state::facts::ProcessFacts {
+        pid: 41,
+        start: crate::state::facts::Start::Exact(5),
+        comm: b"sh".to_vec(),
+        image: Default::default(),
+        cwd: b"/".to_vec(),
+        ids: Default::default(),
+        credentials: Default::default(),
+        cgroup: Arc::new(Cgroup::from_proc(b"0::/shop/web-1\n", &ByPath::default())),
+        vm_size: 0,
+        vm_rss: 0,
+        threads: Vec::new(),
+        descriptors: Vec::new(),
+    };
+    state.seed([facts]);
+    assert!(state.take_container_lookups().is_empty());
+    state.answer_container(ContainerAnswer::Namespace("shop".into()));
+    let lookups = state.take_container_lookups();
+    assert_eq!(lookups.len(), 1);
+    assert_eq!(&*lookups[0].id, b"web-1");
+    let slot = state.live_process(41).expect("it was met");
+    let latest = state.processes.get(slot).expect("it is there").latest;
+    let version = state.version(latest).expect("it is there");
+    assert_eq!(version.container().expect("it is named").whole, b"web-1");
 }
