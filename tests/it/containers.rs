@@ -618,3 +618,54 @@ fn a_recording_tells_of_its_containers_in_every_file() {
     }
     assert!(seen >= 3, "{seen} programs in {files:?}");
 }
+
+#[test]
+fn a_capture_of_an_alert_tells_of_the_containers_of_its_processes() {
+    let Some(docker) = Docker::start() else {
+        return;
+    };
+    let scope = Scope::shared("docker");
+    let rules = docker.folder().join("rules.yaml");
+    let rule = "- rule: Captured\n  desc: d\n  condition: evt.type = execve and proc.cmdline = \
+                \"ls -d /tmp\"\n  output: '%container.name'\n  priority: INFO\n  capture: true\n  \
+                capture_duration: 1000\n";
+    std::fs::write(&rules, rule).expect("the folder is ours");
+    let captures = docker.folder().join("captures");
+    std::fs::create_dir(&captures).expect("the folder is ours");
+    let prefix = format!("capture.path_prefix={}/alert", captures.display());
+    let rules = rules.display().to_string();
+    let more = ["-r", &rules, "-o", "capture.enabled=true", "-o", &prefix];
+    let saker = watch(&scope, "docker", &docker.socket(), &more);
+    let script = "/bin/ls -d /etc; sleep 1; /bin/ls -d /tmp; sleep 1; /bin/ls -d /bin; sleep 20";
+    docker.docker(&["run", "-d", "--name", "kept", IMAGE, "sh", "-c", script]);
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    let ended = saker.stop();
+    assert!(ended.status.success(), "{}", ended.messages);
+    let files: Vec<_> = std::fs::read_dir(&captures)
+        .expect("it is ours")
+        .map(|entry| entry.expect("it is there").path())
+        .collect();
+    let [file] = &files[..] else {
+        panic!("{files:?}: {:#?}\n{}", ended.alerts, ended.messages);
+    };
+    let mut replay = std::process::Command::new(crate::program::saker());
+    replay
+        .arg("replay")
+        .arg(file)
+        .args(["-o", "cache.dir=", "--events"]);
+    let format = "%proc.cmdline: %container.name %container.image";
+    replay.args([
+        "--filter",
+        "evt.type = execve and proc.name = ls",
+        "-p",
+        format,
+    ]);
+    let shown = crate::engines::output(&mut replay);
+    assert!(
+        shown.contains(&format!("ls -d /tmp: kept {IMAGE}")),
+        "{shown}"
+    );
+    for line in shown.lines() {
+        assert!(line.ends_with(&format!(": kept {IMAGE}")), "{shown}");
+    }
+}
