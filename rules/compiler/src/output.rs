@@ -7,7 +7,7 @@ use crate::parse;
 use crate::similar::Suggestions;
 use crate::terms::{self, unknown_field};
 use crate::text::Text;
-use saker_rules_schema::field::{FieldError, FieldRef, Flag};
+use saker_rules_schema::field::{ArgKind, Field, FieldError, FieldRef, Flag};
 use saker_rules_schema::manifest::OutputPart;
 
 /// No output names more fields: each costs every alert.
@@ -117,6 +117,16 @@ pub(crate) fn parse(
             );
             at += name.len();
             continue;
+        }
+        let is_bracketed = rest[word..].starts_with('[') && name.len() == word;
+        let takes_none = |field: Field| field.arg() == ArgKind::None;
+        if is_bracketed
+            && !rest[word..].contains(']')
+            && Field::by_name(name).is_some_and(|field| !takes_none(field))
+        {
+            let bracket = output.span(at + word..at + word + 1);
+            let message = "this bracket is never closed";
+            found.push(Diagnostic::new(Code::Output, bracket, message));
         }
         // What follows a field's name with a dot may be the sentence's text.
         let field = loop {

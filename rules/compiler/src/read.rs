@@ -142,7 +142,13 @@ pub(crate) fn read(
         ));
         return items;
     }
-    let documents = match Tree::new(source, index).documents() {
+    let spaced;
+    let mut read = Tree::new(&source.text, index).documents();
+    if read.is_err() && source.text.contains(":\t") {
+        spaced = without_tabs(&source.text);
+        read = Tree::new(&spaced, index).documents();
+    }
+    let documents = match read {
         Ok(documents) => documents,
         Err((diagnostic, documents)) => {
             diagnostics.push(*diagnostic);
@@ -169,6 +175,31 @@ pub(crate) fn read(
         }
     }
     items
+}
+
+/// The text with blanks for the tabs between a key and its value, which YAML takes and the parser
+/// does not. All else stays where it is.
+fn without_tabs(text: &str) -> String {
+    let is_key = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let key = line.trim_start_matches([' ', '-']);
+        let indent = line.len() - key.len();
+        let length = key.bytes().take_while(is_key).count();
+        let behind = key[length..].strip_prefix(":\t").filter(|_| length > 0);
+        match behind.map(|value| value.trim_start_matches('\t')) {
+            Some(value) => {
+                out.push_str(&line[..indent + length + 1]);
+                out.extend(std::iter::repeat_n(
+                    ' ',
+                    key.len() - length - 1 - value.len(),
+                ));
+                out.push_str(value);
+            }
+            None => out.push_str(line),
+        }
+    }
+    out
 }
 
 /// What a node is the item of.
@@ -223,8 +254,7 @@ struct Open {
 type Failure = (Box<Diagnostic>, Vec<Rc<Node>>);
 
 impl<'a> Tree<'a> {
-    fn new(source: &'a Source, index: u32) -> Tree<'a> {
-        let text = source.text.as_str();
+    fn new(text: &'a str, index: u32) -> Tree<'a> {
         let offsets = if text.is_ascii() {
             Vec::new()
         } else {

@@ -225,6 +225,19 @@ pub(crate) fn field_ref(field: &ast::Field, suggestions: &mut Suggestions) -> Lo
         Some(arg) => format!("{}[{arg}]", field.name),
         None => field.name.clone(),
     };
+    // There, brackets are for the number of an argument.
+    let is_number = |arg: &String| arg.bytes().all(|byte| byte.is_ascii_digit());
+    let is_by_name = match (field.name.as_str(), &field.arg) {
+        ("evt.rawarg", Some(_)) => true,
+        ("evt.arg", Some(arg)) => !is_number(arg),
+        _ => false,
+    };
+    if is_by_name {
+        let message = format!("field `{}` takes a name behind a dot", field.name);
+        let mut diagnostic = fault(Code::FieldArgument, field.arg_span, message);
+        diagnostic.help = Some(format!("write `{}.NAME`", field.name));
+        return Err(diagnostic);
+    }
     let parsed = FieldRef::parse(&written);
     if let Ok(reference) = &parsed
         && let Some(unknown) = unknown_argument(reference, field.span, suggestions)

@@ -87,6 +87,13 @@ fn numbers_are_read_as_c_reads_them_and_ports_by_their_services() {
 }
 
 #[test]
+fn tabs_may_part_a_key_and_its_value() {
+    let yaml = "- rule:\tr\n  desc:\t\td\n  condition:\tevt.type = open and proc.name = ab\n  \
+                output:\to\n  priority:\tINFO\n";
+    assert_eq!(ruleset(yaml, false).manifest.rules[0].name, "r");
+}
+
+#[test]
 fn an_event_without_a_type_of_its_own_is_told_by_its_name() {
     let is = |condition: &str, event, name| hits(condition, event, &[], &[("evt.type", name)]);
     let call = EventType::Syscall;

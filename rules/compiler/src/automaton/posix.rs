@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-/// No repetition has a greater count.
+/// No repetition has a greater count, and none in each other have greater ones multiplied.
 const REPEAT_MAX: u32 = 1000;
 
 pub(super) fn translate(pattern: &str) -> Result<String, String> {
@@ -11,9 +11,16 @@ pub(super) fn translate(pattern: &str) -> Result<String, String> {
     let mut at = 0;
     // What the last thing was that repeats.
     let mut repeated = None;
+    // How often what stands last is repeated at most, counts multiplied; and the same of all in
+    // each open group.
+    let mut last = 1;
+    let mut groups = vec![1];
     while let Some(&char) = chars.get(at) {
         at += 1;
         let before = repeated.take();
+        if !matches!(char, '{' | '*' | '+' | '?') {
+            last = 1;
+        }
         match char {
             '\\' => at = escape(&chars, at, &mut out)?,
             '[' => at = class(&chars, at, &mut out)?,
@@ -22,8 +29,13 @@ pub(super) fn translate(pattern: &str) -> Result<String, String> {
             }
             '{' => match counts(&chars[at..]) {
                 Some((least, most, len)) => {
-                    if least.max(most.unwrap_or(0)) > REPEAT_MAX {
+                    let count = most.filter(|most| *most > 0).unwrap_or(least).max(1);
+                    last = count.saturating_mul(last);
+                    if least.max(last) > REPEAT_MAX {
                         return Err(format!("it repeats more than {REPEAT_MAX} times"));
+                    }
+                    if let Some(group) = groups.last_mut() {
+                        *group = last.max(*group);
                     }
                     out.push('{');
                     out.extend(&chars[at..at + len]);
@@ -31,9 +43,23 @@ pub(super) fn translate(pattern: &str) -> Result<String, String> {
                     repeated = Some(if least == 0 { '*' } else { '{' });
                 }
                 // Not a count: a brace.
-                None => out.push_str("\\{"),
+                None => {
+                    last = 1;
+                    out.push_str("\\{");
+                }
             },
             '}' => out.push_str("\\}"),
+            '(' => {
+                groups.push(1);
+                out.push('(');
+            }
+            ')' => {
+                last = groups.pop().unwrap_or(1);
+                if let Some(group) = groups.last_mut() {
+                    *group = last.max(*group);
+                }
+                out.push(')');
+            }
             '?' if before == Some('+') => {
                 // `(x+)?`, where other syntaxes mean a lazy `x+`.
                 out.pop();
