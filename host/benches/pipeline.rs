@@ -525,7 +525,7 @@ fn cpu_time() -> Duration {
 
 /// A process that opens files in a loop, under rules that search its command line. The search
 /// is made once per process; what a long command line adds to an open is that it is written once
-/// per window. (Of a longer one, 16 KiB are recorded.)
+/// per window, where there is a row. (Of a longer one, 16 KiB are recorded.)
 fn command_lines(c: &mut Criterion) {
     let mut yaml = String::new();
     for n in 0..20 {

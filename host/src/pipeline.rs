@@ -556,7 +556,10 @@ impl Pipeline {
         };
         let written = match self.plans[module].write(&mut self.state, event, seen, slot.rest()) {
             Ok(Some(written)) => written,
-            Ok(None) => return Ok(Ok(())),
+            Ok(None) => {
+                self.counters.rows_truncated += self.plans[module].take_cut();
+                return Ok(Ok(()));
+            }
             Err(Full) => {
                 let begun = slot.rest().len();
                 slot.discard(begun);

@@ -10,6 +10,9 @@ use saker::sandbox::{Budget, Judge, Limits};
 use saker::source::merge::Batch;
 use saker::source::synthetic::{Options as Machine, Synthetic};
 use saker::state::State;
+use saker::state::facts::{Image, ProcessFacts, Start};
+use saker::state::version::{Credentials, Ids};
+use saker_ebpf::record::{Builder, File, Header, Kind, Tag};
 use saker_rules_compiler::{Options, Source, compile};
 use saker_rules_schema::abi;
 use saker_rules_schema::event::EventType;
@@ -96,12 +99,21 @@ struct Run {
 
 impl Run {
     fn new(modules: Vec<Module>, rows_max: usize, limits: Limits) -> Run {
+        Run::of(
+            State::new(Default::default(), CLOCK),
+            modules,
+            rows_max,
+            limits,
+        )
+    }
+
+    fn of(state: State, modules: Vec<Module>, rows_max: usize, limits: Limits) -> Run {
         let window = Window::create(4).expect("memory");
         let judge = Judge::spawn(window.fd(), limits).expect("threads");
         let alerts = Rc::new(RefCell::new(Vec::new()));
         let sink = alerts.clone();
         let setup = Setup {
-            state: State::new(Default::default(), CLOCK),
+            state,
             window,
             judge,
             rows_max,
@@ -205,6 +217,75 @@ fn rows_that_are_few_and_far_between_are_judged_before_there_is_a_windowful() {
     let counters = run.pipeline.counters();
     assert!(counters.rows > 0 && counters.rows < 4096, "{counters:?}");
     assert!(counters.windows >= 3, "{counters:?}");
+}
+
+#[test]
+fn a_command_line_too_long_to_be_recorded_is_counted_once_and_costs_no_rows() {
+    let rules = |part: &str| {
+        let condition = format!("evt.type = openat and proc.cmdline contains {part}");
+        module(&format!(
+            "- {{rule: r, desc: d, condition: {condition}, output: o, priority: INFO}}"
+        ))
+    };
+    let run = |part: &str| {
+        let mut state = State::new(Default::default(), CLOCK);
+        let image = Image {
+            arguments: b"loop\0--mode=fast"[..].into(),
+            is_cut: true,
+            ..Image::default()
+        };
+        state.seed([ProcessFacts {
+            pid: 500,
+            start: Start::Exact(1),
+            comm: "loop".into(),
+            image,
+            cwd: b"/".to_vec(),
+            ids: Ids::default(),
+            credentials: Credentials::default(),
+            cgroup: Default::default(),
+            vm_size: 0,
+            vm_rss: 0,
+            threads: Vec::new(),
+            descriptors: Vec::new(),
+        }]);
+        let mut run = Run::of(state, vec![rules(part)], 64, Limits::default());
+        for time in 1..=200 {
+            let mut batch = Batch::new();
+            batch.push(&opened(time));
+            run.pipeline.push(&Rc::new(batch)).expect("the judge lives");
+        }
+        let alerts = run.lines().len();
+        let counters = run.pipeline.counters();
+        (alerts, counters.rows, counters.rows_truncated)
+    };
+    assert_eq!(run("--evil"), (0, 0, 1));
+    // One that is wanted has its rows, and each window one of the process.
+    assert_eq!(run("--mode"), (200, 200, 200_u64.div_ceil(64)));
+}
+
+/// A file is opened by process 500.
+fn opened(time: u64) -> Vec<u8> {
+    let mut file = Vec::new();
+    File::default().write(&mut file);
+    let header = Header {
+        len: 0,
+        kind: Kind::Syscall,
+        cpu: 0,
+        sequence: 1,
+        time,
+        start_time: 1,
+        cgroup: 1,
+        tid: 500,
+        tgid: 500,
+        syscall: libc::SYS_openat as u16,
+        flags: 0,
+        ret: 3,
+        args: [0; 6],
+    };
+    Builder::new(&header)
+        .piece(Tag::File, 0, &file)
+        .piece(Tag::FilePath, 0, b"file\0srv\0")
+        .finish()
 }
 
 #[test]

@@ -295,8 +295,6 @@ impl RowPlan {
         let scratch = &mut *self.scratch.borrow_mut();
         match state.version(index) {
             None => 0,
-            // One of which something was cut goes to the module, so that it is counted.
-            Some(version) if version.image.is_cut => u64::MAX,
             Some(version) => needs.bits(&self.literals, |slot, see| {
                 slot.process_value(state, version, number, scratch, see);
             }),
@@ -527,6 +525,8 @@ pub struct Plan {
     ordinals: Ordinals,
     window: u64,
     serials: u64,
+    /// Process rows in which something is cut, made since they were last taken note of.
+    cut: u64,
 }
 
 /// A version's process row, as last written. A version that is none has had no window.
@@ -623,6 +623,7 @@ impl Plan {
             ordinals: Ordinals::new(),
             window: 1,
             serials: 0,
+            cut: 0,
         })
     }
 
@@ -648,6 +649,12 @@ impl Plan {
     pub fn begin_window(&mut self) {
         self.window += 1;
         self.ordinals.used = 0;
+    }
+
+    /// How many processes of which something is cut were asked what they are, since the last call:
+    /// of one that no rule wants, there is no row to tell it.
+    pub fn take_cut(&mut self) -> u64 {
+        std::mem::take(&mut self.cut)
     }
 
     /// Writes an event's row, and before it its process row if this window lacks it, to the
@@ -718,6 +725,8 @@ impl Plan {
             .copy_from_slice(&u64::from(process.ordinal).to_le_bytes());
         truncated |= row_is_truncated(row);
         if is_new {
+            // Its row tells it.
+            self.cut = 0;
             self.ordinals.give(process.ordinal, place, self.window);
             self.serials = self.serials.max(process.serial);
             self.written[place] = process;
@@ -758,6 +767,7 @@ impl Plan {
             .process
             .write_process(state, index, number, &mut self.row);
         self.row_bytes = written.unwrap_or(0);
+        self.cut += u64::from(row_is_truncated(&self.row[..self.row_bytes]));
         let needs = self
             .process
             .process_bits(&self.process_needs, state, index, number);
