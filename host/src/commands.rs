@@ -16,7 +16,7 @@ mod run;
 
 use crate::config::{Config, Use};
 use crate::pipeline::{CaptureMode, Pipeline};
-use crate::sandbox::{Apart, COMPILE_COMMAND, Cache, Compiler, compile_for_parent};
+use crate::sandbox::{Apart, Budget, COMPILE_COMMAND, Cache, Compiler, Limits, compile_for_parent};
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::io::IsTerminal;
@@ -307,6 +307,18 @@ fn settings_help(used: &[Use]) -> String {
 
 /// This very program, whatever has taken its place on the disk.
 const THIS_PROGRAM: &str = "/proc/self/exe";
+
+/// What rulesets may take while events happen.
+fn live_limits(config: &Config) -> Limits {
+    Limits {
+        budget: Budget::Time {
+            cpu: config.budget_cpu,
+            wall: config.budget_cpu * 40,
+        },
+        threads: config.judge_threads,
+        ..Limits::default()
+    }
+}
 
 /// What makes native code, in a process of its own each time.
 fn compiler_apart() -> Compiler {

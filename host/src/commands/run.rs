@@ -13,7 +13,7 @@ use crate::modules::{Epoch, Module, Selection};
 use crate::outputs::recording::{RecordError, Recorder, Written};
 use crate::outputs::{self, Outputs, stdout::Stdout};
 use crate::pipeline::{Answer, Counters, ParkingCounters, ParkingLimits, Pipeline, Setup};
-use crate::sandbox::{Budget, Cache, Compiler, Judge, Limits};
+use crate::sandbox::{Cache, Compiler, Judge};
 use crate::source::ebpf::{Drops, Options, Probe, Scope};
 use crate::source::merge::Batch;
 use crate::state::container::{Absence, ContainerAnswer};
@@ -214,14 +214,7 @@ impl Watch {
         let outputs = Outputs::start(stdout.into_iter().collect(), config.outputs_queue_max)
             .context("cannot start the writer of alerts")?;
         let window = Window::create(config.window_slots).context("cannot make the window")?;
-        let limits = Limits {
-            budget: Budget::Time {
-                cpu: config.budget_cpu,
-                wall: config.budget_cpu * 40,
-            },
-            threads: config.judge_threads,
-            ..Limits::default()
-        };
+        let limits = super::live_limits(config);
         let judge = Judge::spawn_with(window.fd(), limits, compiler.clone())
             .context("cannot start the judge")?;
         let mut queue = outputs.queue();

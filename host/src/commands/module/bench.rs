@@ -2,12 +2,14 @@
 //! over as if they happened now, by turns with the module and with none.
 
 use crate::commands::replay::{BATCH_BYTES, BATCH_EVENTS, ReplayError, seed};
-use crate::commands::{Failure, compiler, complain, configured, count, print, rules, shown, usage};
+use crate::commands::{
+    Failure, compiler, complain, configured, count, live_limits, print, rules, shown, usage,
+};
 use crate::config::Config;
 use crate::event::Clock;
 use crate::modules::{Epoch, Module, Selection};
 use crate::pipeline::{Counters, Pipeline, Setup};
-use crate::sandbox::{Budget, Compiler, Judge, Limits};
+use crate::sandbox::{Compiler, Judge};
 use crate::source::capture::Capture;
 use crate::source::merge::Batch;
 use crate::state::State;
@@ -87,14 +89,7 @@ fn round(
     captures: &[PathBuf],
 ) -> Result<Round, Failure> {
     let window = Window::create(config.window_slots).context("cannot make the window")?;
-    let limits = Limits {
-        budget: Budget::Time {
-            cpu: config.budget_cpu,
-            wall: config.budget_cpu * 40,
-        },
-        threads: config.judge_threads,
-        ..Limits::default()
-    };
+    let limits = live_limits(config);
     let judge = Judge::spawn_with(window.fd(), limits, compiler.clone())
         .context("cannot start the judge")?;
     let setup = Setup {
