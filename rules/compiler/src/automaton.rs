@@ -29,14 +29,19 @@ const DEAD: u32 = 0;
 
 /// Decides whether a whole text is accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Automaton(Arc<Tables>);
+pub struct Automaton(Arc<Shown>);
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Tables {
+struct Shown {
     /// For people.
     shown: String,
     /// It begins with the last byte.
     is_backward: bool,
+    tables: Tables,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Tables {
     /// Bytes that lead alike from every state are of one class.
     class_of: [u8; 256],
     classes: usize,
@@ -104,13 +109,19 @@ impl Automata {
         if let Some(built) = self.built.get(pattern) {
             return built.clone();
         }
-        let built = self.tables(pattern, shown);
-        let built = built.map(|tables| Automaton(Arc::new(tables)));
+        let built = self.tables(pattern).map(|(tables, is_backward)| {
+            Automaton(Arc::new(Shown {
+                shown,
+                is_backward,
+                tables,
+            }))
+        });
         self.built.insert(pattern.to_owned(), built.clone());
         built
     }
 
-    fn tables(&mut self, pattern: &str, shown: String) -> Result<Tables, String> {
+    /// The tables, and whether they begin with a text's last byte.
+    fn tables(&mut self, pattern: &str) -> Result<(Tables, bool), String> {
         // By itself first: in the parentheses below, `a)(b` would be right.
         let syntax = syntax::parse_with(pattern, &syntax());
         syntax.map_err(|error| reason(&error))?;
@@ -126,11 +137,7 @@ impl Automata {
             let (tables, bytes) = tables(&nfa);
             self.spend(bytes);
             if let Some(tables) = tables? {
-                return Ok(Tables {
-                    shown,
-                    is_backward,
-                    ..tables
-                });
+                return Ok((tables, is_backward));
             }
         }
         let most = TABLES_BYTES_MAX >> 20;
@@ -209,14 +216,18 @@ impl Automaton {
 
     /// Whether the whole text is accepted.
     pub fn accepts(&self, text: &[u8]) -> bool {
-        let tables = &*self.0;
+        let Shown {
+            is_backward,
+            tables,
+            ..
+        } = &*self.0;
         let mut state = tables.start;
         let mut step = |byte: &u8| {
             let class = usize::from(tables.class_of[usize::from(*byte)]);
             state = tables.next[state as usize * tables.classes + class];
             state != DEAD
         };
-        let is_through = match tables.is_backward {
+        let is_through = match is_backward {
             true => text.iter().rev().all(&mut step),
             false => text.iter().all(&mut step),
         };
@@ -224,7 +235,7 @@ impl Automaton {
     }
 
     pub(crate) fn encode(&self) -> Encoded {
-        let tables = &*self.0;
+        let tables = &self.0.tables;
         let row_bytes = (1 + tables.classes) * 4;
         let row_at = |state: u32| match state {
             DEAD => 0,
@@ -241,7 +252,7 @@ impl Automaton {
         Encoded {
             table,
             start: row_at(tables.start),
-            is_backward: tables.is_backward,
+            is_backward: self.0.is_backward,
         }
     }
 }
@@ -309,8 +320,6 @@ fn read(dfa: &dense::DFA<Vec<u32>>) -> Result<Option<Tables>, String> {
 
     let (class_of, leaders) = classes(&rows);
     Ok(Some(Tables {
-        shown: String::new(),
-        is_backward: false,
         class_of,
         classes: leaders.len(),
         accepts,

@@ -118,11 +118,11 @@ pub(crate) fn parse(
             at += name.len();
             continue;
         }
-        let is_bracketed = rest[word..].starts_with('[') && name.len() == word;
-        let takes_none = |field: Field| field.arg() == ArgKind::None;
-        if is_bracketed
+        let takes_argument = |field: Field| field.arg() != ArgKind::None;
+        if name.len() == word
+            && rest[word..].starts_with('[')
             && !rest[word..].contains(']')
-            && Field::by_name(name).is_some_and(|field| !takes_none(field))
+            && Field::by_name(name).is_some_and(takes_argument)
         {
             let bracket = output.span(at + word..at + word + 1);
             let message = "this bracket is never closed";

@@ -4,6 +4,7 @@
 use crate::ast::{self, Argument, Operand, Transform};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lower::compare::what_it_is;
+use crate::lower::is_number;
 use crate::similar::Suggestions;
 use crate::text::Span;
 use saker_rules_schema::event::EventType;
@@ -207,8 +208,7 @@ pub(crate) fn unknown_argument(
         let params = EventType::ALL.iter().flat_map(|event| event.params());
         params.map(|param| param.name).chain(OF_OTHERS)
     };
-    let is_number = key.bytes().all(|byte| byte.is_ascii_digit());
-    if is_number || names().any(|name| key.starts_with(name)) {
+    if is_number(key) || names().any(|name| key.starts_with(name)) {
         return None;
     }
     let message = format!("unknown event argument `{key}`");
@@ -226,7 +226,6 @@ pub(crate) fn field_ref(field: &ast::Field, suggestions: &mut Suggestions) -> Lo
         None => field.name.clone(),
     };
     // There, brackets are for the number of an argument.
-    let is_number = |arg: &String| arg.bytes().all(|byte| byte.is_ascii_digit());
     let is_by_name = match (field.name.as_str(), &field.arg) {
         ("evt.rawarg", Some(_)) => true,
         ("evt.arg", Some(arg)) => !is_number(arg),

@@ -4,8 +4,8 @@ use crate::ast::Value;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::Network;
 use crate::service;
-use saker_rules_schema::event::{EventType, ParamType, UNUSED};
-use saker_rules_schema::field::{Arg, Field, Type};
+use saker_rules_schema::event::{ParamType, UNUSED};
+use saker_rules_schema::field::{Field, Type};
 use saker_rules_schema::row::STRING_BYTES_MAX;
 use saker_rules_schema::row::double_key;
 use saker_rules_schema::syscall;
@@ -107,15 +107,11 @@ fn is_32_bit(field: &Term) -> bool {
     let Term::Field(field) = field else {
         return false;
     };
-    if let (Field::EvtRawarg, Arg::Key(name)) = (field.field, &field.arg) {
-        let mut params = EventType::ALL.iter().flat_map(|event| event.params());
-        let first = params.find(|param| param.name == name);
-        return first.is_some_and(|param| {
-            matches!(
-                param.kind,
-                ParamType::Uid | ParamType::Gid | ParamType::U32 | ParamType::Mode
-            )
-        });
+    if let Some(param) = field.raw_param() {
+        return matches!(
+            param.kind,
+            ParamType::Uid | ParamType::Gid | ParamType::U32 | ParamType::Mode
+        );
     }
     matches!(
         field.field,

@@ -13,7 +13,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::event::{Category, Class, EventType, READS_FD, WAITS, WRITES_FD};
+use crate::event::{Category, Class, EventType, Param, READS_FD, WAITS, WRITES_FD};
 
 /// What values of a field are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -604,14 +604,19 @@ impl FieldRef {
 
     /// Type of its values: the field's, for a raw parameter that parameter's.
     pub fn kind(&self) -> Type {
-        match (self.field, &self.arg) {
-            (Field::EvtRawarg, Arg::Key(name)) => {
-                let mut params = EventType::ALL.iter().flat_map(|event| event.params());
-                let param = params.find(|param| param.name == name);
-                param.map_or(Type::Text, |param| param.kind.raw())
-            }
-            _ => self.field.kind(),
+        match (self.field, self.raw_param()) {
+            (Field::EvtRawarg, param) => param.map_or(Type::Text, |param| param.kind.raw()),
+            (field, _) => field.kind(),
         }
+    }
+
+    /// Of a raw parameter, the one that decides its type: the first of that name.
+    pub fn raw_param(&self) -> Option<&'static Param> {
+        let (Field::EvtRawarg, Arg::Key(name)) = (self.field, &self.arg) else {
+            return None;
+        };
+        let mut params = EventType::ALL.iter().flat_map(|event| event.params());
+        params.find(|param| param.name == name)
     }
 
     /// Whether a comparison with it need only hold for one element of a list.
