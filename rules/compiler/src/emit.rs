@@ -35,7 +35,7 @@ use crate::clue;
 use crate::guard::{self, Group, Groups, Sign};
 use crate::ir::{Graph, Id, Node, is_string};
 use crate::share::{self, Costs};
-use crate::split::{EventProgram, Programs, WORDS_MAX, bits_below};
+use crate::split::{EventProgram, Programs, bits_below};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use node::{Body, Layout, Locals, Scope, Slots};
@@ -59,8 +59,6 @@ const PAGE: u32 = 64 * 1024;
 const OWN_PAGES_MAX: u64 = 256;
 /// Hits that fit; the host counts those beyond.
 const HITS_MAX: u32 = 8192;
-/// Process parts.
-const BITS_MAX: usize = WORDS_MAX * 64;
 /// Fields of an event type, and what they are made of: as many as the host takes.
 const SLOTS_MAX: usize = 1024;
 /// Bytes of needles and patterns.
@@ -130,11 +128,6 @@ pub(crate) fn emit(
     rules: Vec<Rule>,
     options: &Options,
 ) -> Emitted<(Vec<u8>, Manifest)> {
-    if programs.bits.len() > BITS_MAX {
-        return Err(format!(
-            "the rules ask more than {BITS_MAX} different things of processes"
-        ));
-    }
     let none = HashMap::default();
     let process = layout(graph, &programs.bits, &none, options)?;
     let mut events: Vec<Layout> = Vec::new();

@@ -1,7 +1,7 @@
 //! Conditions after lowering: a graph of and, or, not and tests, in which equal parts are one
 //! node. Fields and operators are checked, absent fields spelled out, macros gone.
 //!
-//! Every node has a bounded depth, so that the stages behind may recurse.
+//! Every node has a bounded depth, so that the stages behind may recurse, on a stack for it.
 
 use crate::automaton::Automaton;
 use crate::value;
@@ -12,8 +12,10 @@ use saker_rules_schema::term::Term;
 use std::fmt;
 use std::sync::Arc;
 
-/// Levels of and, or and not in each other.
-const DEPTH_MAX: u16 = 200;
+/// Levels of and, or and not in each other: two for each of the parser's groups.
+const DEPTH_MAX: u16 = 2000;
+/// Bytes of stack that a level may take of a walk.
+const LEVEL_BYTES: usize = 16 << 10;
 /// Nodes and edges of a graph.
 const ROOM: usize = 4_000_000;
 /// Tests met on a walk through an expression, shared ones each time: `oracle` is such a walk.
@@ -405,10 +407,25 @@ impl Graph {
         }
     }
 
+    /// Runs a walk down from the node, with stack enough for its levels.
+    pub(crate) fn walk<T>(&self, id: Id, walk: impl FnOnce() -> T) -> T {
+        on_stack(self.depths[id.index()], walk)
+    }
+
     /// Shows a node in the rule language.
     pub fn show(&self, id: Id) -> impl fmt::Display + '_ {
         Show { graph: self, id }
     }
+}
+
+/// Runs stages that walk through whatever a graph may hold.
+pub(crate) fn on_deep_stack<T>(stages: impl FnOnce() -> T) -> T {
+    on_stack(DEPTH_MAX, stages)
+}
+
+fn on_stack<T>(levels: u16, walk: impl FnOnce() -> T) -> T {
+    let bytes = (1 + usize::from(levels)) * LEVEL_BYTES;
+    stacker::maybe_grow(bytes, bytes, walk)
 }
 
 /// A condition: a graph and where to begin.
@@ -460,7 +477,8 @@ impl Expr {
 
 impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.graph.show(self.root).fmt(f)
+        let Expr { graph, root } = self;
+        graph.walk(*root, || graph.show(*root).fmt(f))
     }
 }
 

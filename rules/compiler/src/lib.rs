@@ -126,7 +126,7 @@ pub struct Ruleset {
 pub fn compile(sources: &[Source], options: &Options) -> Compilation {
     let mut diagnostics = Diagnostics::default();
     let mut places = Vec::new();
-    let ruleset = stages(sources, options, &mut places, &mut diagnostics);
+    let ruleset = ir::on_deep_stack(|| stages(sources, options, &mut places, &mut diagnostics));
     let ruleset = ruleset.filter(|_| !diagnostics.has_errors());
     Compilation {
         diagnostics: diagnostics.finish(),
@@ -139,7 +139,7 @@ pub fn compile(sources: &[Source], options: &Options) -> Compilation {
 /// decides; only the types for which it can hold.
 pub fn explain(condition: &ir::Expr) -> Vec<(EventType, ir::Expr)> {
     let mut graph = (*condition.graph).clone();
-    let specialised = specialise_all(&mut graph, &[condition.root]);
+    let specialised = ir::on_deep_stack(|| specialise_all(&mut graph, &[condition.root]));
     let graph = Arc::new(graph);
     specialised
         .into_iter()
@@ -164,31 +164,38 @@ pub struct Description {
 /// Tells what rule files define, in load order.
 pub fn describe(sources: &[Source]) -> Description {
     let mut diagnostics = Diagnostics::default();
-    let listing = front(sources, &mut Vec::new(), &mut diagnostics).and_then(|front| {
-        let mut lowered = front.lowered;
-        let of_rules = lowered.rules.iter().map(|rule| rule.root);
-        let roots: Vec<Id> = of_rules.chain(lowered.macros).collect();
-        let specialised = specialise_all(&mut lowered.graph, &roots);
-        if lowered.graph.take_exceeded() {
-            diagnostics.push(too_large(TAKEN_APART));
-        }
-        if diagnostics.has_errors() {
-            return None;
-        }
-        let mut rules = listing::events(&specialised, roots.len());
-        let macros = rules.split_off(lowered.rules.len());
-        let events = listing::Events { macros, rules };
-        Some(listing::list(
-            &front.collected,
-            &front.resolved,
-            &lowered.rules,
-            &events,
-        ))
-    });
+    let listing = ir::on_deep_stack(|| listed(sources, &mut diagnostics));
     Description {
         diagnostics: diagnostics.finish(),
         listing,
     }
+}
+
+/// What [`describe`] tells, if no diagnostic is an error.
+fn listed(sources: &[Source], diagnostics: &mut Diagnostics) -> Option<Listing> {
+    let Front {
+        collected,
+        resolved,
+        mut lowered,
+    } = front(sources, &mut Vec::new(), diagnostics)?;
+    let of_rules = lowered.rules.iter().map(|rule| rule.root);
+    let roots: Vec<Id> = of_rules.chain(lowered.macros).collect();
+    let specialised = specialise_all(&mut lowered.graph, &roots);
+    if lowered.graph.take_exceeded() {
+        diagnostics.push(too_large(TAKEN_APART));
+    }
+    if diagnostics.has_errors() {
+        return None;
+    }
+    let mut rules = listing::events(&specialised, roots.len());
+    let macros = rules.split_off(lowered.rules.len());
+    let events = listing::Events { macros, rules };
+    Some(listing::list(
+        &collected,
+        &resolved,
+        &lowered.rules,
+        &events,
+    ))
 }
 
 const TAKEN_APART: &str = "the conditions, taken apart by event type, are too large";

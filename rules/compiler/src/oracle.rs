@@ -57,7 +57,8 @@ pub trait Values {
 /// Whether the condition holds for an event of that type with these values. What the type
 /// alone decides (`evt.type` and its like) is not asked of `values`.
 pub fn holds(condition: &Expr, values: &impl Values, event: EventType) -> bool {
-    node(&condition.graph, condition.root, values, event)
+    let Expr { graph, root } = condition;
+    graph.walk(*root, || node(graph, *root, values, event))
 }
 
 /// Recursion is bounded by the graph's depth.

@@ -90,12 +90,9 @@ pub(crate) fn split(graph: &mut Graph, specialised: &[(EventType, Vec<Id>)]) -> 
 /// words of its own, and whatever is dear among it one for itself. Words are filled up with bits
 /// that are never set.
 fn arrange(graph: &Graph, programs: &mut Programs) {
-    // As many are refused, however they are arranged.
-    if programs.bits.len() > WORDS_MAX * 64 {
-        return;
-    }
     let none = HashMap::default();
     let mut costs = Costs::new(graph, &none);
+    keep_dearest(programs, &mut costs);
     let mut asked_by: HashMap<Id, Vec<usize>, FixedState> = HashMap::default();
     let mut at_once: HashSet<Id, FixedState> = HashSet::default();
     for (at, first) in programs.firsts_alike().into_iter().enumerate() {
@@ -129,6 +126,20 @@ fn arrange(graph: &Graph, programs: &mut Programs) {
             programs.put(groups);
             return;
         }
+    }
+}
+
+/// Where there are more bits than a process can have, the cheapest are none: they are asked of
+/// every event anew.
+fn keep_dearest(programs: &mut Programs, costs: &mut Costs<'_>) {
+    let mut dearest = programs.bits.clone();
+    dearest.sort_by_cached_key(|id| std::cmp::Reverse(costs.of(*id)));
+    for id in dearest.into_iter().skip(WORDS_MAX * 64) {
+        programs.bit_of.remove(&id);
+    }
+    programs.bits.retain(|id| programs.bit_of.contains_key(id));
+    for (at, id) in programs.bits.iter().enumerate() {
+        programs.bit_of.insert(*id, at as u32);
     }
 }
 

@@ -649,6 +649,70 @@ fn what_the_event_type_knows_compares_with_what_the_event_tells() {
 }
 
 #[test]
+fn what_hundreds_of_levels_share_is_answered_from_the_innermost_out() {
+    let mut yaml = String::from("- {macro: m0, condition: fd.name contains /deep/}\n");
+    for at in 1..900 {
+        yaml += &format!(
+            "- macro: m{at}\n  condition: (m{} or fd.name contains /y{at}/) and not fd.name contains /n{at}/\n\
+             - {{rule: r{at}, desc: d, condition: evt.type=openat and m{at}, output: o, priority: INFO}}\n",
+            at - 1
+        );
+    }
+    let ruleset = ruleset(&yaml, false);
+    let manifest = &ruleset.manifest;
+    let mut judge = Judge::new(&engine(), &ruleset, MATCH_ALL);
+    for (name, hits) in [
+        ("/deep/", 899),
+        ("/deep/n600/", 599),
+        ("/y500/", 400),
+        ("/deep/n300/y700/", 299 + 200),
+        ("/n899/", 0),
+    ] {
+        let facts = facts(&[("fd.name", name)]);
+        let mut window = Window::new(manifest);
+        window.process(manifest, 0, &facts);
+        assert!(window.event(manifest, EventType::Openat, 1, 0, &facts));
+        assert_eq!(judge.judge(&window.bytes).len(), hits, "{name}");
+        let values = support::Known(&facts);
+        let by_oracle = ruleset.conditions.iter();
+        let by_oracle = by_oracle.filter(|it| oracle::holds(it, &values, EventType::Openat));
+        assert_eq!(by_oracle.count(), hits, "{name}");
+    }
+}
+
+#[test]
+fn thousands_of_exceptions_each_except_their_own() {
+    // More than a process has bits.
+    let rows: String = (0..5000)
+        .map(|at| format!("      - [p{at}, c{at:04}, /x/f{at:04}]\n"))
+        .collect();
+    let yaml = format!(
+        "- rule: r\n  desc: d\n  condition: evt.type=openat\n  output: o\n  priority: INFO\n  \
+         exceptions:\n  - name: e\n    fields: [proc.name, proc.cmdline, fd.name]\n    \
+         comps: [=, contains, startswith]\n    values:\n{rows}"
+    );
+    let ruleset = ruleset(&yaml, false);
+    let manifest = &ruleset.manifest;
+    let mut judge = Judge::new(&engine(), &ruleset, MATCH_ALL);
+    let mut excepted = |name: usize, cmdline: usize, file: usize| {
+        let (name, cmdline) = (format!("p{name}"), format!("x c{cmdline:04}"));
+        let process = facts(&[("proc.name", name.as_str()), ("proc.cmdline", &cmdline)]);
+        let mut of_event = facts(&[("fd.name", format!("/x/f{file:04}").as_str())]);
+        of_event.extend(process.clone());
+        let mut window = Window::new(manifest);
+        window.process(manifest, 0, &process);
+        assert!(window.event(manifest, EventType::Openat, 1, 0, &of_event));
+        judge.judge(&window.bytes).is_empty()
+    };
+    for at in [0, 1, 4095, 4096, 4999] {
+        assert!(excepted(at, at, at), "{at}");
+        assert!(!excepted(at, at, 17), "{at}");
+        assert!(!excepted(at, 17, at), "{at}");
+        assert!(!excepted(17, at, at), "{at}");
+    }
+}
+
+#[test]
 fn of_ancestors_one_is_enough_for_order_too() {
     let process = [("proc.aname", "bash|5x")];
     let holds = |text: &str| hits(text, EventType::Openat, &process, &[]);

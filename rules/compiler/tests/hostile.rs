@@ -46,7 +46,7 @@ fn rule(condition: &str) -> String {
 }
 
 #[test]
-fn aliases_that_multiply_are_refcpu_time() {
+fn aliases_that_multiply_are_refused() {
     let mut text = String::from("- list: l0\n  items: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for at in 1..12 {
         let before = at - 1;
@@ -59,13 +59,13 @@ fn aliases_that_multiply_are_refcpu_time() {
 }
 
 #[test]
-fn an_alias_within_what_it_names_is_refcpu_time() {
+fn an_alias_within_what_it_names_is_refused() {
     let compilation = bounded("- &a [*a]\n");
     assert!(compilation.ruleset.is_none());
 }
 
 #[test]
-fn lists_that_multiply_are_refcpu_time() {
+fn lists_that_multiply_are_refused() {
     let mut text = String::new();
     for at in 0..40 {
         let next = at + 1;
@@ -82,7 +82,7 @@ fn lists_that_multiply_are_refcpu_time() {
 }
 
 #[test]
-fn macros_that_multiply_are_refcpu_time() {
+fn macros_that_multiply_are_refused() {
     let mut text = String::from("- macro: m0\n  condition: proc.name=a and not fd.name=b\n");
     for at in 1..150 {
         let m = format!("m{}", at - 1);
@@ -118,7 +118,7 @@ fn a_chain_of_thousands_of_macros_does_not_exhaust_the_stack() {
 }
 
 #[test]
-fn a_loop_of_macros_is_refcpu_time() {
+fn a_loop_of_macros_is_refused() {
     let text = "
 - macro: a
   condition: proc.name=x
@@ -460,6 +460,27 @@ fn as_many_parentheses_as_falco_takes_compile_and_more_do_not() {
     let close = ")".repeat(999);
     let compilation = bounded(&rule(&format!("{alternating}fd.name = a{close}")));
     assert!(compilation.ruleset.is_some());
+}
+
+#[test]
+fn and_and_or_may_be_in_each_other_as_deep_as_parentheses() {
+    let mut condition = String::new();
+    for at in 0..999 {
+        let joint = if at % 2 == 0 { "and" } else { "or" };
+        condition += &format!("not (fd.num={at} {joint} ");
+    }
+    condition += &format!("fd.name contains a{}", ")".repeat(999));
+    let text = rule(&format!("evt.type = open and {condition}"));
+    let ruleset = bounded(&text).ruleset.expect("it compiles");
+    wasmparser::validate(&ruleset.wasm).expect("it validates");
+    // Shown, explained and listed, too.
+    let [condition] = ruleset.conditions.as_slice() else {
+        panic!("one rule");
+    };
+    assert!(condition.to_string().contains("998"));
+    assert_eq!(saker_rules_compiler::explain(condition).len(), 1);
+    let described = saker_rules_compiler::describe(&[source(&text)]);
+    assert!(described.listing.is_some());
 }
 
 #[test]
