@@ -439,6 +439,63 @@ openat
 }
 
 #[test]
+fn a_rule_that_never_holds_or_is_off_is_explained_with_the_reason() {
+    let folder = folder();
+    let rule = |name: &str, condition: &str, more: &str| {
+        format!(
+            "- rule: {name}\n  desc: d\n  condition: {condition}\n  output: o\n  priority: INFO\n{more}"
+        )
+    };
+    let text = "- macro: busy\n  condition: thread.cpu > 50\n".to_owned()
+        + "- macro: named\n  condition: proc.name = proc.pname\n"
+        + "- list: nothing\n  items: []\n"
+        + &rule("Busy", "evt.type = open and busy", "")
+        + &rule("Never", "evt.type = open and evt.type = close", "")
+        + &rule("Off", "evt.type = open and named", "  enabled: false\n")
+        + &rule("Fine", "evt.type = open", "")
+        + &rule("Gone", "jevt.value = 1", "  source: other\n");
+    let rules = file(&folder, "rules.yaml", text);
+    let explained = |rule: &str| run(&["explain", rule, "-r", &rules]);
+
+    let busy = explained("Busy");
+    assert_eq!(
+        stdout(&busy),
+        "holds for no event type: `thread.cpu` has no value yet\n\
+         never has a value: thread.cpu (every switch of the scheduler would have to be recorded)\n"
+    );
+    let never = stdout(&explained("Never"));
+    let contrary = "holds for no event type: its comparisons contradict each other";
+    assert!(never.starts_with(contrary), "{never}");
+    assert_eq!(
+        stdout(&run(&["explain", "Never", "-r", &rules, "--json"])),
+        "[]\n"
+    );
+
+    let off = explained("Off");
+    assert!(
+        stdout(&off).contains("it is off: `-o 'rules[].enable.rule=Off'` switches it on"),
+        "{}",
+        stdout(&off)
+    );
+    // What is worth a look in a macro of its own, and nothing of other rules, macros and lists.
+    let said = stderr(&off);
+    assert!(said.contains("S513"), "{said}");
+    assert_eq!(said.matches("warning[").count(), 1, "{said}");
+    assert_eq!(stderr(&explained("Fine")), "");
+
+    let gone = explained("Gone");
+    assert_eq!(gone.status.code(), Some(2));
+    assert!(
+        stderr(&gone).contains("LOAD_UNKNOWN_SOURCE"),
+        "{}",
+        stderr(&gone)
+    );
+    assert!(stderr(&gone).contains("the rule `Gone` is left out"));
+    // A listing shows no warnings.
+    assert_eq!(stderr(&run(&["list", "rules", "-r", &rules])), "");
+}
+
+#[test]
 fn verdicts_are_also_told_as_json() {
     let folder = folder();
     let good = file(&folder, "good.yaml", "- list: unused\n  items: [a]\n");

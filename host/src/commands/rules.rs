@@ -548,15 +548,21 @@ pub(crate) fn options(matching: Matching) -> Options {
     }
 }
 
+/// Prints what was found in sources on standard error.
+pub(crate) fn tell_of(found: Vec<Diagnostic>, sources: &[Source]) {
+    let mut said = Said::to_stderr();
+    said.tell_of(found, sources, true);
+    Said::print((), &said);
+}
+
 /// Compiles, and prints what there is to say of the sources on standard error.
 pub(crate) fn compile_or_explain(
     sources: &[Source],
     matching: Matching,
 ) -> Result<Ruleset, Failure> {
-    let mut said = Said::to_stderr();
     let compilation = compile(sources, &options(matching));
-    said.tell_of(compilation.diagnostics, sources, true);
-    Said::print(compilation.ruleset.ok_or(Failure::Invalid), &said)
+    tell_of(compilation.diagnostics, sources);
+    compilation.ruleset.ok_or(Failure::Invalid)
 }
 
 /// Refuses compiled modules, where conditions are wanted.

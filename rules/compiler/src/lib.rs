@@ -55,8 +55,10 @@ pub use text::Span;
 use diagnostic::Diagnostics;
 use ir::{Graph, Id};
 use saker_rules_schema::event::{Class, EventType};
+use saker_rules_schema::field::Field;
 use saker_rules_schema::manifest::Manifest;
 use specialise::{Plain, Specialiser};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// All sources together are no longer.
@@ -120,6 +122,9 @@ pub struct Ruleset {
     pub manifest: Manifest,
     /// Per rule, its condition before specialisation.
     pub conditions: Vec<ir::Expr>,
+    /// Per rule, the fields in its condition that nothing gives a value: what is asked of them is
+    /// no part of it any more.
+    pub absent: Vec<BTreeSet<Field>>,
 }
 
 /// Compiles rule files, in load order, to one ruleset.
@@ -230,7 +235,9 @@ fn stages(
         ));
         return None;
     }
-    let rules = lowered.rules.into_iter().map(|rule| rule.rule).collect();
+    let (rules, absent) = (lowered.rules.into_iter())
+        .map(|rule| (rule.rule, rule.absent))
+        .unzip();
     match emit::emit(&graph, &programs, rules, options) {
         Ok((wasm, manifest)) => Some(Ruleset {
             wasm,
@@ -242,6 +249,7 @@ fn stages(
                     root,
                 })
                 .collect(),
+            absent,
         }),
         Err(what) => {
             diagnostics.push(too_large(&what));
@@ -328,6 +336,18 @@ fn specialise_all(graph: &mut Graph, roots: &[Id]) -> Vec<(EventType, Vec<Id>)> 
         .collect()
 }
 
+/// Why a condition holds for no event, by the fields in it that nothing gives a value.
+pub fn why_never(absent: &BTreeSet<Field>) -> String {
+    let names: Vec<String> = (absent.iter())
+        .map(|field| format!("`{}`", field.name()))
+        .collect();
+    match names.as_slice() {
+        [] => "its comparisons contradict each other, or ask for what no event type has".into(),
+        [name] => format!("{name} has no value yet"),
+        names => format!("{} have no value yet", names.join(", ")),
+    }
+}
+
 /// What is said of that which the probe does not record.
 const ONLY_IN_CAPTURES: &str = "true only of events in a capture, for `saker replay`";
 
@@ -350,8 +370,8 @@ fn warn_of_events(
                     rule.span,
                     format!("rule `{name}` is true for no event"),
                 )
-                .label("its comparisons contradict each other, or name fields without a value yet")
-                .help("`saker list events` shows the event types there are, and `saker list fields` what has a value"),
+                .label(why_never(&rule.absent))
+                .help("`saker explain` shows what is left of a condition, and `saker list fields` what has a value"),
             );
         } else if asked_live == 0 {
             diagnostics.push(

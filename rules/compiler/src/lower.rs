@@ -23,6 +23,7 @@ use saker_rules_schema::field::{Arg, Field, FieldRef, Flag, LINEAGE_MAX};
 use saker_rules_schema::manifest;
 use saker_rules_schema::syscall;
 use saker_rules_schema::term::Term;
+use std::collections::BTreeSet;
 
 /// A rule whose condition is lowered.
 pub(crate) struct Rule {
@@ -31,6 +32,8 @@ pub(crate) struct Rule {
     /// Where its name stands.
     pub(crate) span: Span,
     pub(crate) warn_evttypes: bool,
+    /// The fields in its condition that nothing gives a value.
+    pub(crate) absent: BTreeSet<Field>,
 }
 
 pub(crate) struct Lowered {
@@ -51,6 +54,8 @@ struct Macro {
     unknown: Option<Diagnostic>,
     /// Whether all that has been reported.
     told: bool,
+    /// The fields in it or in one it uses that nothing gives a value.
+    absent: BTreeSet<Field>,
 }
 
 impl Default for Macro {
@@ -61,6 +66,7 @@ impl Default for Macro {
             faulty: false,
             unknown: None,
             told: false,
+            absent: BTreeSet::new(),
         }
     }
 }
@@ -93,11 +99,13 @@ pub(crate) fn lower(
             collected,
             macros: &macros,
             found: Vec::new(),
+            absent: BTreeSet::new(),
             suggestions: &mut diagnostics.suggestions,
         };
         let root = lowering.whole(&resolved.macros[at]);
-        let found = lowering.found;
+        let (found, mut absent) = (lowering.found, lowering.absent);
         let used = || resolved.macro_uses[at].iter().map(|used| &macros[*used]);
+        absent.extend(used().flat_map(|used| &used.absent));
         let unknown = found
             .iter()
             .find(|diagnostic| is_unknown(diagnostic))
@@ -109,6 +117,7 @@ pub(crate) fn lower(
             unknown,
             found,
             told: false,
+            absent,
         };
     }
     let mut reports = REPORTS_MAX;
@@ -121,14 +130,16 @@ pub(crate) fn lower(
             collected,
             macros: &macros,
             found: Vec::new(),
+            absent: BTreeSet::new(),
             suggestions: &mut diagnostics.suggestions,
         };
         let root = lowering.whole(&resolved.rules[at]);
-        let found = lowering.found;
+        let (found, mut absent) = (lowering.found, lowering.absent);
         let mut output_found = Vec::new();
         let suggestions = &mut diagnostics.suggestions;
         let output = output::parse(&rule.output, &mut output_found, suggestions);
         let used = resolved.rule_uses[at].iter().map(|used| &macros[*used]);
+        absent.extend(used.clone().flat_map(|used| &used.absent));
         let unknown = found
             .iter()
             .chain(used.filter_map(|used| used.unknown.as_ref()))
@@ -186,6 +197,7 @@ pub(crate) fn lower(
             root,
             span: rule.name.whole(),
             warn_evttypes: rule.warn_evttypes,
+            absent,
         });
     }
     Lowered {
@@ -201,6 +213,7 @@ struct Lowering<'a> {
     collected: &'a Collected,
     macros: &'a [Macro],
     found: Vec<Diagnostic>,
+    absent: BTreeSet<Field>,
     suggestions: &'a mut Suggestions,
 }
 
@@ -304,6 +317,8 @@ impl Lowering<'_> {
         let found = terms::operand(operand, self.suggestions)?;
         let mut wrong = None;
         for (field, span) in found.fields {
+            self.absent
+                .extend(Some(field.field).filter(|field| field.is_absent()));
             wrong = wrong.or(self.check_field(&field, span).err());
         }
         match wrong {

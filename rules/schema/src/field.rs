@@ -7,7 +7,6 @@
 //! does not compile.
 
 mod absent;
-pub use absent::REASONS;
 
 use alloc::format;
 use alloc::string::String;
@@ -497,6 +496,13 @@ impl Field {
     /// Whether nothing gives the field a value yet: a test of it is always false.
     pub fn is_absent(self) -> bool {
         matches!(self, crate::absent_field!())
+    }
+
+    /// Why nothing does, if there is more to say than that nobody has done it.
+    pub fn why_absent(self) -> Option<&'static str> {
+        let speaks = |names: &str| names.split(' ').any(|name| self.name().starts_with(name));
+        let row = absent::REASONS.iter().find(|(names, _)| speaks(names))?;
+        self.is_absent().then_some(row.1)
     }
 
     /// Whether Falco says that of it.

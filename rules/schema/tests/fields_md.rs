@@ -1,15 +1,8 @@
 //! `FIELDS.md` says what the catalogue says. `BLESS=1` rewrites it.
 
-use saker_rules_schema::field::{Field, Flag, REASONS};
+use saker_rules_schema::field::{Field, Flag};
 use std::fmt::Write as _;
 use std::path::Path;
-
-/// Why that field has no value, if there is more to say than that nobody has done it.
-fn reason(name: &str) -> Option<&'static str> {
-    let speaks = |prefixes: &str| prefixes.split(' ').any(|prefix| name.starts_with(prefix));
-    let found = REASONS.iter().find(|(prefixes, _)| speaks(prefixes));
-    found.map(|(_, reason)| *reason)
-}
 
 fn page() -> String {
     let mut out = String::from(
@@ -24,25 +17,19 @@ fn page() -> String {
     );
     let groups = Field::by_group();
     for (_, fields) in &groups {
-        let absent: Vec<String> = fields
-            .iter()
-            .filter(|field| field.is_absent())
-            .map(|field| format!("`{}`", field.name()))
-            .collect();
-        if !absent.is_empty() {
-            // Those that have a reason in common stand together.
-            let mut by_reason: Vec<(Option<&str>, Vec<String>)> = Vec::new();
-            for name in absent {
-                let reason = reason(name.trim_matches('`'));
-                match by_reason.iter_mut().find(|(known, _)| *known == reason) {
-                    Some((_, names)) => names.push(name),
-                    None => by_reason.push((reason, vec![name])),
-                }
+        // Those that have a reason in common stand together.
+        let mut by_reason: Vec<(Option<&str>, Vec<String>)> = Vec::new();
+        for field in fields.iter().filter(|field| field.is_absent()) {
+            let name = format!("`{}`", field.name());
+            let reason = field.why_absent();
+            match by_reason.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, names)) => names.push(name),
+                None => by_reason.push((reason, vec![name])),
             }
-            for (reason, names) in by_reason {
-                let reason = reason.map(|why| format!(": {why}")).unwrap_or_default();
-                let _ = write!(out, "\n- {}{reason}", names.join(", "));
-            }
+        }
+        for (reason, names) in by_reason {
+            let reason = reason.map(|why| format!(": {why}")).unwrap_or_default();
+            let _ = write!(out, "\n- {}{reason}", names.join(", "));
         }
     }
     out.push('\n');

@@ -7,7 +7,7 @@
 
 /// Why fields have no value: how their names begin, and the reason. Fields that no row speaks of
 /// are merely not done yet.
-pub const REASONS: &[(&str, &str)] = &[
+pub(super) const REASONS: &[(&str, &str)] = &[
     (
         "evt.plugin",
         "their events come from plugins, and Saker runs none",
