@@ -228,16 +228,16 @@ impl Selection {
     }
 
     fn is_on(&self, rule: &Rule) -> bool {
-        let chosen = self.choices.iter().rev().find(|choice| {
-            let by_name = choice.rule.as_deref();
-            by_name.is_none_or(|pattern| is_like(pattern, &rule.name))
-                && choice
-                    .tag
-                    .as_ref()
-                    .is_none_or(|tag| rule.tags.contains(tag))
-        });
+        let chosen = (self.choices.iter().rev()).find(|choice| is_meant(rule, choice));
         chosen.map_or(rule.enabled, |choice| choice.enable) && rule.priority <= self.priority
     }
+}
+
+/// Whether a choice is about the rule.
+pub(crate) fn is_meant(rule: &Rule, choice: &RuleChoice) -> bool {
+    let (name, tag) = (choice.rule.as_deref(), choice.tag.as_ref());
+    name.is_none_or(|pattern| is_like(pattern, &rule.name))
+        && tag.is_none_or(|tag| rule.tags.contains(tag))
 }
 
 /// Whether a name is like a pattern in which `*` stands for any text.

@@ -496,6 +496,47 @@ fn a_rule_that_never_holds_or_is_off_is_explained_with_the_reason() {
 }
 
 #[test]
+fn a_switch_that_is_for_no_rule_is_told_with_what_may_be_meant() {
+    let folder = folder();
+    let rules = file(
+        &folder,
+        "rules.yaml",
+        "- rule: Shell spawned\n  desc: d\n  condition: evt.type = open\n  output: o\n  priority: INFO\n  tags: [network]\n",
+    );
+    // Rules are loaded before the capture is looked for.
+    let said = |option: &str| {
+        let output = run(&["replay", "/nonexistent.scap", "-r", &rules, "-o", option]);
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        stderr(&output)
+    };
+    for (option, warning) in [
+        (
+            "rules[].disable.rule=Shel spawned",
+            "no rule is switched off: none is like `Shel spawned`; did you mean `Shell spawned`?",
+        ),
+        (
+            "rules[].enable.rule=Shelk sp*",
+            "no rule is switched on: none is like `Shelk sp*`; did you mean `Shell sp*`?",
+        ),
+        (
+            "rules[].disable.tag=netwrok",
+            "no rule is switched off: none has the tag `netwrok`; did you mean `network`?",
+        ),
+        (
+            "rules[].disable.rule=Nothing like it",
+            "no rule is switched off: none is like `Nothing like it`\n",
+        ),
+    ] {
+        let said = said(option);
+        assert!(said.contains(warning), "{said}");
+    }
+    for option in ["rules[].disable.rule=Shell*", "rules[].disable.tag=network"] {
+        let said = said(option);
+        assert!(!said.contains("no rule is switched"), "{said}");
+    }
+}
+
+#[test]
 fn verdicts_are_also_told_as_json() {
     let folder = folder();
     let good = file(&folder, "good.yaml", "- list: unused\n  items: [a]\n");

@@ -2,16 +2,17 @@
 
 use super::{Failure, complain, shown, stderr_color};
 use crate::alert::RULES;
-use crate::config::{Config, Matching, ModuleChoice};
+use crate::config::{Config, Matching, ModuleChoice, RuleChoice};
 use crate::distribution::signature::{BESIDE_BYTES_MAX, Key, Policy};
 use crate::folder::{self, Folder};
 use crate::modules::roster::Origin;
 use crate::modules::rulesets::Rulesets;
-use crate::modules::{Module, Unfit};
+use crate::modules::{Module, Unfit, is_meant};
 use crate::sandbox::component::{COMPONENT_BYTES_MAX, ComponentLimits, Workshop, is_component};
 use crate::sandbox::{Compiler, MODULE_BYTES_MAX};
 use anyhow::Context;
-use saker_rules_compiler::{Code, Diagnostic, Options, Ruleset, Source, compile, render};
+use saker_rules_compiler::{Code, Diagnostic, Options, Ruleset, Source, compile, render, similar};
+use saker_rules_schema::manifest::Rule;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -209,6 +210,8 @@ pub(crate) struct Loading {
     matching: Matching,
     /// What is set for components.
     choices: Vec<ModuleChoice>,
+    /// Which rules are switched on or off.
+    switched: Vec<RuleChoice>,
     /// Whose modules are loaded.
     signatures: Arc<Policy>,
     limits: ComponentLimits,
@@ -227,6 +230,7 @@ impl Loading {
         Ok(Loading {
             matching: config.matching,
             choices: config.modules.clone(),
+            switched: config.rules.clone(),
             signatures: Arc::new(policy(config)?),
             limits: ComponentLimits::live(config.budget_cpu),
             compiler: compiler.clone(),
@@ -300,6 +304,37 @@ pub(crate) fn read_module(path: &Path, loading: &Loading) -> Result<Module, Fail
 fn not_loaded(name: &str) {
     let name = super::escaped(name);
     tracing::warn!("there are settings for the module `{name}`, which is not loaded");
+}
+
+/// A switch that is for no rule is most likely misspelt.
+fn switches_nothing(choice: &RuleChoice, rules: &[&Rule]) {
+    let mut wanted = Vec::new();
+    let mut meant = Vec::new();
+    if let Some(pattern) = &choice.rule {
+        wanted.push(format!("is like `{}`", super::escaped(pattern)));
+        // The rule, or what would match its beginning as well.
+        let begin = pattern.strip_suffix('*').map(|begin| begin.chars().count());
+        let names = rules.iter().map(|rule| match begin {
+            None => rule.name.clone(),
+            Some(count) => rule.name.chars().take(count).chain(['*']).collect(),
+        });
+        let names: Vec<String> = names.collect();
+        meant.extend(similar(pattern, names.iter().map(String::as_str)).map(super::escaped));
+    }
+    if let Some(tag) = &choice.tag {
+        wanted.push(format!("has the tag `{}`", super::escaped(tag)));
+        let tags = rules.iter().flat_map(|rule| &rule.tags);
+        meant.extend(similar(tag, tags.map(String::as_str)).map(super::escaped));
+    }
+    let what = if choice.enable { "on" } else { "off" };
+    let help = match meant.as_slice() {
+        [] => String::new(),
+        meant => format!("; did you mean `{}`?", meant.join("` and `")),
+    };
+    tracing::warn!(
+        "no rule is switched {what}: none {}{help}",
+        wanted.join(" and ")
+    );
 }
 
 fn read_one(path: &Path, loading: &Loading, said: &mut Said) -> Result<Module, Failure> {
@@ -476,6 +511,15 @@ pub(crate) fn load_all(
             .any(|(_, module)| *module.identity().name == *choice.name)
         {
             not_loaded(&choice.name);
+        }
+    }
+    let rules: Vec<&Rule> = loaded
+        .iter()
+        .flat_map(|(_, module)| module.rules())
+        .collect();
+    for choice in &loading.switched {
+        if !rules.iter().any(|rule| is_meant(rule, choice)) {
+            switches_nothing(choice, &rules);
         }
     }
     Ok(loaded)
