@@ -529,6 +529,10 @@ impl Collected {
         diagnostics: &mut Diagnostics,
     ) {
         let mut need = |value: Option<Text>, key: &str, may_be_empty: bool| {
+            if value.is_none() && rule.keys.iter().any(|known| known.as_str() == key) {
+                // That it is no text has been said.
+                return None;
+            }
             let value = value.filter(|value| may_be_empty || !value.is_empty());
             if value.is_none() {
                 diagnostics.push(missing("rule", key, &rule.name));

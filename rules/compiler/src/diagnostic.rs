@@ -92,6 +92,7 @@ codes! {
     TransformerAsText "S514" Warning "LOAD_COMPILE_CONDITION" "A value looks like a transformer of a field, and is compared as a text.";
     SimpleRegex "S515" Warning "LOAD_COMPILE_CONDITION" "A regular expression asks for what a simpler operator does as well.";
     TimeAsNumber "S516" Warning "LOAD_COMPILE_CONDITION" "A time that is written out is compared with a number.";
+    NoList "S517" Warning "LOAD_COMPILE_CONDITION" "A value alone is nearly the name of a list, and compared as a text.";
 
     Output "S601" Error "LOAD_ERR_COMPILE_OUTPUT" "An output format names an unknown field, or one that is for conditions.";
 

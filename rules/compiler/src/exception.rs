@@ -66,10 +66,28 @@ pub(crate) fn apply(
     out
 }
 
+/// What is wrong with an exception, shown where it is wrong.
+struct Faults<'a> {
+    exception: &'a Exception,
+}
+
+impl Faults<'_> {
+    fn at(&self, span: Span, message: String) -> Box<Diagnostic> {
+        Box::new(Diagnostic::new(Code::Exception, span, message))
+    }
+
+    /// One of the values. They may have been appended far from the fields that they are for.
+    fn value(&self, value: &Entry, message: String) -> Box<Diagnostic> {
+        let fields = self.exception.fields.as_ref();
+        let span = fields.map_or(self.exception.span, Entry::span);
+        let found = Diagnostic::new(Code::Exception, value.span(), message);
+        Box::new(found.context(span, "for these fields"))
+    }
+}
+
 fn clause(exception: &Exception) -> Result<Option<Text>, Box<Diagnostic>> {
     let name = exception.name.as_str();
-    let wrong =
-        |span: Span, message: String| Box::new(Diagnostic::new(Code::Exception, span, message));
+    let wrong = Faults { exception };
     let Some(fields) = &exception.fields else {
         return Err(Box::new(
             Diagnostic::new(
@@ -88,7 +106,7 @@ fn clause(exception: &Exception) -> Result<Option<Text>, Box<Diagnostic>> {
             "exception `{name}` names an unknown field `{}`",
             unknown.as_str()
         );
-        let diagnostic = wrong(unknown.whole(), message);
+        let diagnostic = wrong.at(unknown.whole(), message);
         return Err(Box::new(
             diagnostic.help("`saker list fields` shows all fields"),
         ));
@@ -98,11 +116,10 @@ fn clause(exception: &Exception) -> Result<Option<Text>, Box<Diagnostic>> {
             let comp = match &exception.comps {
                 None => None,
                 Some(Entry::One(comp)) => Some(comp),
-                Some(Entry::Many(_)) => {
-                    return Err(wrong(
-                        exception.span,
-                        format!("`comps` of exception `{name}` must be a text, as `fields` is"),
-                    ));
+                Some(Entry::Many(_, span)) => {
+                    let message =
+                        format!("`comps` of exception `{name}` must be a text, as `fields` is");
+                    return Err(Box::new(wrong.at(*span, message).help(AS_LISTS)));
                 }
             };
             if let Some(comp) = comp.filter(|comp| !LIST_OPERATORS.contains(&comp.as_str().trim()))
@@ -110,18 +127,14 @@ fn clause(exception: &Exception) -> Result<Option<Text>, Box<Diagnostic>> {
                 let message = format!(
                     "`comps` of exception `{name}` must be one of `in`, `pmatch`, `intersects`"
                 );
-                let diagnostic = wrong(comp.whole(), message);
-                return Err(Box::new(diagnostic.help(
-                    "write `fields`, `comps` and each of the `values` as lists for other operators",
-                )));
+                return Err(Box::new(wrong.at(comp.whole(), message).help(AS_LISTS)));
             }
             let mut out = Text::default();
             for value in values {
                 let Entry::One(value) = value else {
-                    return Err(wrong(
-                        exception.span,
-                        format!("`values` of exception `{name}` must be texts, as `fields` is"),
-                    ));
+                    let message =
+                        format!("`values` of exception `{name}` must be texts, as `fields` is");
+                    return Err(wrong.value(value, message));
                 };
                 if out.is_empty() {
                     push(&mut out, field);
@@ -138,26 +151,27 @@ fn clause(exception: &Exception) -> Result<Option<Text>, Box<Diagnostic>> {
             out.push_made(")", exception.span);
             Ok(Some(out))
         }
-        Entry::Many(fields) => {
+        Entry::Many(fields, fields_span) => {
             let comps = match &exception.comps {
                 None => None,
-                Some(Entry::Many(comps)) if comps.len() == fields.len() => Some(comps),
-                Some(Entry::Many(_) | Entry::One(_)) => {
-                    return Err(wrong(
-                        exception.span,
-                        format!(
-                            "`fields` and `comps` of exception `{name}` must have equal length"
-                        ),
+                Some(Entry::Many(comps, _)) if comps.len() == fields.len() => Some(comps),
+                Some(comps @ (Entry::Many(..) | Entry::One(_))) => {
+                    let message = format!(
+                        "`fields` and `comps` of exception `{name}` must have equal length"
+                    );
+                    let found = wrong.at(comps.span(), message);
+                    return Err(Box::new(
+                        found
+                            .label(counted(comps, "operator"))
+                            .context(*fields_span, count(fields.len(), "field")),
                     ));
                 }
             };
             let mut operators = Vec::new();
             for comp in comps.into_iter().flatten() {
                 let Entry::One(comp) = comp else {
-                    return Err(wrong(
-                        exception.span,
-                        format!("`comps` of exception `{name}` must be texts"),
-                    ));
+                    let message = format!("`comps` of exception `{name}` must be texts");
+                    return Err(wrong.at(comp.span(), message));
                 };
                 let written = operator_written(comp);
                 if !is_comparison(&written) {
@@ -167,7 +181,8 @@ fn clause(exception: &Exception) -> Result<Option<Text>, Box<Diagnostic>> {
                         .filter(|operator| operator.takes() != Takes::Nothing)
                         .map(|operator| operator.name())
                         .collect();
-                    let diagnostic = wrong(comp.whole(), message)
+                    let diagnostic = wrong
+                        .at(comp.whole(), message)
                         .label("exceptions cannot compare with this")
                         .help(format!("operators are {}", names.join(" ")));
                     return Err(Box::new(diagnostic));
@@ -177,41 +192,58 @@ fn clause(exception: &Exception) -> Result<Option<Text>, Box<Diagnostic>> {
             let mut out = Text::default();
             for value in values {
                 let row = match value {
-                    Entry::Many(row) if row.len() == fields.len() => row,
-                    Entry::Many(_) | Entry::One(_) => {
-                        return Err(wrong(
-                            exception.span,
-                            format!(
-                                "`fields` and each of the `values` of exception `{name}` must have equal length"
-                            ),
-                        ));
+                    Entry::Many(row, _) if row.len() == fields.len() => row,
+                    Entry::Many(..) | Entry::One(_) => {
+                        let message = format!(
+                            "`fields` and each of the `values` of exception `{name}` must have equal length"
+                        );
+                        let mut found = Diagnostic::new(Code::Exception, value.span(), message)
+                            .label(counted(value, "value"))
+                            .context(*fields_span, count(fields.len(), "field"));
+                        if let Entry::One(text) = value {
+                            found = found.help(format!("each is a list: `- [{}]`", text.as_str()));
+                        }
+                        return Err(Box::new(found));
                     }
                 };
-                out.push_made(if out.is_empty() { "(" } else { " or (" }, exception.span);
+                let place = value.span();
+                out.push_made(if out.is_empty() { "(" } else { " or (" }, place);
                 for (at, (field, value)) in fields.iter().zip(row).enumerate() {
                     let Entry::One(field) = field else {
-                        return Err(wrong(
-                            exception.span,
-                            format!("`fields` of exception `{name}` must be texts"),
-                        ));
+                        let message = format!("`fields` of exception `{name}` must be texts");
+                        return Err(wrong.at(field.span(), message));
                     };
                     if at > 0 {
-                        out.push_made(" and ", exception.span);
+                        out.push_made(" and ", place);
                     }
                     push(&mut out, field);
                     let comp = operators.get(at).copied();
                     push_comp(&mut out, comp, "=", exception.span);
                     push_value(&mut out, value, comp).ok_or_else(|| {
-                        wrong(
-                            exception.span,
-                            format!("`values` of exception `{name}` are nested too deeply"),
-                        )
+                        let message =
+                            format!("`values` of exception `{name}` are nested too deeply");
+                        wrong.value(value, message)
                     })?;
                 }
-                out.push_made(")", exception.span);
+                out.push_made(")", place);
             }
             Ok((!out.is_empty()).then_some(out))
         }
+    }
+}
+
+const AS_LISTS: &str =
+    "write `fields`, `comps` and each of the `values` as lists for other operators";
+
+fn count(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// How many a list has.
+fn counted(entry: &Entry, what: &str) -> String {
+    match entry {
+        Entry::Many(entries, _) => count(entries.len(), what),
+        Entry::One(_) => format!("one {what}, and no list"),
     }
 }
 
@@ -220,11 +252,11 @@ fn clause(exception: &Exception) -> Result<Option<Text>, Box<Diagnostic>> {
 fn unknown_field(fields: &Entry) -> Option<&Text> {
     let fields = match fields {
         Entry::One(_) => std::slice::from_ref(fields),
-        Entry::Many(fields) => fields,
+        Entry::Many(fields, _) => fields,
     };
     let mut texts = fields.iter().filter_map(|field| match field {
         Entry::One(text) => Some(text),
-        Entry::Many(_) => None,
+        Entry::Many(..) => None,
     });
     texts.find(|text| {
         let text = text.as_str().trim();
@@ -257,7 +289,7 @@ fn push_value(out: &mut Text, value: &Entry, comp: Option<&Text>) -> Option<()> 
             out.push_made(")", text.whole());
         }
         Entry::One(text) => push_quoted(out, text),
-        Entry::Many(values) => {
+        Entry::Many(values, _) => {
             out.push_made("(", out.whole());
             for (at, value) in values.iter().enumerate() {
                 let Entry::One(value) = value else {

@@ -309,7 +309,7 @@ fn front(
         }
     }
     let resolved = resolve::resolve(&collected, diagnostics);
-    misuse::warn(&resolved, diagnostics);
+    misuse::warn(&collected, &resolved, diagnostics);
     let lowered = lower::lower(&collected, &resolved, diagnostics);
     Some(Front {
         collected,
@@ -356,7 +356,12 @@ fn warn_of_events(
     specialised: &[(EventType, Vec<Id>)],
     diagnostics: &mut Diagnostics,
 ) {
-    for (at, rule) in rules.iter().enumerate() {
+    // One that is off costs nothing, and misses nothing.
+    for (at, rule) in rules
+        .iter()
+        .enumerate()
+        .filter(|(_, rule)| rule.rule.enabled)
+    {
         let asked = specialised
             .iter()
             .filter(|(_, conditions)| conditions[at] != Id::FALSE);

@@ -270,11 +270,11 @@ fn texts(entry: Option<&Entry>) -> Vec<&str> {
     match entry {
         None => Vec::new(),
         Some(Entry::One(text)) => vec![text.as_str()],
-        Some(Entry::Many(entries)) => entries
+        Some(Entry::Many(entries, _)) => entries
             .iter()
             .filter_map(|entry| match entry {
                 Entry::One(text) => Some(text.as_str()),
-                Entry::Many(_) => None,
+                Entry::Many(..) => None,
             })
             .collect(),
     }
@@ -286,11 +286,11 @@ fn operators(exception: &Exception) -> Vec<String> {
     match &exception.comps {
         None => vec![if scalar { "in" } else { "=" }.to_string()],
         Some(Entry::One(comp)) => vec![operator_written(comp)],
-        Some(Entry::Many(comps)) => comps
+        Some(Entry::Many(comps, _)) => comps
             .iter()
             .filter_map(|comp| match comp {
                 Entry::One(comp) => Some(operator_written(comp)),
-                Entry::Many(_) => None,
+                Entry::Many(..) => None,
             })
             .collect(),
     }

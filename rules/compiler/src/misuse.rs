@@ -1,17 +1,24 @@
 //! Values that are probably meant to be something else, or need less: a field's name or a
 //! transformer, which on the right of an operator is but text unless `val()` or the transformer's
-//! form makes it more; a regular expression without anything that only such can say.
+//! form makes it more; a list's name with a mistake in it; a regular expression without anything
+//! that only such can say.
 //!
 //! Judges by how a value looks. Whether the comparison is sound is left to `lower`.
 
 use crate::ast::{Expr, Kind, Operator, Right, Transformer, Value};
+use crate::collect::Collected;
 use crate::compiled::quoted;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::resolve::Resolved;
+use crate::similar::Suggestions;
+use crate::text::Text;
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
 use saker_rules_schema::field::FieldRef;
 
 /// Warns of such values in conditions and macros. Falco takes the blanks out before it looks.
-pub(crate) fn warn(resolved: &Resolved, diagnostics: &mut Diagnostics) {
+pub(crate) fn warn(collected: &Collected, resolved: &Resolved, diagnostics: &mut Diagnostics) {
+    let mut lists = Lists::new(collected);
     let mut stack: Vec<&Expr> = resolved.macros.iter().chain(&resolved.rules).collect();
     while let Some(expr) = stack.pop() {
         match &expr.kind {
@@ -23,6 +30,11 @@ pub(crate) fn warn(resolved: &Resolved, diagnostics: &mut Diagnostics) {
                     Right::Value(value) => std::slice::from_ref(value),
                     Right::List(values) => values.as_slice(),
                 };
+                if let (Right::List(_), [value]) = (&test.right, values)
+                    && let Some(found) = lists.meant(value)
+                {
+                    diagnostics.push(found);
+                }
                 let regex = test.operator == Operator::Regex;
                 for value in values {
                     let simple = regex.then(|| simple_regex(value)).flatten();
@@ -33,6 +45,47 @@ pub(crate) fn warn(resolved: &Resolved, diagnostics: &mut Diagnostics) {
             }
             Kind::Macro(_) | Kind::Invalid => {}
         }
+    }
+}
+
+/// Names of lists, for values that nearly are one.
+struct Lists<'a> {
+    collected: &'a Collected,
+    /// All that is in any of them; made when it is first asked for.
+    items: Option<HashSet<&'a str, FixedState>>,
+    suggestions: Suggestions,
+}
+
+impl<'a> Lists<'a> {
+    fn new(collected: &'a Collected) -> Lists<'a> {
+        Lists {
+            collected,
+            items: None,
+            suggestions: Suggestions::default(),
+        }
+    }
+
+    /// A warning, if a value alone, without quotes, is nearly a list's name and in no list itself.
+    fn meant(&mut self, value: &Value) -> Option<Diagnostic> {
+        let is_bare = (value.span.end - value.span.start) as usize == value.text.len();
+        if !is_bare || value.text.contains(['/', '.']) {
+            return None;
+        }
+        let lists = &self.collected.lists;
+        let names = lists.iter().map(|list| list.name.as_str());
+        let mut help = self.suggestions.did_you_mean(&value.text, names)?;
+        let all = || lists.iter().flat_map(|list| &list.items);
+        let items = (self.items).get_or_insert_with(|| all().map(Text::as_str).collect());
+        if items.contains(value.text.as_str()) {
+            return None;
+        }
+        help += " (quotes say that a text is meant)";
+        let message = format!("no list is called `{}`", value.text);
+        Some(
+            Diagnostic::new(Code::NoList, value.span, message)
+                .label("compared as a text")
+                .help(help),
+        )
     }
 }
 

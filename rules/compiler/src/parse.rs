@@ -314,8 +314,12 @@ impl<'a> Parser<'a> {
                 let range = self.word_here();
                 let word = &self.text.as_str()[range.clone()];
                 self.report(
-                    Failure::at(range.clone(), format!("unexpected `{word}`"))
-                        .help("expected `and`, `or`, `)` or the end of the condition"),
+                    Failure::at(range.clone(), format!("unexpected `{word}`")).help(
+                        match connective(word) {
+                            Some(meant) => format!("write `{meant}`"),
+                            None => "expected `and`, `or`, `)` or the end of the condition".into(),
+                        },
+                    ),
                 );
                 self.at = range.end;
                 self.recover();
@@ -359,16 +363,14 @@ impl<'a> Parser<'a> {
             });
         }
         let range = self.word_here();
-        let message = match self
-            .text
-            .as_str()
-            .get(range.clone())
-            .filter(|word| !word.is_empty())
-        {
-            Some(word) => format!("expected a comparison or a macro, found `{word}`"),
-            None => "expected a comparison or a macro, found the end of the condition".into(),
+        let word = self.text.as_str().get(range.clone()).unwrap_or_default();
+        let message = match word {
+            "" => "expected a comparison or a macro, found the end of the condition".into(),
+            word => format!("expected a comparison or a macro, found `{word}`"),
         };
-        Err(Failure::at(range, message))
+        let mut failure = Failure::at(range, message);
+        failure.help = connective(word).map(|meant| format!("write `{meant}`"));
+        Err(failure)
     }
 
     /// A transformed or a plain field; `None` if neither begins here.
@@ -498,10 +500,27 @@ impl<'a> Parser<'a> {
 
     fn element(&mut self, depth: usize) -> Parsed<Argument> {
         self.blank();
-        match self.literal()? {
-            Some(text) => Ok(Argument::Text(text)),
-            None => self.inner_operand(depth),
+        if let Some(text) = self.literal()? {
+            return Ok(Argument::Text(text));
         }
+        let start = self.at;
+        self.inner_operand(depth)
+            .map_err(|failure| match self.peek() {
+                // A text without quotes, of which nothing was read.
+                Some(byte) if self.at == start && failure.help.is_none() => {
+                    let end = start
+                        + self.rest()[1..]
+                            .iter()
+                            .take_while(|byte| is_bare(**byte))
+                            .count();
+                    let text = match byte {
+                        b')' => "",
+                        _ => self.text.as_str().get(start..=end).unwrap_or_default(),
+                    };
+                    failure.help(format!("a text needs quotes: `'{text}'`"))
+                }
+                Some(_) | None => failure,
+            })
     }
 
     /// A quoted text or a number.
@@ -710,6 +729,17 @@ impl<'a> Parser<'a> {
                     .help("values with blanks need quotes"));
             }
         }
+    }
+}
+
+/// The word that is meant by one of other languages, or by one in capitals.
+pub(crate) fn connective(word: &str) -> Option<&'static str> {
+    let begins = |sign: &str| word.starts_with(sign);
+    match word {
+        _ if begins("&&") || word.eq_ignore_ascii_case("and") => Some("and"),
+        _ if begins("||") || word.eq_ignore_ascii_case("or") => Some("or"),
+        _ if begins("!") || word.eq_ignore_ascii_case("not") => Some("not"),
+        _ => None,
     }
 }
 

@@ -102,11 +102,20 @@ pub(crate) struct Exception {
     pub(crate) span: Span,
 }
 
-/// A scalar or a list of such.
+/// A scalar or a list of such, and where the list stands.
 #[derive(Clone)]
 pub(crate) enum Entry {
     One(Text),
-    Many(Vec<Entry>),
+    Many(Vec<Entry>, Span),
+}
+
+impl Entry {
+    pub(crate) fn span(&self) -> Span {
+        match self {
+            Entry::One(text) => text.whole(),
+            Entry::Many(_, span) => *span,
+        }
+    }
 }
 
 struct Node {
@@ -512,10 +521,13 @@ impl<'a> Keys<'a> {
         Some(entry.1)
     }
 
-    /// A scalar; an empty one (`key:`) counts as text of no bytes.
+    /// A scalar; an empty one (`key:`, `key: ~`) counts as text of no bytes.
     fn text(&mut self, key: &'static str, diagnostics: &mut Diagnostics) -> Option<Text> {
         let node = self.take(key)?;
         match &node.kind {
+            Kind::Scalar { text, plain: true } if is_null(text.as_str()) => {
+                Some(Text::from(node.span.source, node.span.start))
+            }
             Kind::Scalar { text, .. } => Some(text.trimmed()),
             Kind::Sequence(_) | Kind::Mapping(_) => {
                 diagnostics.push(shape(node, format!("`{key}` must be a text")));
@@ -552,6 +564,7 @@ impl<'a> Keys<'a> {
         value
     }
 
+    /// A list of scalars; an empty one for what is no list.
     fn texts(&mut self, key: &'static str, diagnostics: &mut Diagnostics) -> Option<Vec<Text>> {
         let node = self.take(key)?;
         match &node.kind {
@@ -567,9 +580,14 @@ impl<'a> Keys<'a> {
                 Some(texts)
             }
             Kind::Scalar { text, plain: true } if is_null(text.as_str()) => Some(Vec::new()),
-            Kind::Scalar { .. } | Kind::Mapping(_) => {
+            Kind::Scalar { text, .. } => {
+                let help = format!("write `{key}: [{}]`", text.as_str());
+                diagnostics.push(shape(node, format!("`{key}` must be a list")).help(help));
+                Some(Vec::new())
+            }
+            Kind::Mapping(_) => {
                 diagnostics.push(shape(node, format!("`{key}` must be a list")));
-                None
+                Some(Vec::new())
             }
         }
     }
@@ -663,9 +681,10 @@ fn read_item(node: &Node, diagnostics: &mut Diagnostics) -> Option<Item> {
         keys.what = "macro";
         let name = keys.text("macro", diagnostics)?;
         let condition = keys.text("condition", diagnostics);
+        let is_no_text = condition.is_none() && keys.has("condition");
         let change = keys.change(diagnostics);
         keys.finish(diagnostics);
-        return Some(Item::Macro(Macro {
+        return (!is_no_text).then_some(Item::Macro(Macro {
             name,
             condition,
             change,
@@ -741,7 +760,7 @@ fn read_exceptions(keys: &mut Keys<'_>, diagnostics: &mut Diagnostics) -> Option
         let values = match keys.take("values") {
             None => None,
             Some(node) => match entry(node, diagnostics) {
-                Some(Entry::Many(values)) => Some(values),
+                Some(Entry::Many(values, _)) => Some(values),
                 Some(Entry::One(text)) if is_null(text.as_str()) => Some(Vec::new()),
                 Some(Entry::One(_)) => {
                     diagnostics.push(shape(node, "`values` must be a list".into()));
@@ -767,12 +786,10 @@ fn read_exceptions(keys: &mut Keys<'_>, diagnostics: &mut Diagnostics) -> Option
 fn entry(node: &Node, diagnostics: &mut Diagnostics) -> Option<Entry> {
     match &node.kind {
         Kind::Scalar { text, .. } => Some(Entry::One(text.clone())),
-        Kind::Sequence(nodes) => Some(Entry::Many(
-            nodes
-                .iter()
-                .filter_map(|node| entry(node, diagnostics))
-                .collect(),
-        )),
+        Kind::Sequence(nodes) => {
+            let entries = nodes.iter().filter_map(|node| entry(node, diagnostics));
+            Some(Entry::Many(entries.collect(), node.span))
+        }
         Kind::Mapping(_) => {
             diagnostics.push(shape(node, "a mapping cannot stand here".into()));
             None

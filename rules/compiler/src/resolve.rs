@@ -310,7 +310,9 @@ fn uses(
                         format!("unknown macro `{name}`"),
                     );
                     let names = collected.macros.iter().map(|item| item.name.as_str());
-                    diagnostic.help = diagnostics.suggestions.did_you_mean(name, names);
+                    let meant = parse::connective(name).map(|meant| format!("write `{meant}`"));
+                    diagnostic.help =
+                        meant.or_else(|| diagnostics.suggestions.did_you_mean(name, names));
                     if diagnostic.help.is_none() && collected.list(name).is_some() {
                         diagnostic.help =
                             Some(format!("`{name}` is a list: write `FIELD in ({name})`"));
