@@ -798,11 +798,7 @@ fn since_first(view: &View<'_>) -> u64 {
 fn memory(view: &View<'_>) -> Option<Memory> {
     let version = view.version?;
     match view.event {
-        Event::Recorded(_) => Some(Memory {
-            size: version.vm_size.try_into().unwrap_or(u32::MAX),
-            resident: version.vm_rss.try_into().unwrap_or(u32::MAX),
-            ..Memory::default()
-        }),
+        Event::Recorded(_) => Some(version.memory()),
         Event::Captured(event) => Some(view.state.note(event.number)?.memory),
     }
 }

@@ -9,7 +9,7 @@
 mod birth;
 mod descriptors;
 mod exec;
-mod flags;
+pub(super) mod flags;
 mod lifecycle;
 mod names;
 mod seed;

@@ -1,20 +1,33 @@
 //! The state as a capture begins: the machine, users, threads and their descriptors, for
 //! readers of the events that follow.
 
+use super::captured::flags::{CLONE_FILES, CLONE_THREAD, CLOSED};
 use super::descriptor::{FdInfo, FdKind, Role};
 use super::version::{ProcessVersion, VersionIndex};
-use super::{Process, State, TableIndex};
+use super::{Memory, Process, State, TableIndex};
 use crate::event::encode;
 use saker_capture::{Descriptor, Entry, Group, Machine, Named, Protocol, Target, Thread, User};
 use saker_ebpf::record::{FILE_LOWER_LAYER, FILE_MEMFD, FILE_UPPER_LAYER};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 
-/// Falco's `CLONE_THREAD` and `CLONE_FILES`: such a thread shares its process's descriptors.
-const SHARES: u32 = 8192 | 1;
+/// Such a thread shares its process's descriptors.
+const SHARES: u32 = CLONE_THREAD | CLONE_FILES;
+
+/// A thread beside its version.
+struct Told {
+    tid: u32,
+    /// Its id in its own pid namespace.
+    vtid: i64,
+    /// How it was made, in Falco's `CL_` bits.
+    flags: u32,
+    memory: Memory,
+    /// Descriptors of its own.
+    table: TableIndex,
+}
 
 impl State {
     /// Hands out all that was known at an event, in the order in which a capture has it. (Of
-    /// descriptors the state knows only what they are now.)
+    /// descriptors, and of memory in a capture, the state knows only what they are now.)
     pub fn snapshot<E>(
         &self,
         number: u64,
@@ -40,12 +53,33 @@ impl State {
             each(&Entry::Group(Group { gid, name }))?;
         }
         let lived = |process: &&Process| process.born <= number && number <= process.ended;
-        for process in self.processes.iter().filter(lived) {
+        for slot in 0..self.processes.places() {
+            let Some(process) = self.processes.get(slot).filter(lived) else {
+                continue;
+            };
             let Some(version) = self.as_of(process, number) else {
                 continue;
             };
-            let is_first = version.pid == process.pid;
-            self.thread(version, process.pid, process.table, is_first, &mut each)?;
+            let told = match version.is_captured() {
+                true => {
+                    let kept = self.kept(slot);
+                    Told {
+                        tid: process.pid,
+                        vtid: signed(kept.vtid),
+                        flags: kept.flags & !CLOSED,
+                        memory: kept.memory,
+                        table: process.table,
+                    }
+                }
+                false => Told {
+                    tid: process.pid,
+                    vtid: version.ids.vpid.into(),
+                    flags: 0,
+                    memory: version.memory(),
+                    table: process.table,
+                },
+            };
+            self.thread(version, &told, &mut each)?;
         }
         for thread in self.threads.iter() {
             let Some(process) = self.processes.get(thread.process) else {
@@ -59,7 +93,14 @@ impl State {
                 continue;
             }
             if let Some(version) = self.versions.get(index.0) {
-                self.thread(version, thread.tid, TableIndex::NONE, false, &mut each)?;
+                let told = Told {
+                    tid: thread.tid,
+                    vtid: thread.vtid.into(),
+                    flags: SHARES,
+                    memory: version.memory(),
+                    table: TableIndex::NONE,
+                };
+                self.thread(version, &told, &mut each)?;
             }
         }
         Ok(())
@@ -68,39 +109,36 @@ impl State {
     fn thread<E>(
         &self,
         version: &ProcessVersion,
-        tid: u32,
-        table: TableIndex,
-        is_first: bool,
+        told: &Told,
         each: &mut impl FnMut(&Entry<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let (image, ids, credentials) = (&version.image, &version.ids, &version.credentials);
         let mut cgroups = Vec::new();
         version.cgroup.write_list(&mut cgroups);
         each(&Entry::Thread(Box::new(Thread {
-            tid: tid.into(),
-            pid: version.pid.into(),
-            ptid: ids.ppid.into(),
-            sid: ids.vsid.into(),
-            vpgid: ids.vpgid.into(),
-            pgid: ids.pgid.into(),
+            tid: told.tid.into(),
+            pid: signed(version.pid),
+            ptid: signed(ids.ppid),
+            sid: signed(ids.vsid),
+            vpgid: signed(ids.vpgid),
+            pgid: signed(ids.pgid),
             comm: version.comm.as_bytes(),
             exe: image.exe(),
             exepath: &image.exe_path,
             args: image.tail(),
             cwd: &version.cwd,
             fdlimit: ids.fd_limit as i64,
-            flags: if is_first { 0 } else { SHARES },
+            flags: told.flags,
             uid: credentials.euid,
             gid: credentials.egid,
-            vmsize_kib: version.vm_size as u32,
-            vmrss_kib: version.vm_rss as u32,
+            vmsize_kib: told.memory.size,
+            vmrss_kib: told.memory.resident,
+            vmswap_kib: told.memory.swapped,
+            pfmajor: told.memory.major_faults,
+            pfminor: told.memory.minor_faults,
             env: &image.environment,
-            vtid: if is_first {
-                ids.vpid.into()
-            } else {
-                tid.into()
-            },
-            vpid: ids.vpid.into(),
+            vtid: told.vtid,
+            vpid: signed(ids.vpid),
             cgroups: &cgroups,
             root: b"/",
             pidns_init_start_time: ids.pid_ns_start_time,
@@ -116,12 +154,11 @@ impl State {
             exe_inode: image.file.inode,
             exe_change_time: image.file.ctime,
             exe_modify_time: image.file.mtime,
-            ..Thread::default()
         })))?;
-        for (fd, index) in self.descriptors.entries(table) {
+        for (fd, index) in self.descriptors.entries(told.table) {
             if let Some(info) = self.descriptors.info(index) {
                 each(&Entry::Descriptor {
-                    tid: tid.into(),
+                    tid: told.tid.into(),
                     descriptor: Descriptor {
                         fd: fd.into(),
                         inode: info.inode,
@@ -132,6 +169,11 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// An id as captures have it.
+fn signed(id: u32) -> i64 {
+    (id as i32).into()
 }
 
 /// What a descriptor stands for, as captures have it.

@@ -1,7 +1,7 @@
 //! The state over hand-made records: who a process was, at which event.
 
 use super::container::Cgroup;
-use super::facts::{Image, ProcessFacts, Start, TICK_NS};
+use super::facts::{Image, ProcessFacts, Start, TICK_NS, ThreadFacts};
 use super::version::{Credentials, Ids, ProcessVersion};
 use super::{Limits, Lookup, Seen, State};
 use crate::event::{Clock, Event, decode};
@@ -369,6 +369,34 @@ fn a_seeded_process_is_met_again_by_its_first_event() {
     };
     let (seen, _) = machine.call(other, libc::SYS_close, 0, [3; 6]);
     assert_eq!(machine.name(seen), "");
+}
+
+#[test]
+fn a_snapshot_tells_which_id_a_thread_has_in_its_namespace() {
+    let mut machine = Machine::new(Limits::default());
+    let mut server = procfs(20, 30, 1, "server");
+    server.ids.vpid = 1;
+    server.vm_size = 900;
+    server.threads.push(ThreadFacts {
+        tid: 21,
+        start: Start::Ticks(31),
+        vtid: 2,
+        credentials: server.credentials,
+    });
+    machine.state.seed([server]);
+    let mut told = Vec::new();
+    let taken: Result<(), ()> = machine.state.snapshot(0, |entry| {
+        if let saker_capture::Entry::Thread(thread) = entry {
+            let ids = [thread.tid, thread.pid, thread.vtid, thread.vpid];
+            told.push((ids, thread.vmsize_kib, thread.flags));
+        }
+        Ok(())
+    });
+    assert_eq!(taken, Ok(()));
+    assert_eq!(
+        told,
+        [([20, 20, 1, 1], 900, 0), ([21, 20, 2, 1], 900, 8192 | 1)]
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! A version never changes once an event refers to it; whatever the process does next makes a
 //! new one that points back to it.
 
+use super::captured::Memory;
 use super::container::{Cgroup, ContainerFacts, ContainerId};
 use super::facts::KeptImage;
 use saker_ebpf::record::Process;
@@ -237,6 +238,15 @@ impl ProcessVersion {
     /// Whether a capture told of an exec by the thread itself.
     pub fn has_executed(&self) -> bool {
         self.has_executed
+    }
+
+    /// What the probe tells of memory.
+    pub(crate) fn memory(&self) -> Memory {
+        Memory {
+            size: self.vm_size.try_into().unwrap_or(u32::MAX),
+            resident: self.vm_rss.try_into().unwrap_or(u32::MAX),
+            ..Memory::default()
+        }
     }
 
     pub(super) fn set_in_pid_namespace(&mut self, is_inside: bool) {

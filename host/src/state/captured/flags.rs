@@ -8,13 +8,13 @@ pub(super) const CLONE_NEWPID: u32 = 1 << 6;
 /// A child of its creator's parent.
 pub(super) const CLONE_PARENT: u32 = 1 << 8;
 /// A thread of its creator's process.
-pub(super) const CLONE_THREAD: u32 = 1 << 13;
+pub(in crate::state) const CLONE_THREAD: u32 = 1 << 13;
 /// Made known by its own return from the call, not by its creator's.
 pub(super) const CLONE_INVERTED: u32 = 1 << 16;
 /// Its name was changed.
 pub(super) const NAME_CHANGED: u32 = 1 << 17;
 /// It has ended.
-pub(super) const CLOSED: u32 = 1 << 18;
+pub(in crate::state) const CLOSED: u32 = 1 << 18;
 /// It has done something.
 pub(super) const ACTIVE: u32 = 1 << 19;
 /// In a user namespace of its own.

@@ -721,3 +721,54 @@ fn another_capture_behind_the_first_begins_anew() {
     let seen = replay.look(10);
     replay.shows(10, seen, &[("proc.name", "<NA>")]);
 }
+
+#[test]
+fn a_snapshot_tells_of_every_thread_what_its_events_told() {
+    let mut replay = Replay::with_processes();
+    let inside = Told {
+        flags: IN_PIDNS,
+        vtid: 1,
+        vpid: 1,
+        ..told(30, 30, 10)
+    };
+    replay.clone_of(inside);
+    let worker = Told {
+        flags: CLONE_THREAD | IN_PIDNS,
+        vtid: 2,
+        vpid: 1,
+        comm: "worker",
+        ..told(31, 30, 10)
+    };
+    replay.clone_of(worker);
+    let mut later = Replay::new(Limits::default());
+    let taken: Result<(), ()> = replay.state.snapshot(replay.number, |entry| {
+        later.state.seed_captured(entry);
+        Ok(())
+    });
+    assert_eq!(taken, Ok(()));
+    for (tid, shown) in [
+        (30, [("proc.name", "sh"), ("thread.vtid", "1")]),
+        (31, [("proc.name", "worker"), ("thread.vtid", "2")]),
+    ] {
+        for replay in [&mut replay, &mut later] {
+            let seen = replay.look(tid);
+            replay.shows(tid, seen, &shown);
+            replay.shows(
+                tid,
+                seen,
+                &[
+                    ("proc.pid", "30"),
+                    ("proc.vpid", "1"),
+                    ("proc.nthreads", "2"),
+                    ("proc.vmsize", "500"),
+                    ("proc.vmrss", "100"),
+                    ("proc.vmswap", "7"),
+                    ("thread.pfmajor", "3"),
+                    ("thread.pfminor", "4"),
+                ],
+            );
+            let place = replay.state.live_process(tid as u32).expect("it lives");
+            assert_ne!(replay.state.kept(place).flags & IN_PIDNS, 0);
+        }
+    }
+}
