@@ -20,14 +20,14 @@
 //! module that was offered it has answered: dropping it early harms no memory, but the judge
 //! would read another window's rows.
 
-use rustix::fs::{MemfdFlags, SealFlags};
-use rustix::mm::{MapFlags, ProtFlags};
+use crate::mapping::{Mapping, memfd};
+use rustix::fs::SealFlags;
+use rustix::mm::ProtFlags;
 use saker_rules_schema::abi;
 use saker_rules_schema::row::{ROW_HEADER_BYTES, SLOT_BYTES, WINDOW_HEADER_BYTES};
 use std::io;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -141,7 +141,7 @@ impl Window {
                 format!("a window has 1 to {SLOTS_MAX} slots, not {slots}"),
             ));
         }
-        let fd = memfd()?;
+        let fd = memfd("saker-window")?;
         let bytes = window_bytes(slots);
         rustix::fs::ftruncate(&fd, bytes as u64)?;
         let mapping = Mapping::new(fd.as_fd(), bytes, ProtFlags::READ | ProtFlags::WRITE)?;
@@ -364,7 +364,7 @@ impl WindowView {
     #[inline]
     pub fn row(&self, at: u32) -> Option<(u32, u16)> {
         let at = at as usize;
-        if !at.is_multiple_of(8) || at + 8 > self.mapping.bytes {
+        if !at.is_multiple_of(8) || at + 8 > self.mapping.len() {
             return None;
         }
         let word = self.mapping.pointer(&(at..at + 8)).cast::<AtomicU64>();
@@ -373,75 +373,6 @@ impl WindowView {
         let word = unsafe { &*word }.load(Ordering::Relaxed).to_ne_bytes();
         let [a, b, c, d, e, f, _, _] = word;
         Some((u32::from_le_bytes([a, b, c, d]), u16::from_le_bytes([e, f])))
-    }
-}
-
-fn memfd() -> io::Result<OwnedFd> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    // Rows are data: nobody should ever execute them. Kernels before 6.3 do not know the flag.
-    rustix::fs::memfd_create("saker-window", flags | MemfdFlags::NOEXEC_SEAL)
-        .or_else(|_| rustix::fs::memfd_create("saker-window", flags))
-        .map_err(io::Error::from)
-}
-
-/// A shared mapping of a window: the host's is the one that can be written.
-#[derive(Debug)]
-struct Mapping {
-    base: NonNull<u8>,
-    bytes: usize,
-}
-
-// SAFETY: the mapping is plain memory that belongs to this value and is not tied to a thread;
-// every access goes through `bytes` and `bytes_mut`, whose callers prove exclusion.
-unsafe impl Send for Mapping {}
-// SAFETY: as above.
-unsafe impl Sync for Mapping {}
-
-impl Mapping {
-    fn new(fd: BorrowedFd<'_>, bytes: usize, protection: ProtFlags) -> io::Result<Mapping> {
-        // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing.
-        let base = unsafe {
-            rustix::mm::mmap(
-                std::ptr::null_mut(),
-                bytes,
-                protection,
-                MapFlags::SHARED,
-                fd,
-                0,
-            )
-        }?;
-        let base = NonNull::new(base.cast()).expect("the kernel maps nothing at address 0");
-        Ok(Mapping { base, bytes })
-    }
-
-    fn pointer(&self, range: &Range<usize>) -> *mut u8 {
-        assert!(range.start <= range.end && range.end <= self.bytes);
-        // SAFETY: inside the mapping, as just asserted.
-        unsafe { self.base.as_ptr().add(range.start) }
-    }
-
-    /// # Safety
-    /// Nobody writes to the range while the slice lives.
-    unsafe fn bytes(&self, range: Range<usize>) -> &[u8] {
-        // SAFETY: `pointer` holds the range against the mapping, which lives as long as `self`;
-        // pages of a memfd sealed against shrinking are always there, and bytes always valid.
-        unsafe { std::slice::from_raw_parts(self.pointer(&range), range.len()) }
-    }
-
-    /// # Safety
-    /// The mapping is writable, and nobody else reads or writes the range while the slice lives.
-    #[allow(clippy::mut_from_ref)]
-    unsafe fn bytes_mut(&self, range: Range<usize>) -> &mut [u8] {
-        // SAFETY: as in `bytes`; exclusive by the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(self.pointer(&range), range.len()) }
-    }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: mapped by `new` with this address and length; no slice outlives `self`.
-        // A failure would leave it mapped, which harms nobody.
-        let _ = unsafe { rustix::mm::munmap(self.base.as_ptr().cast(), self.bytes) };
     }
 }
 
@@ -495,7 +426,7 @@ mod tests {
         let file = tempfile::tempfile().unwrap();
         assert!(matches!(examine(file.as_fd()), Err(NotAWindow::Unsealed)));
         let sealed = |bytes: usize, header: &[u8]| {
-            let fd = memfd().unwrap();
+            let fd = memfd("saker-window").unwrap();
             rustix::fs::ftruncate(&fd, bytes as u64).unwrap();
             rustix::io::pwrite(&fd, header, 0).unwrap();
             rustix::fs::fcntl_add_seals(&fd, SEALS).unwrap();
