@@ -72,7 +72,7 @@ fn hand_over(criterion: &mut Criterion) {
         let installed = judge.blocking_receive();
         assert_eq!(installed, Some(FromJudge::Installed { epoch: 1 }));
         let filled = fill(&window);
-        let send = |judge: &Judge| {
+        let send = |judge: &mut Judge| {
             let message = ToJudge::Judge {
                 window: 1,
                 epoch: 1,
@@ -91,17 +91,17 @@ fn hand_over(criterion: &mut Criterion) {
         // There and back, one window at a time: both threads go to sleep in between.
         group.bench_function(format!("{name}/one at a time"), |bencher| {
             bencher.iter(|| {
-                send(&judge);
+                send(&mut judge);
                 receive(&mut judge);
             });
         });
         // As live: the next window is under way while one is judged.
         group.bench_function(format!("{name}/three in flight"), |bencher| {
             for _ in 0..2 {
-                send(&judge);
+                send(&mut judge);
             }
             bencher.iter(|| {
-                send(&judge);
+                send(&mut judge);
                 receive(&mut judge);
             });
             for _ in 0..2 {

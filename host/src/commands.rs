@@ -14,12 +14,16 @@ mod replay;
 mod rules;
 mod run;
 
-use crate::config::{Config, Use};
+use crate::config::{Config, JudgedBy, Use};
 use crate::pipeline::{CaptureMode, Pipeline};
-use crate::sandbox::{Apart, Budget, COMPILE_COMMAND, Cache, Compiler, Limits, compile_for_parent};
+use crate::sandbox::{
+    Apart, Budget, COMPILE_COMMAND, Cache, Compiler, JUDGE_COMMAND, Judge, JudgeProcess, Limits,
+    SpawnError, compile_for_parent, judge_for_parent,
+};
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::io::IsTerminal;
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -66,6 +70,12 @@ enum Command {
     /// Compile what comes on standard input, without any rights: what compiling is left to
     #[command(name = COMPILE_COMMAND, hide = true)]
     CompileWasm {
+        /// How
+        order: String,
+    },
+    /// Judge windows for who started it, without any rights
+    #[command(name = JUDGE_COMMAND, hide = true)]
+    Judge {
         /// How
         order: String,
     },
@@ -137,6 +147,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::CompileWasm { order } => return compile_for_parent(&order),
+        Command::Judge { order } => return judge_for_parent(&order),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "saker", &mut script);
@@ -317,6 +328,27 @@ fn live_limits(config: &Config) -> Limits {
         },
         threads: config.judge_threads,
         ..Limits::default()
+    }
+}
+
+/// What judges while events happen: a process of its own, unless the settings say otherwise or
+/// there can be none.
+fn live_judge(
+    window: BorrowedFd<'_>,
+    config: &Config,
+    compiler: &Arc<Compiler>,
+) -> Result<Judge, SpawnError> {
+    let limits = live_limits(config);
+    let threads = || Judge::spawn_with(window, limits, compiler.clone());
+    let process = JudgeProcess::by(THIS_PROGRAM);
+    let apart = || Judge::spawn_apart(window, limits, compiler.clone(), process);
+    match config.judged_by {
+        Some(JudgedBy::Threads) => threads(),
+        Some(JudgedBy::Process) => apart(),
+        None => apart().or_else(|error| {
+            tracing::warn!("{error}: rules are judged with all rights of this process");
+            threads()
+        }),
     }
 }
 

@@ -31,6 +31,15 @@ pub enum Engine {
     Replay,
 }
 
+/// What judges windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JudgedBy {
+    /// A process of its own, without rights.
+    Process,
+    /// Threads of the sensor.
+    Threads,
+}
+
 /// All settings.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -86,6 +95,8 @@ pub struct Config {
     pub budget_cpu: Duration,
     /// Threads that judge windows.
     pub judge_threads: usize,
+    /// What judges while the kernel is watched; `None`: a process, if there can be one.
+    pub judged_by: Option<JudgedBy>,
     /// Where native code of rulesets is kept; `None`: nowhere.
     pub cache_directory: Option<PathBuf>,
     /// Container engines that are asked.
@@ -138,6 +149,7 @@ impl Default for Config {
             window_slots: 8,
             budget_cpu: Duration::from_millis(50),
             judge_threads: 1,
+            judged_by: None,
             cache_directory: Some(PathBuf::from("/var/cache/saker")),
             engines: engine::Settings::default(),
             metadata_wait: Duration::from_millis(1500),
@@ -569,6 +581,21 @@ pub const SETTINGS: &[Setting] = &[
                 &mut config.judge_threads,
                 number(value, 1, 64).map(|n| n as usize),
             )
+        },
+    },
+    Setting {
+        key: "sandbox.judge",
+        used: Use::Kernel,
+        wanted: "process or threads (default: process, or threads where there can be none)",
+        description: "Whether rules judge in a process of its own without any rights, or in \
+                      threads of Saker's.",
+        apply: |config, value| {
+            let by = match value {
+                "process" => Some(JudgedBy::Process),
+                "threads" => Some(JudgedBy::Threads),
+                _ => None,
+            };
+            set(&mut config.judged_by, by.map(Some))
         },
     },
     Setting {

@@ -186,6 +186,15 @@ pub struct Status {
     pub swaps: u64,
     /// Files of kept native code that were there and not used.
     pub kept_code_refused: u64,
+    /// The process that judges; none where threads do, or while it is started anew.
+    #[serde(default)]
+    pub judge_pid: Option<u32>,
+    /// Times that another took its place.
+    #[serde(default)]
+    pub judge_restarts: u64,
+    /// Rows that no module judged because the process died.
+    #[serde(default)]
+    pub rows_of_dead_judges: u64,
 }
 
 /// A request, and where its answer goes.

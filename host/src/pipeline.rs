@@ -18,7 +18,7 @@ use crate::guests::{FromGuests, Guests};
 use crate::modules::{Epoch, INCIDENTS_MAX, Incident};
 use crate::outputs::recording::Recorder;
 use crate::outputs::triggered::Triggered;
-use crate::sandbox::{FailureKind, FromJudge, Hit, Judge, SendError, ToJudge};
+use crate::sandbox::{FailureKind, FromJudge, Hit, Judge, SendError, Standing, ToJudge};
 use crate::source::merge::{Batch, Form};
 use crate::state::container::{Absence, ContainerAnswer};
 use crate::state::{Seen, State};
@@ -53,6 +53,8 @@ pub struct Counters {
     pub malformed: u64,
     /// Rows in windows that were not judged, because the module failed or is quarantined.
     pub rows_unjudged: u64,
+    /// Rows in windows that were not judged, because the judge's process died or was not there.
+    pub rows_of_dead_judges: u64,
     /// Hits beyond what a window may have, or that named nothing.
     pub hits_lost: u64,
     /// Rows that did not fit into an empty window.
@@ -319,6 +321,11 @@ impl Pipeline {
             module_failures: self.counters.module_failures + guests.failures,
             ..self.counters
         }
+    }
+
+    /// The process that judges; `None` where threads do.
+    pub fn judge(&self) -> Option<Standing> {
+        self.judge.standing()
     }
 
     /// The components at work.
@@ -768,7 +775,10 @@ impl Pipeline {
                 rows,
                 ..
             } => {
-                self.counters.rows_unjudged += u64::from(rows);
+                match kind {
+                    FailureKind::Died => self.counters.rows_of_dead_judges += u64::from(rows),
+                    _ => self.counters.rows_unjudged += u64::from(rows),
+                }
                 if kind.is_strike() {
                     self.counters.module_failures += 1;
                     if let Some(module) = self.module(epoch, ruleset) {

@@ -30,10 +30,11 @@
 //! may be installed; deciding that is left to the caller, as are compiling YAML, filling
 //! windows, and making alerts of hits.
 //!
-//! **The boundary is made of messages** ([`ToJudge`], [`FromJudge`]): the judge's threads share
-//! nothing with the rest but the window's descriptor, so that they can become a process. (Who
-//! has code compiled also holds a [`Compiler`] with the descriptor of its [`Cache`], which a
-//! process that runs foreign code must not have.)
+//! **The boundary is made of messages** ([`ToJudge`], [`FromJudge`]), so that rulesets are judged
+//! by threads of this process, or by a process of its own that has no rights and knows nothing
+//! but the window and what it is told ([`Judge::spawn_apart`]). What that one answers is held
+//! against what it was asked; one that answers anything else is killed, and another takes its
+//! place. Components run in threads of this process.
 
 mod cache;
 pub mod component;
@@ -52,7 +53,10 @@ mod validate;
 mod walls;
 
 pub use cache::{Cache, Refused, Unfit};
-pub use judge::{Counters, Judge, Nothing, SendError, SpawnError};
+pub use judge::{
+    COMMAND as JUDGE_COMMAND, Counters, Judge, JudgeProcess, Nothing, SendError, SpawnError,
+    Standing, judge_for_parent,
+};
 pub use message::{FailureKind, FromJudge, Hit, RulesetImage, ToJudge};
 pub use native::{Apart, COMMAND as COMPILE_COMMAND, Compiler, compile_for_parent};
 pub use validate::{
@@ -61,13 +65,14 @@ pub use validate::{
     validate,
 };
 
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How long it may take to compile a ruleset: far more than the largest that is admitted does.
 const COMPILE_SECONDS: u64 = 60;
 
 /// What one call for one window may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Budget {
     /// CPU time of the thread, and far above it, wall time.
     Time {
@@ -82,7 +87,7 @@ pub enum Budget {
 }
 
 /// What modules may use, and how the judge is built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// For one window.
     pub budget: Budget,

@@ -170,7 +170,11 @@ fn in_words(status: &Status) -> String {
         module_failures,
         swaps,
         kept_code_refused,
+        judge_pid,
+        judge_restarts,
+        rows_of_dead_judges,
     } = status;
+    let judge = judge_pid.map_or("none".into(), |pid| pid.to_string());
     let mut text = String::new();
     for (name, value) in [
         ("version", &escaped(version) as &dyn std::fmt::Display),
@@ -187,6 +191,9 @@ fn in_words(status: &Status) -> String {
         ("events unjudged", rows_unjudged),
         ("module failures", module_failures),
         ("code refused", kept_code_refused),
+        ("judge process", &judge),
+        ("judge restarts", judge_restarts),
+        ("lost with it", rows_of_dead_judges),
     ] {
         let _ = writeln!(text, "{name:16}{value}");
     }

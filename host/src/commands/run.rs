@@ -13,7 +13,7 @@ use crate::modules::{Epoch, Module, Selection};
 use crate::outputs::recording::{RecordError, Recorder, Written};
 use crate::outputs::{self, Outputs, stdout::Stdout};
 use crate::pipeline::{Answer, Counters, ParkingCounters, ParkingLimits, Pipeline, Setup};
-use crate::sandbox::{Cache, Compiler, Judge};
+use crate::sandbox::{Cache, Compiler};
 use crate::source::ebpf::{Drops, Options, Probe, Scope};
 use crate::source::merge::Batch;
 use crate::state::container::{Absence, ContainerAnswer};
@@ -214,9 +214,8 @@ impl Watch {
         let outputs = Outputs::start(stdout.into_iter().collect(), config.outputs_queue_max)
             .context("cannot start the writer of alerts")?;
         let window = Window::create(config.window_slots).context("cannot make the window")?;
-        let limits = super::live_limits(config);
-        let judge = Judge::spawn_with(window.fd(), limits, compiler.clone())
-            .context("cannot start the judge")?;
+        let judge =
+            super::live_judge(window.fd(), config, &compiler).context("cannot start the judge")?;
         let mut queue = outputs.queue();
         let setup = Setup {
             state,
@@ -511,6 +510,9 @@ impl Watch {
             module_failures: counters.module_failures,
             swaps: swaps.map_or(0, |swaps| swaps.count),
             kept_code_refused: self.kept_code_refused(),
+            judge_pid: self.pipeline.judge().and_then(|judge| judge.pid),
+            judge_restarts: self.pipeline.judge().map_or(0, |judge| judge.restarts),
+            rows_of_dead_judges: counters.rows_of_dead_judges,
         })
     }
 
@@ -686,6 +688,10 @@ fn report(
     let lost = list_of(&[
         (counters.malformed, "malformed records"),
         (counters.rows_unjudged, "events unjudged"),
+        (
+            counters.rows_of_dead_judges,
+            "events unjudged because the judge died",
+        ),
         (counters.rows_too_large, "events too large"),
         (
             counters.rows_truncated,

@@ -16,13 +16,25 @@ use std::io;
 /// Nobody's user and group, by the kernel's own convention (`/proc/sys/kernel/overflowuid`).
 const NOBODY: u32 = 65_534;
 
+/// Asks for what the kernel told the program at its start (`linux/prctl.h`).
+const PR_GET_AUXV: libc::c_int = 0x4155_5856;
+
 /// What the process may use from now on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
-    /// CPU time, in seconds.
-    pub(super) cpu_seconds: u64,
-    /// Address space.
-    pub(super) address_bytes_max: u64,
+    /// CPU time, in seconds; `None`: any.
+    pub(super) cpu_seconds: Option<u64>,
+    /// Address space; `None`: any.
+    pub(super) address_bytes_max: Option<u64>,
+}
+
+/// What may become of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Memory {
+    /// Data.
+    Data,
+    /// Code as well, where it cannot be written any more.
+    Code,
 }
 
 /// Gives up user, groups, capabilities, every descriptor but the first three, and the means to
@@ -58,23 +70,27 @@ pub(super) fn give_up_rights(bounds: Bounds) -> io::Result<()> {
     for (resource, most) in [
         (Resource::Cpu, cpu_seconds),
         (Resource::As, address_bytes_max),
-        (Resource::Fsize, 0),
-        (Resource::Core, 0),
+        (Resource::Fsize, Some(0)),
+        (Resource::Core, Some(0)),
     ] {
+        if most.is_none() {
+            continue;
+        }
         let limit = Rlimit {
-            current: Some(most),
-            maximum: Some(most),
+            current: most,
+            maximum: most,
         };
         setrlimit(resource, limit)?;
     }
     Ok(())
 }
 
-/// Has all threads killed that make another system call than these, or memory that can be
-/// executed. To those of `refused` the kernel says that it is not permitted.
+/// Has all threads killed that make another system call than these, or of memory what it may not
+/// become. To those of `refused` the kernel says that it is not permitted.
 pub(super) fn allow_only(
     calls: &[libc::c_long],
     refused: &[libc::c_long],
+    memory: Memory,
 ) -> Result<(), seccompiler::Error> {
     let all = |calls: &[libc::c_long]| -> BTreeMap<i64, Vec<SeccompRule>> {
         calls.iter().map(|call| (*call, Vec::new())).collect()
@@ -84,15 +100,30 @@ pub(super) fn allow_only(
     // Of two filters the stricter decides.
     let mut rules = all(calls);
     rules.extend(all(refused));
-    for call in [libc::SYS_mmap, libc::SYS_mprotect] {
-        let executable = libc::PROT_EXEC as u64;
-        let condition = SeccompCondition::new(
-            2,
-            SeccompCmpArgLen::Dword,
-            SeccompCmpOp::MaskedEq(executable),
-            0,
-        )?;
-        rules.insert(call, vec![SeccompRule::new(vec![condition])?]);
+    let without = |protection: libc::c_int| {
+        let protection = protection as u64;
+        let masked = SeccompCmpOp::MaskedEq(protection);
+        let condition = SeccompCondition::new(2, SeccompCmpArgLen::Dword, masked, 0)?;
+        SeccompRule::new(vec![condition])
+    };
+    rules.insert(libc::SYS_mmap, vec![without(libc::PROT_EXEC)?]);
+    let mut protect = vec![without(libc::PROT_EXEC)?];
+    if memory == Memory::Code {
+        protect.push(without(libc::PROT_WRITE)?);
+    }
+    rules.insert(libc::SYS_mprotect, protect);
+    // The standard library names threads, and asks whether what it closes is open; the size of a
+    // page is asked for where no file tells it.
+    for (call, at, only) in [
+        (libc::SYS_prctl, 0, &[libc::PR_SET_NAME, PR_GET_AUXV][..]),
+        (libc::SYS_fcntl, 1, &[libc::F_GETFD][..]),
+    ] {
+        let equal = || SeccompCmpOp::Eq;
+        let only = only.iter().map(|only| {
+            let only = SeccompCondition::new(at, SeccompCmpArgLen::Dword, equal(), *only as u64)?;
+            SeccompRule::new(vec![only])
+        });
+        rules.insert(call, only.collect::<Result<_, _>>()?);
     }
     apply(rules, SeccompAction::KillProcess, SeccompAction::Allow)
 }

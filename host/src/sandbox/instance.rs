@@ -42,6 +42,8 @@ pub(crate) fn engine_by(recipe: &Recipe) -> wasmtime::Result<Engine> {
         .memory_reservation(4 << 30)
         .memory_guard_size(32 << 20)
         .memory_may_move(false)
+        // What a memory begins with is copied: the process that judges can make no file of it.
+        .memory_init_cow(false)
         .signals_based_traps(true)
         .epoch_interruption(true)
         .consume_fuel(recipe.counts_fuel)
@@ -92,6 +94,20 @@ impl Compiled {
     ) -> Result<Compiled, String> {
         let manifest = validate(&image.wasm).map_err(|refusal| refusal.to_string())?;
         Compiled::of(image, manifest, native)
+    }
+
+    /// Of an image whose module was validated and compiled before.
+    pub(crate) fn ready(
+        image: &RulesetImage,
+        manifest: Manifest,
+        module: Module,
+    ) -> Result<Compiled, String> {
+        let setup = Setup::new(image, &manifest)?;
+        Ok(Compiled {
+            module,
+            manifest,
+            setup,
+        })
     }
 
     /// The same without the first wall, to test the second.
@@ -484,15 +500,15 @@ impl Seat {
 }
 
 /// Walks the rows of a window in the host's own bytes, not in what the module made of its copy.
-struct Rows<'a> {
-    window: &'a WindowView,
-    next: u32,
-    end: u32,
+pub(super) struct Rows<'a> {
+    pub(super) window: &'a WindowView,
+    pub(super) next: u32,
+    pub(super) end: u32,
 }
 
 impl Rows<'_> {
     /// Whether an event row begins at that offset. To be asked in ascending order.
-    fn find(&mut self, row: u32) -> bool {
+    pub(super) fn find(&mut self, row: u32) -> bool {
         while self.next < self.end && self.next <= row {
             let at = self.next;
             let Some((len, code)) = self.window.row(at) else {

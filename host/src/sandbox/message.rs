@@ -160,11 +160,13 @@ pub enum FailureKind {
     Request,
     /// The judge itself failed, or is stopping.
     Judge,
+    /// The judge's process died while it had the window, or there was none for too long.
+    Died,
 }
 
 impl FailureKind {
     /// All of them, for counting by kind.
-    pub const ALL: [FailureKind; 8] = [
+    pub const ALL: [FailureKind; 9] = [
         FailureKind::Trap,
         FailureKind::Deadline,
         FailureKind::Memory,
@@ -173,6 +175,7 @@ impl FailureKind {
         FailureKind::Quarantined,
         FailureKind::Request,
         FailureKind::Judge,
+        FailureKind::Died,
     ];
 
     /// Whether the module is to blame.
@@ -183,7 +186,10 @@ impl FailureKind {
             | FailureKind::Memory
             | FailureKind::Hits
             | FailureKind::Answer => true,
-            FailureKind::Quarantined | FailureKind::Request | FailureKind::Judge => false,
+            FailureKind::Quarantined
+            | FailureKind::Request
+            | FailureKind::Judge
+            | FailureKind::Died => false,
         }
     }
 
@@ -198,6 +204,7 @@ impl FailureKind {
             FailureKind::Quarantined => "quarantined",
             FailureKind::Request => "request",
             FailureKind::Judge => "judge",
+            FailureKind::Died => "died",
         }
     }
 }

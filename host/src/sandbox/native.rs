@@ -167,6 +167,36 @@ impl Compiler {
         Ok(native)
     }
 
+    /// The serialised native code of a ruleset, for a process that runs it; here it is not.
+    pub(crate) fn code(
+        &self,
+        engine: &Engine,
+        recipe: &Recipe,
+        wasm: &[u8],
+    ) -> Result<Vec<u8>, NotCompiled> {
+        let key = Key::of(engine, Kind::Ruleset, wasm);
+        if let Some(cache) = &self.cache {
+            match cache.load(&key) {
+                Ok(Some(code)) => {
+                    cache.take(&key);
+                    return Ok(code);
+                }
+                Ok(None) => {}
+                Err(why) => cache.refuse(&key, why),
+            }
+        }
+        let code = match &self.apart {
+            Some(apart) => apart.compile(Kind::Ruleset, recipe, wasm)?,
+            None => engine.precompile_module(wasm)?,
+        };
+        if let Some(cache) = &self.cache
+            && let Err(error) = cache.keep(&key, &code)
+        {
+            tracing::warn!("native code is not kept for the next time: {error}");
+        }
+        Ok(code)
+    }
+
     /// Compiles; beside it the serialised code, if there is any.
     fn made<T: Native>(
         &self,
@@ -187,6 +217,15 @@ impl Compiler {
         let native = unsafe { T::deserialized(engine, &code) }?;
         Ok((native, Some(code)))
     }
+}
+
+/// A module of code that [`Compiler::code`] gave, in the process that runs it.
+///
+/// # Safety
+/// The bytes are what that gave, unchanged.
+pub(crate) unsafe fn module(engine: &Engine, code: &[u8]) -> wasmtime::Result<Module> {
+    // SAFETY: promised by the caller.
+    unsafe { Module::deserialized(engine, code) }
 }
 
 fn kept<T: Native>(cache: &Cache, engine: &Engine, key: &Key) -> Result<Option<T>, Refused> {

@@ -13,7 +13,7 @@
 use super::{Kind, NotCompiled, Recipe};
 use crate::sandbox::cache::FILE_BYTES_MAX;
 use crate::sandbox::component::COMPONENT_BYTES_MAX;
-use crate::sandbox::confine::{Bounds, allow_only, give_up_rights};
+use crate::sandbox::confine::{Bounds, Memory, allow_only, give_up_rights};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::MemfdFlags;
 use rustix::process::Signal;
@@ -255,8 +255,8 @@ pub fn compile_for_parent(order: &str) -> ExitCode {
 
 fn confined(order: Order) -> Result<Vec<u8>, String> {
     let bounds = Bounds {
-        cpu_seconds: order.recipe.seconds,
-        address_bytes_max: order.address_bytes_max,
+        cpu_seconds: Some(order.recipe.seconds),
+        address_bytes_max: Some(order.address_bytes_max),
     };
     give_up_rights(bounds).map_err(|error| format!("its rights cannot be given up: {error}"))?;
     let thread = std::thread::Builder::new()
@@ -283,7 +283,7 @@ fn made(order: &Order) -> Result<Vec<u8>, String> {
     let engine = order.recipe.engine(order.kind);
     let engine = engine.map_err(|error| format!("{error:#}"))?;
     // Nothing of the stranger's was looked at before.
-    allow_only(CALLS, REFUSED)
+    allow_only(CALLS, REFUSED, Memory::Data)
         .map_err(|error| format!("its system calls cannot be confined: {error}"))?;
     let code = match order.kind {
         Kind::Ruleset => engine.precompile_module(&wasm),
