@@ -167,12 +167,22 @@ fn as_many_faults_as_bytes_give_a_bounded_report() {
 
 #[test]
 fn too_many_rules_for_one_module_are_refused_and_not_half_compiled() {
-    let many: String = (0..9000)
-        .map(|at| {
-            format!("- rule: r{at}\n  desc: d\n  condition: proc.name=a{at} or fd.name contains b{at}\n  output: o\n  priority: INFO\n  warn_evttypes: false\n")
-        })
-        .collect();
-    let compilation = bounded(&many);
+    let many = |alternatives: usize| -> String {
+        (0..9000)
+            .map(|at| {
+                let more: String = (0..alternatives)
+                    .map(|of| format!(" or fd.name contains b{at}_{of}"))
+                    .collect();
+                format!("- rule: r{at}\n  desc: d\n  condition: proc.name=a{at}{more}\n  output: o\n  priority: INFO\n  warn_evttypes: false\n")
+            })
+            .collect()
+    };
+    let compilation = bounded(&many(1));
+    assert_eq!(
+        compilation.ruleset.map(|it| it.manifest.rules.len()),
+        Some(9000)
+    );
+    let compilation = bounded(&many(20));
     assert_eq!(codes(&compilation), ["S801"]);
     assert!(compilation.ruleset.is_none());
 }
