@@ -453,6 +453,14 @@ mod tests {
             // Stacked, not lazy.
             ("(ab)+?", &["", "abab"], &["a"]),
             ("a*?b**", &["", "aabb"], &["ba"]),
+            ("a{2}?", &["", "aa"], &["a", "aaa"]),
+            ("(a{2}?){2}??", &["", "aa", "aaaa"], &["a", "aaa"]),
+            // Sets whose dashes, colons and brackets are characters.
+            ("[-a]+[]-_]+[a-]", &["-]^-", "a_a"], &["b]a"]),
+            ("[[:a]+", &["[:a"], &["]"]),
+            // Braces that hold no count.
+            ("a{01}", &["a{01}"], &["a"]),
+            ("a{1,1000000000}", &["a{1,1000000000}"], &["a"]),
             ("é.", &["éü"], &["é", "e."]),
             ("a.b", &["a\tb"], &["a\nb"]),
             (r"a\ b\_", &["a b_"], &["ab_"]),
@@ -521,6 +529,10 @@ mod tests {
             ("[a", "not closed"),
             ("[[:nope:]]", "[:nope:]"),
             ("[b-a]", "empty"),
+            ("[a-c-e]", "range"),
+            ("[a-b--]", "range"),
+            ("[[:^^alpha:]]", "[:^^alpha:]"),
+            ("a{2,1}", "invalid"),
             ("a\\", "backslash"),
             ("a{1001}", "1000"),
             ("(a{1000}){2}", "1000"),

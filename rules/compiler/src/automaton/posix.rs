@@ -7,6 +7,7 @@ const REPEAT_MAX: u32 = 1000;
 
 pub(super) fn translate(pattern: &str) -> Result<String, String> {
     let chars: Vec<char> = pattern.chars().collect();
+    let last_name = chars.windows(2).rposition(|pair| pair == NAME_END);
     let mut out = String::new();
     let mut at = 0;
     // What the last thing was that repeats.
@@ -23,7 +24,7 @@ pub(super) fn translate(pattern: &str) -> Result<String, String> {
         }
         match char {
             '\\' => at = escape(&chars, at, &mut out)?,
-            '[' => at = class(&chars, at, &mut out)?,
+            '[' => at = class(&chars, at, last_name, &mut out)?,
             '(' if chars.get(at) == Some(&'?') => {
                 return Err("`(?` is not POSIX syntax".to_owned());
             }
@@ -60,14 +61,10 @@ pub(super) fn translate(pattern: &str) -> Result<String, String> {
                 }
                 out.push(')');
             }
-            '?' if before == Some('+') => {
-                // `(x+)?`, where other syntaxes mean a lazy `x+`.
-                out.pop();
-                out.push('*');
+            '?' if matches!(before, Some('+' | '{')) => {
+                // `(x+)?` and `(x{2})?`, where other syntaxes mean one that takes little.
+                out.push_str("{0,1}");
                 repeated = Some('*');
-            }
-            '?' if before == Some('{') => {
-                return Err("`?` behind a count: put what is counted in brackets".to_owned());
             }
             '*' | '+' | '?' => {
                 out.push(char);
@@ -148,8 +145,16 @@ fn escape(chars: &[char], at: usize, out: &mut String) -> Result<usize, String> 
     Ok(end)
 }
 
-/// A set in square brackets, behind the opening one.
-fn class(chars: &[char], mut at: usize, out: &mut String) -> Result<usize, String> {
+/// What closes a named set, as in `[:name:]`.
+const NAME_END: [char; 2] = [':', ']'];
+
+/// A set in square brackets, behind the opening one. The last named set ends at `last_name`.
+fn class(
+    chars: &[char],
+    mut at: usize,
+    last_name: Option<usize>,
+    out: &mut String,
+) -> Result<usize, String> {
     let unclosed = || "a `[` is not closed".to_owned();
     out.push('[');
     if chars.get(at) == Some(&'^') {
@@ -163,27 +168,24 @@ fn class(chars: &[char], mut at: usize, out: &mut String) -> Result<usize, Strin
             out.push(']');
             return Ok(at + 1);
         }
-        if char == '[' && chars.get(at + 1) == Some(&':') {
-            let name: String = chars[at + 2..]
-                .iter()
-                .take_while(|char| **char != ':')
-                .collect();
-            let end = at + 2 + name.chars().count();
-            if chars.get(end + 1) != Some(&']') {
-                return Err(unclosed());
-            }
+        if last_name.is_some_and(|last| at + 1 < last)
+            && let Some(name) = named(&chars[at..])
+        {
             let known = [
                 "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print",
                 "punct", "space", "upper", "word", "xdigit",
             ];
-            if !known.contains(&name.trim_start_matches('^')) {
+            if !known.contains(&name.strip_prefix('^').unwrap_or(&name)) {
                 return Err(format!("no set is called `[:{name}:]`"));
             }
             let _ = write!(out, "[:{name}:]");
-            at = end + 2;
+            at += "[::]".len() + name.chars().count();
             continue;
         }
         let (first, next) = member(chars, at)?;
+        if char == '-' && at > begin && chars.get(next) != Some(&']') {
+            return Err("a `-` in a set stands first, last or for a range".to_owned());
+        }
         at = next;
         literal(out, first);
         let is_range =
@@ -200,6 +202,13 @@ fn class(chars: &[char], mut at: usize, out: &mut String) -> Result<usize, Strin
     }
 }
 
+/// The name in `[:name:]`. A `[:` that nothing closes is two characters.
+fn named(chars: &[char]) -> Option<String> {
+    let name = chars.strip_prefix(&['[', ':'])?;
+    let end = name.windows(2).position(|pair| pair == NAME_END)?;
+    Some(name[..end].iter().collect())
+}
+
 fn member(chars: &[char], at: usize) -> Result<(char, usize), String> {
     match chars.get(at) {
         Some('\\') => escaped(chars, at + 1),
@@ -210,11 +219,14 @@ fn member(chars: &[char], at: usize) -> Result<(char, usize), String> {
 
 /// Least and greatest count, and how long they are with the closing brace.
 fn counts(chars: &[char]) -> Option<(u32, Option<u32>, usize)> {
-    let end = chars.iter().take(24).position(|char| *char == '}')?;
+    // Two counts of nine digits and a comma are the longest.
+    let end = chars.iter().take(20).position(|char| *char == '}')?;
     let text: String = chars[..end].iter().collect();
     let number = |text: &str| {
-        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        digits.then(|| text.parse().unwrap_or(u32::MAX))
+        let digits =
+            (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_number = digits && (text == "0" || !text.starts_with('0'));
+        is_number.then(|| text.parse().ok()).flatten()
     };
     let (least, most) = match text.split_once(',') {
         None => (number(&text)?, None),
