@@ -29,13 +29,22 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+const EXIT_CODES: &str = "Exit codes:
+  0  done
+  1  something failed; a capture was not read to its end
+  2  the command line or the configuration says what cannot be
+  3  rules or a module are invalid
+  4  what is needed is missing here
+  5  some events of a capture could not be judged";
+
 /// Linux runtime security: kernel events judged by sandboxed WebAssembly rules.
 #[derive(Parser)]
 #[command(
     name = "saker",
     version,
     max_term_width = 100,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    after_help = EXIT_CODES
 )]
 pub struct Cli {
     /// Say more on standard error (twice: much more)
@@ -96,13 +105,18 @@ pub(crate) enum Failure {
     Invalid,
     /// A precondition is missing here.
     Unable(anyhow::Error),
+    /// What was to be judged was not, or not all of it.
+    Unjudged(anyhow::Error),
 }
 
 impl Failure {
     /// What has still to be said.
     fn error(self) -> Option<anyhow::Error> {
         match self {
-            Failure::Failed(error) | Failure::Usage(error) | Failure::Unable(error) => Some(error),
+            Failure::Failed(error)
+            | Failure::Usage(error)
+            | Failure::Unable(error)
+            | Failure::Unjudged(error) => Some(error),
             Failure::Invalid => None,
         }
     }
@@ -111,7 +125,10 @@ impl Failure {
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Failure::Failed(error) | Failure::Usage(error) | Failure::Unable(error) => {
+            Failure::Failed(error)
+            | Failure::Usage(error)
+            | Failure::Unable(error)
+            | Failure::Unjudged(error) => {
                 write!(f, "{error:#}")
             }
             Failure::Invalid => f.write_str("it is invalid"),
@@ -162,6 +179,7 @@ pub fn main() -> ExitCode {
         Failure::Usage(_) => 2,
         Failure::Invalid => 3,
         Failure::Unable(_) => 4,
+        Failure::Unjudged(_) => 5,
     };
     if let Some(error) = failure.error() {
         complain(&format!("saker: {}\n", escaped(&format!("{error:#}"))));

@@ -105,7 +105,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Some(_) => "events that meet the condition",
         None => "all events",
     };
-    let (written, broken) = if args.files.is_empty() {
+    let (written, failed) = if args.files.is_empty() {
         if let Some(missing) = doctor::first_missing() {
             return Err(Failure::Unable(anyhow::anyhow!(
                 "{missing} (see `saker doctor`)"
@@ -131,17 +131,14 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             replay.file(path, None, span)?;
         }
         let ended = replay.end()?;
-        (ended.written, ended.broken)
+        (ended.written, ended.failed)
     };
     match written {
         Some(Ok(written)) => tell(&written, &target),
         Some(Err(error)) => return Err(Failure::Failed(error.into())),
         None => {}
     }
-    match broken {
-        Some(error) => Err(Failure::Failed(error)),
-        None => Ok(()),
-    }
+    failed.map_or(Ok(()), Err)
 }
 
 /// Device and inode of an input that is a file.

@@ -124,10 +124,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     for path in &files {
         replay.file(path, args.pace.then(Pace::default), None)?;
     }
-    match replay.end()?.broken {
-        Some(error) => Err(Failure::Failed(error)),
-        None => Ok(()),
-    }
+    replay.end()?.failed.map_or(Ok(()), Err)
 }
 
 /// What captures are read for.
@@ -418,9 +415,10 @@ impl Replay {
             )));
         }
         captures?;
+        let broken = self.broken.map(Failure::Failed);
         Ok(Recorded {
             written: recorded,
-            broken: self.broken,
+            failed: broken.or_else(|| unjudged(&counters)),
         })
     }
 }
@@ -429,8 +427,19 @@ impl Replay {
 pub(super) struct Recorded {
     /// What was recorded.
     pub(super) written: Option<Result<Written, RecordError>>,
-    /// Why a capture was not read to its end.
-    pub(super) broken: Option<anyhow::Error>,
+    /// Why not all of the captures was read, or judged.
+    pub(super) failed: Option<Failure>,
+}
+
+/// Whoever counts on what a replay found must hear that something was not looked at.
+fn unjudged(counters: &Counters) -> Option<Failure> {
+    let lost = list_of(&[
+        (counters.rows_unjudged, "events unjudged"),
+        (counters.rows_too_large, "events too large"),
+        (counters.hits_lost, "hits lost"),
+    ]);
+    let error = || anyhow::anyhow!("not everything was judged: {lost}");
+    (!lost.is_empty()).then(|| Failure::Unjudged(error()))
 }
 
 /// A batch that nothing in flight refers to any more, or a new one.
