@@ -97,6 +97,35 @@ fn a_file_that_is_not_there_or_not_text_is_named() {
 }
 
 #[test]
+fn a_link_in_a_folder_that_leads_nowhere_is_a_file_that_cannot_be_read() {
+    use std::os::unix::fs::symlink;
+    let folder = folder();
+    // As Kubernetes lays a ConfigMap out: nothing is read twice.
+    let data = folder.path().join("..2026");
+    std::fs::create_dir(&data).unwrap();
+    let rule = "- rule: R\n  desc: d\n  condition: evt.type = open\n  output: o\n  \
+                priority: INFO\n";
+    std::fs::write(data.join("rules.yaml"), rule).unwrap();
+    symlink("..2026", folder.path().join("..data")).unwrap();
+    symlink("..data/rules.yaml", folder.path().join("rules.yaml")).unwrap();
+    std::fs::create_dir(folder.path().join("folder.yaml")).unwrap();
+    let path = folder.path().display().to_string();
+    let output = run(&["check", &path]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output).lines().count(), 1, "{}", stdout(&output));
+
+    symlink("..data/gone.yaml", folder.path().join("gone.yaml")).unwrap();
+    let capture = folder.path().join("none.scap").display().to_string();
+    for command in [&["check", &path][..], &["replay", &capture, "-r", &path]] {
+        let output = run(command);
+        assert_eq!(output.status.code(), Some(1), "{command:?}");
+        let said = stderr(&output);
+        assert!(said.contains("cannot open the rule file"), "{said}");
+        assert!(said.contains("gone.yaml"), "{said}");
+    }
+}
+
+#[test]
 fn a_wasm_file_that_is_none_is_refused() {
     let folder = folder();
     for (name, content) in [

@@ -138,10 +138,10 @@ fn files_in(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
         .into_iter()
         .map(|entry| entry.path())
         .filter(|path| {
-            path.is_file()
-                && path
-                    .extension()
-                    .is_some_and(|ext| ext == "yaml" || ext == "yml")
+            // What cannot be looked at, as a link that leads nowhere, fails when it is read.
+            let is_other = || path.metadata().is_ok_and(|found| !found.is_file());
+            let ending = path.extension();
+            ending.is_some_and(|ext| ext == "yaml" || ext == "yml") && !is_other()
         })
         .collect();
     files.sort();
@@ -156,8 +156,10 @@ fn read_file(path: &Path, said: &mut Said) -> Result<Source, Failure> {
 fn source(name: &str, bytes: Vec<u8>, said: &mut Said) -> Result<Source, Failure> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
+        let before = error.as_bytes()[..at].iter();
+        let line = before.filter(|byte| **byte == b'\n').count() + 1;
         said.say(&format!(
-            "saker: the rule file `{name}` is not UTF-8: byte {at} is no character\n"
+            "saker: the rule file `{name}` is not UTF-8: line {line} (byte {at}) has no character\n"
         ));
         Failure::Invalid
     })?;
