@@ -13,7 +13,7 @@ use crate::parse;
 use crate::text::Text;
 
 /// No condition is longer with its lists filled in.
-const CONDITION_BYTES_MAX: usize = 1 << 20;
+const CONDITION_BYTES_MAX: usize = 4 << 20;
 /// Nor are all of them together.
 const CONDITIONS_BYTES_MAX: usize = 16 << 20;
 

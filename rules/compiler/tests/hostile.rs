@@ -143,6 +143,13 @@ fn deep_nesting_is_refused_at_every_level() {
     assert!(compilation.ruleset.is_none());
     let compilation = bounded(&"- ".repeat(1_000_000));
     assert!(compilation.ruleset.is_none());
+    let signs = rule(&"!".repeat(1_000_000));
+    assert_eq!(codes(&bounded(&signs)), ["S301"]);
+    let sets = rule(&format!(
+        "evt.type=open and fd.name regex '[{}'",
+        "[:".repeat(16_000)
+    ));
+    assert_eq!(codes(&bounded(&sets)), ["S504"]);
     let nots = format!("{}proc.name=a", "not ".repeat(100_000));
     bounded(&rule(&format!("evt.type=open and {nots}")));
 }
@@ -435,6 +442,21 @@ fn lists_of_a_hundred_thousand_items_make_a_module_or_say_why_not() {
     let mut text = format!("- list: a\n  items: [{}]\n", items(0));
     text += &rule("evt.type=open and fd.name in (a)");
     assert!(bounded(&text).ruleset.is_some());
+    // Addresses take more to write.
+    let addresses = (0..100_000).map(|at| {
+        format!(
+            "198.{}.1{:02}.1{:02}",
+            at / 10_000,
+            at / 100 % 100,
+            at % 100
+        )
+    });
+    let mut others = format!(
+        "- list: a\n  items: [{}]\n",
+        Vec::from_iter(addresses).join(", ")
+    );
+    others += &rule("evt.type=connect and fd.sip in (a)");
+    assert!(bounded(&others).ruleset.is_some());
     for (name, from) in [("b", 100_000), ("c", 200_000)] {
         text += &format!("- list: {name}\n  items: [{}]\n", items(from));
         text += &rule(&format!("evt.type=open and fd.name in ({name})"))
