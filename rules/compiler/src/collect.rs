@@ -210,7 +210,7 @@ fn plan(
             }
         };
         if !allowed {
-            diagnostics.push(Diagnostic::new(
+            let mut wrong = Diagnostic::new(
                 Code::BadOverride,
                 key.whole(),
                 format!(
@@ -218,7 +218,18 @@ fn plan(
                     key.as_str(),
                     action.as_str()
                 ),
-            ));
+            );
+            let known = || appendable.iter().chain(replaceable).copied();
+            wrong.help = match known().any(|known| known == key.as_str()) {
+                true => Some("write `replace`".into()),
+                false => {
+                    let meant = diagnostics.suggestions.did_you_mean(key.as_str(), known());
+                    let all =
+                        || format!("keys that can be are {}", Vec::from_iter(known()).join(" "));
+                    Some(meant.unwrap_or_else(all))
+                }
+            };
+            diagnostics.push(wrong);
             sound = false;
         } else if !present(key.as_str()) {
             diagnostics.push(
@@ -278,11 +289,14 @@ impl Collected {
         }
         // Dots, dashes and slashes do no harm in a list's name: it is found as a whole word.
         if name.contains([' ', '\t', '\n', '\r', '(', ')', ',', '=', '"', '\'']) {
-            diagnostics.push(Diagnostic::new(
-                Code::ListName,
-                list.name.whole(),
-                format!("the list `{name}` has an invalid name"),
-            ));
+            diagnostics.push(
+                Diagnostic::new(
+                    Code::ListName,
+                    list.name.whole(),
+                    format!("the list `{name}` has an invalid name"),
+                )
+                .help("use letters, digits, `_`, `-` and `.`"),
+            );
         }
         let present = |key: &str| key == "items" && list.items.is_some();
         let Some(plan) = plan("list", &list.change, &present, &["items"], &[], diagnostics) else {

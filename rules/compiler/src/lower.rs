@@ -495,7 +495,9 @@ impl Lowering<'_> {
             format!("unknown event type `{name}`"),
         );
         let names = EventType::ALL.iter().map(|event| event.name());
-        diagnostic.help = self.suggestions.did_you_mean(name, names);
+        let meant = self.suggestions.did_you_mean(name, names);
+        let all = || "`saker list events` shows all event types".into();
+        diagnostic.help = Some(meant.unwrap_or_else(all));
         Err(diagnostic)
     }
 }

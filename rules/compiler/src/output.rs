@@ -98,11 +98,10 @@ pub(crate) fn parse(
         }
         if name.is_empty() {
             let message = "a `%` must be followed by a field";
-            found.push(Diagnostic::new(
-                Code::Output,
-                output.span(start..start + 1),
-                message,
-            ));
+            found.push(
+                Diagnostic::new(Code::Output, output.span(start..start + 1), message)
+                    .help("leave it out, or name a field: `%proc.name`"),
+            );
             continue;
         }
         if name == "container.info" {

@@ -187,10 +187,12 @@ impl<'a> Parser<'a> {
         self.diagnostics.push(diagnostic);
     }
 
-    /// Goes to the next `and`, `or` or parenthesis outside of quotes.
+    /// Goes to the next `and`, `or` or closing parenthesis outside of quotes and of parentheses
+    /// that are opened on the way.
     fn recover(&mut self) {
         let bytes = self.text.as_str().as_bytes();
         let mut quote = None;
+        let mut open = 0;
         let mut word_start = true;
         while let Some(&byte) = bytes.get(self.at) {
             match quote {
@@ -200,8 +202,10 @@ impl<'a> Parser<'a> {
                 None if matches!(byte, b'"' | b'\'') && bytes[self.at + 1..].contains(&byte) => {
                     quote = Some(byte);
                 }
+                None if byte == b'(' => open += 1,
+                None if byte == b')' && open > 0 => open -= 1,
                 None if byte == b')' => return,
-                None if word_start => {
+                None if word_start && open == 0 => {
                     let here = self.at;
                     let found = self.keyword("and") || self.keyword("or");
                     self.at = here;
@@ -233,6 +237,14 @@ impl<'a> Parser<'a> {
             {
                 group.nots.push(start);
                 self.at += 3;
+                continue;
+            }
+            if self.peek() == Some(b'!') {
+                // It is clear what was meant: what it denies is read as well.
+                group.nots.push(start);
+                let failure = self.no_operand();
+                self.report(failure);
+                while self.eat("!") {}
                 continue;
             }
             if self.peek() == Some(b'(') {
@@ -315,9 +327,12 @@ impl<'a> Parser<'a> {
                 let word = &self.text.as_str()[range.clone()];
                 self.report(
                     Failure::at(range.clone(), format!("unexpected `{word}`")).help(
-                        match connective(word) {
-                            Some(meant) => format!("write `{meant}`"),
-                            None => "expected `and`, `or`, `)` or the end of the condition".into(),
+                        match (connective(word), word) {
+                            (Some(meant), _) => format!("write `{meant}`"),
+                            (None, ",") => "write several values as `in (VALUE, VALUE)`".into(),
+                            (None, _) => "expected `and`, `or`, `)` or the end of the condition; \
+                                 a text with blanks needs quotes"
+                                .into(),
                         },
                     ),
                 );
@@ -362,6 +377,10 @@ impl<'a> Parser<'a> {
                 span: self.span(range),
             });
         }
+        Err(self.no_operand())
+    }
+
+    fn no_operand(&self) -> Failure {
         let range = self.word_here();
         let word = self.text.as_str().get(range.clone()).unwrap_or_default();
         let message = match word {
@@ -370,7 +389,7 @@ impl<'a> Parser<'a> {
         };
         let mut failure = Failure::at(range, message);
         failure.help = connective(word).map(|meant| format!("write `{meant}`"));
-        Err(failure)
+        failure
     }
 
     /// A transformed or a plain field; `None` if neither begins here.
@@ -571,6 +590,9 @@ impl<'a> Parser<'a> {
                 .iter()
                 .map(|operator| operator.name())
                 .collect();
+            if connective(word) == Some("not") {
+                return Err(failure.help("write `not` in front of what is compared"));
+            }
             let all = format!("operators are {}", names.join(" "));
             return Err(failure.help(match similar(word, names.into_iter()) {
                 Some(meant) => format!("did you mean `{meant}`? ({all})"),
@@ -679,10 +701,20 @@ impl<'a> Parser<'a> {
             }
             Takes::Text => match self.value()? {
                 Some(value) => Ok(Right::Value(value)),
-                None => Err(Failure::at(
-                    here,
-                    format!("`{}` takes a value", operator.name()),
-                )),
+                None => {
+                    let name = operator.name();
+                    let failure = Failure::at(here, format!("`{name}` takes a value"));
+                    Err(match self.peek() {
+                        Some(b'(') if matches!(operator, Operator::Equal | Operator::Equal2) => {
+                            failure.help("write `in (VALUE, VALUE)`")
+                        }
+                        Some(b'(') if operator == Operator::NotEqual => {
+                            failure.help("write `in (VALUE, VALUE)`, and `not` in front")
+                        }
+                        Some(b'(') => failure.help(format!("write `{name} anyof (VALUE, VALUE)`")),
+                        Some(_) | None => failure,
+                    })
+                }
             },
             Takes::Nothing => Ok(Right::None),
         }

@@ -316,8 +316,8 @@ impl<'a> Tree<'a> {
                         end: start,
                     };
                     let message = format!("the file is no valid YAML: {}", error.info());
-                    let diagnostic = Diagnostic::new(Code::YamlSyntax, span, message)
-                        .help("check the indentation and the quotes around here");
+                    let help = what_is_meant(self.source, start as usize);
+                    let diagnostic = Diagnostic::new(Code::YamlSyntax, span, message).help(help);
                     return Err((Box::new(diagnostic), documents));
                 }
             };
@@ -530,7 +530,11 @@ impl<'a> Keys<'a> {
             }
             Kind::Scalar { text, .. } => Some(text.trimmed()),
             Kind::Sequence(_) | Kind::Mapping(_) => {
-                diagnostics.push(shape(node, format!("`{key}` must be a text")));
+                let mut wrong = shape(node, format!("`{key}` must be a text"));
+                if key == "condition" {
+                    wrong = wrong.help("write its parts as one text, with `and` between them");
+                }
+                diagnostics.push(wrong);
                 None
             }
         }
@@ -633,13 +637,64 @@ impl<'a> Keys<'a> {
             }
             let known = self.known.iter().copied();
             let help = diagnostics.suggestions.did_you_mean(key.as_str(), known);
-            let message = format!("unknown key `{}` in a {}", key.as_str(), self.what);
+            let article = match self.what.starts_with(['a', 'e', 'i', 'o', 'u']) {
+                true => "an",
+                false => "a",
+            };
+            let message = format!("unknown key `{}` in {article} {}", key.as_str(), self.what);
             let mut unknown =
                 Diagnostic::new(Code::UnknownKey, key.whole(), message).label("this means nothing");
             unknown.help = help;
             diagnostics.push(unknown);
         }
     }
+}
+
+/// What to do where a file stops being YAML, by what stands there.
+fn what_is_meant(source: &str, at: usize) -> String {
+    let (done, rest) = source.split_at_checked(at).unwrap_or((source, ""));
+    let begin = done.rfind('\n').map_or(0, |end| end + 1);
+    let line = source[begin..].lines().next().unwrap_or_default();
+    let before = &done[begin..];
+    let is_indented_by_tabs = |line: &str| {
+        let indent = line.len() - line.trim_start().len();
+        line[..indent].contains('\t')
+    };
+    if source[begin..].lines().take(2).any(is_indented_by_tabs) {
+        return "indent with blanks: tabs do not count".into();
+    }
+    for (open, close) in [('[', ']'), ('{', '}')] {
+        let unclosed = done
+            .rfind(open)
+            .filter(|from| !done[*from..].contains(close));
+        if let Some(from) = unclosed.filter(|from| *from < begin) {
+            let line = done[..from].matches('\n').count() + 1;
+            return format!("close the `{open}` of line {line}");
+        }
+    }
+    let value = line.split_once(": ").map(|(_, value)| value.trim_start());
+    let sign = value.and_then(|value| value.chars().next());
+    let is_sign = |sign: &char| "%@`{[*&!".contains(*sign);
+    if let Some(sign) = sign.filter(is_sign) {
+        return format!("put quotes around a text that begins with `{sign}`");
+    }
+    if let Some(quote) = sign.filter(|sign| matches!(sign, '"' | '\'')) {
+        return format!("close the `{quote}` where the text ends, and nowhere before");
+    }
+    if rest.starts_with(':') && before.contains(": ") {
+        return "put quotes around a text with `: ` in it".into();
+    }
+    let key = before.trim_start_matches([' ', '-']);
+    if rest.starts_with(':') || (before.is_empty() && !rest.starts_with('-')) {
+        let name = key.is_empty().then(|| rest.split(':').next()).flatten();
+        let name = escaped_key(name.unwrap_or(key));
+        return format!("indent `{name}` as far as the first key of its item");
+    }
+    "check the indentation and the quotes around here".into()
+}
+
+fn escaped_key(name: &str) -> String {
+    name.chars().take(40).flat_map(char::escape_debug).collect()
 }
 
 fn shape(node: &Node, message: String) -> Diagnostic {
@@ -694,9 +749,20 @@ fn read_item(node: &Node, diagnostics: &mut Diagnostics) -> Option<Item> {
         keys.what = "rule";
         return read_rule(keys, diagnostics);
     }
-    let mut diagnostic = Diagnostic::new(Code::UnknownItem, node.span, "unknown item")
-        .help("an item is a `rule`, a `macro`, a `list` or a requirement");
+    let all = "an item is a `rule`, a `macro`, a `list` or a requirement";
+    let mut diagnostic = Diagnostic::new(Code::UnknownItem, node.span, "unknown item").help(all);
     if let Some((key, _, _)) = keys.pairs.first() {
+        let items = [
+            "rule",
+            "macro",
+            "list",
+            "required_engine_version",
+            "required_plugin_versions",
+        ];
+        let meant = diagnostics
+            .suggestions
+            .did_you_mean(key.as_str(), items.into_iter());
+        diagnostic.help = Some(meant.unwrap_or_else(|| all.into()));
         diagnostic.message = format!("unknown item `{}`", key.as_str());
         diagnostic.span = Some(key.whole());
     }

@@ -45,7 +45,7 @@ fn usage(transformer: ast::Transformer) -> &'static str {
         ast::Transformer::Len => "len(FIELD)",
         ast::Transformer::Join => "join(\",\", (FIELD, FIELD))",
         ast::Transformer::Concat => "concat(FIELD, \"text\")",
-        ast::Transformer::GetOpt => "getopt((FIELD, FIELD), \"ab:\")[b]",
+        ast::Transformer::GetOpt => "getopt((proc.args[0], proc.args[1]), \"ab:\")[b] = VALUE",
         ast::Transformer::Val => "val(FIELD)",
     }
 }
@@ -270,4 +270,36 @@ pub(crate) fn field_ref(field: &ast::Field, suggestions: &mut Suggestions) -> Lo
             diagnostic
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Options, Source, compile};
+
+    #[test]
+    fn who_writes_a_transformer_as_its_help_says_has_a_rule() {
+        for transformer in ast::Transformer::ALL {
+            let written = usage(*transformer).replace("FIELD", "proc.name");
+            let condition = match (transformer, written.contains(" = ")) {
+                (ast::Transformer::Val, _) => format!("proc.pname = {written}"),
+                (_, true) => written,
+                (_, false) => format!("{written} exists"),
+            };
+            let text = format!(
+                "- rule: R\n  desc: d\n  condition: evt.type = open and {condition}\n  \
+                 output: o\n  priority: INFO\n"
+            );
+            let source = Source {
+                name: "usage.yaml".into(),
+                text,
+            };
+            let made = compile(&[source], &Options::default());
+            assert!(
+                made.ruleset.is_some(),
+                "{condition}: {:?}",
+                made.diagnostics
+            );
+        }
+    }
 }

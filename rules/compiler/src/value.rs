@@ -49,7 +49,15 @@ pub(crate) fn number(field: &Term, value: &Value) -> Result<i128, Box<Diagnostic
         return match text {
             "true" => Ok(1),
             "false" => Ok(0),
-            _ => Err(wrong("`true` or `false`")),
+            _ => {
+                let mut wrong = wrong("`true` or `false`");
+                wrong.help = match text.to_ascii_lowercase().as_str() {
+                    "true" | "yes" | "on" | "1" => Some("write `true`".into()),
+                    "false" | "no" | "off" | "0" => Some("write `false`".into()),
+                    _ => None,
+                };
+                Err(wrong)
+            }
         };
     }
     let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {

@@ -348,12 +348,17 @@ pub(super) fn check_type(operator: Operator, term: &Term, span: Span) -> Lower<(
         true => "a list",
         false => what_it_is(kind),
     };
-    Err(fault(
-        Code::OperatorType,
-        span,
-        format!(
-            "operator `{}` does not work on `{term}`, which is {what}",
-            operator.name()
-        ),
-    ))
+    let message = format!(
+        "operator `{}` does not work on `{term}`, which is {what}",
+        operator.name()
+    );
+    let mut wrong = fault(Code::OperatorType, span, message);
+    wrong.help = match term {
+        Term::Made(Transformer::GetOpt, _) if term.is_many() => Some(format!(
+            "write `{term}[OPTION]`, or `intersects (VALUE, VALUE)` behind it"
+        )),
+        _ if term.is_many() => Some("write `in` or `intersects`, and `(VALUE, VALUE)`".into()),
+        _ => None,
+    };
+    Err(wrong)
 }
