@@ -14,11 +14,14 @@ use crate::similar::Suggestions;
 use crate::text::Text;
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
-use saker_rules_schema::field::FieldRef;
+use saker_rules_schema::field::{Field, FieldRef};
 
 /// Warns of such values in conditions and macros. Falco takes the blanks out before it looks.
 pub(crate) fn warn(collected: &Collected, resolved: &Resolved, diagnostics: &mut Diagnostics) {
     let mut lists = Lists::new(collected);
+    let groups: Vec<&str> = (Field::by_group().into_iter())
+        .map(|(group, _)| group)
+        .collect();
     let mut stack: Vec<&Expr> = resolved.macros.iter().chain(&resolved.rules).collect();
     while let Some(expr) = stack.pop() {
         match &expr.kind {
@@ -38,7 +41,7 @@ pub(crate) fn warn(collected: &Collected, resolved: &Resolved, diagnostics: &mut
                 let regex = test.operator == Operator::Regex;
                 for value in values {
                     let simple = regex.then(|| simple_regex(value)).flatten();
-                    for found in simple.into_iter().chain(look(value)) {
+                    for found in simple.into_iter().chain(look(value, &groups)) {
                         diagnostics.push(found);
                     }
                 }
@@ -123,7 +126,8 @@ fn simple_regex(value: &Value) -> Option<Diagnostic> {
     )
 }
 
-fn look(value: &Value) -> Option<Diagnostic> {
+/// Fields are of these groups.
+fn look(value: &Value, groups: &[&str]) -> Option<Diagnostic> {
     // Neither a field nor a transformer lacks both.
     if !value.text.contains(['.', '(']) {
         return None;
@@ -133,10 +137,12 @@ fn look(value: &Value) -> Option<Diagnostic> {
         let rest = text.strip_prefix(transformer.name());
         rest.is_some_and(|rest| rest.starts_with('(') && rest.ends_with(')'))
     });
+    // Most texts with a dot are files and addresses, and lists have thousands of them.
+    let is_of_group = || groups.contains(&text.split('.').next().unwrap_or_default());
     let (code, what, help) = if transformer {
         let help = format!("write `{text}` without quotes and blanks if the function is meant");
         (Code::TransformerAsText, "a transformer", help)
-    } else if FieldRef::parse(&text).is_ok() {
+    } else if is_of_group() && FieldRef::parse(&text).is_ok() {
         let help = format!("write `val({text})` if the field's value is meant");
         (Code::FieldAsText, "a field", help)
     } else {

@@ -466,6 +466,21 @@ fn lists_of_a_hundred_thousand_items_make_a_module_or_say_why_not() {
 }
 
 #[test]
+fn thousands_of_names_of_files_are_no_names_of_fields_and_soon_found_to_be_none() {
+    let items: Vec<String> = (0..50_000).map(|at| format!("lib{at}.so")).collect();
+    let mut text = format!("- list: a\n  items: [{}]\n", items.join(", "));
+    for at in 0..10 {
+        let own = rule(&format!("evt.type=open and fd.num={at} and fd.name in (a)"));
+        text += &own.replace("rule: r", &format!("rule: r{at}"));
+    }
+    let start = cpu_time();
+    assert!(compiled(&text).ruleset.is_some());
+    let took = cpu_time() - start;
+    // To look each of them up among all fields took 8 s; without, it is 2.
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
 fn thousands_of_warnings_are_no_error_and_hide_none() {
     let warnings: String = (0..3000)
         .map(|at| format!("- macro: unused{at}\n  condition: evt.num = {at}\n"))
