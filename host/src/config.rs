@@ -502,6 +502,25 @@ pub const SETTINGS: &[Setting] = &[
         apply: |_, value| (value == "false").then_some(()),
     },
     Setting {
+        key: "log_level",
+        used: Use::Falco,
+        wanted: "info, notice, warning, error, critical, alert, emergency or debug",
+        description: "Taken for Falco's sake: `--verbose` says more.",
+        apply: |_, value| {
+            let levels = [
+                "emergency",
+                "alert",
+                "critical",
+                "error",
+                "warning",
+                "notice",
+                "info",
+                "debug",
+            ];
+            levels.contains(&value).then_some(())
+        },
+    },
+    Setting {
         key: "outputs_queue.capacity",
         used: Use::Alerts,
         wanted: "a number from 1 to 1000000 (default 10000)",
@@ -849,6 +868,29 @@ mod tests {
         assert_eq!(first.extra_output.as_deref(), Some("x=%proc.name"));
         assert!(second.suggested_output && !third.suggested_output);
         assert_eq!(third.rule.as_deref(), Some("R"));
+    }
+
+    #[test]
+    fn what_falco_is_told_of_its_container_plugin_changes_nothing() {
+        for setting in [
+            "config_files=[]",
+            r#"load_plugins=["container"]"#,
+            r#"plugins[]={"name": "container", "library_path": "/usr/lib/libcontainer.so",
+                "init_config": {"label_max_len": 100, "with_size": false}}"#,
+            "plugins[0].init_config.label_max_len=100",
+            "log_level=info",
+        ] {
+            Config::default().set(setting).expect(setting);
+        }
+        for setting in [
+            "config_files[]=/etc/falco/config.d",
+            "plugins[].name=json",
+            "plugins[].init_config.label_max_len=many",
+            "plugins[].init_config.with_size=true",
+            "log_level=loud",
+        ] {
+            assert!(Config::default().set(setting).is_err(), "{setting}");
+        }
     }
 
     #[test]

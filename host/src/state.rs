@@ -241,6 +241,8 @@ struct Process {
     next_sibling: u32,
     previous_sibling: u32,
     first_thread: u32,
+    /// The thread whose id is the process's has ended before others.
+    first_has_ended: bool,
     /// Threads with a version of their own.
     diverged: u32,
     table: TableIndex,

@@ -247,6 +247,36 @@ pub const ENTRY_SETTINGS: &[EntrySetting] = &[
         description: "Taken for Falco's sake.",
         apply: |_, _, value| (value == "container").then_some(()),
     },
+    EntrySetting {
+        key: "plugins[].name",
+        wanted: "container, which is built in",
+        description: "Taken for Falco's sake.",
+        apply: |_, _, value| (value == "container").then_some(()),
+    },
+    EntrySetting {
+        key: "plugins[].library_path",
+        wanted: "a path, which is not read",
+        description: "Taken for Falco's sake.",
+        apply: |_, _, _| Some(()),
+    },
+    EntrySetting {
+        key: "plugins[].init_config.label_max_len",
+        wanted: "100",
+        description: "Taken for Falco's sake.",
+        apply: |_, _, value| (value == "100").then_some(()),
+    },
+    EntrySetting {
+        key: "plugins[].init_config.with_size",
+        wanted: "false",
+        description: "Taken for Falco's sake.",
+        apply: |_, _, value| (value == "false").then_some(()),
+    },
+    EntrySetting {
+        key: "config_files[]",
+        wanted: "no entry: settings are read from the command line alone",
+        description: "Taken for Falco's sake.",
+        apply: |_, _, _| None,
+    },
 ];
 
 /// No list has more entries.

@@ -201,6 +201,7 @@ impl State {
             next_sibling: NONE,
             previous_sibling: NONE,
             first_thread: NONE,
+            first_has_ended: false,
             diverged: 0,
             table,
             asked: false,
@@ -332,6 +333,7 @@ impl State {
         }
         if let Some(process) = self.processes.get_mut(slot) {
             process.first_thread = index;
+            process.first_has_ended &= process.pid != tid;
         }
         self.tids.set(tid, index);
         Some(index)
@@ -735,6 +737,9 @@ impl State {
             self.end_process(slot, event.number, header.args[2] as u32);
         } else {
             self.remove_thread(thread);
+            if let Some(process) = self.processes.get_mut(slot) {
+                process.first_has_ended |= process.pid == header.tid;
+            }
         }
         seen
     }

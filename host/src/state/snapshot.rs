@@ -66,7 +66,7 @@ impl State {
                     Told {
                         tid: process.pid,
                         vtid: signed(kept.vtid),
-                        flags: kept.flags & !CLOSED,
+                        flags: kept.flags,
                         memory: kept.memory,
                         table: process.table,
                     }
@@ -74,7 +74,10 @@ impl State {
                 false => Told {
                     tid: process.pid,
                     vtid: version.ids.vpid.into(),
-                    flags: 0,
+                    flags: match process.first_has_ended {
+                        true => CLOSED,
+                        false => 0,
+                    },
                     memory: version.memory(),
                     table: process.table,
                 },
@@ -115,6 +118,11 @@ impl State {
         let (image, ids, credentials) = (&version.image, &version.ids, &version.credentials);
         let mut cgroups = Vec::new();
         version.cgroup.write_list(&mut cgroups);
+        // A clone in a capture says so since boot, the list of threads since 1970.
+        let pidns_init_start_time = match ids.pid_ns_start_time {
+            start if start == 0 || version.is_captured() => start,
+            start => self.clock.wall(start),
+        };
         each(&Entry::Thread(Box::new(Thread {
             tid: told.tid.into(),
             pid: signed(version.pid),
@@ -141,7 +149,7 @@ impl State {
             vpid: signed(ids.vpid),
             cgroups: &cgroups,
             root: b"/",
-            pidns_init_start_time: ids.pid_ns_start_time,
+            pidns_init_start_time,
             tty: ids.tty,
             loginuid: ids.loginuid,
             exe_writable: image.is_writable,

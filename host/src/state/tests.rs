@@ -400,6 +400,47 @@ fn a_snapshot_tells_which_id_a_thread_has_in_its_namespace() {
 }
 
 #[test]
+fn a_snapshot_tells_when_a_namespace_began_and_that_a_first_thread_has_ended() {
+    let mut machine = Machine::new(Limits::default());
+    machine.state.set_clock(Clock {
+        boot_to_epoch_ns: 1_000,
+    });
+    let server = Task {
+        start: 30 * TICK_NS,
+        ..task(20, 1)
+    };
+    let mut seeded = procfs(20, 30, 1, "server");
+    seeded.ids.pid_ns_start_time = 70;
+    for tid in [20, 21] {
+        seeded.threads.push(ThreadFacts {
+            tid,
+            start: Start::Ticks(30),
+            vtid: tid,
+            credentials: seeded.credentials,
+        });
+    }
+    machine.state.seed([seeded]);
+    let told = |machine: &Machine| {
+        let mut told = Vec::new();
+        let taken: Result<(), ()> = machine.state.snapshot(machine.number, |entry| {
+            if let saker_capture::Entry::Thread(thread) = entry {
+                let has_ended = thread.flags & 1 << 18 != 0;
+                told.push((thread.tid, thread.pidns_init_start_time, has_ended));
+            }
+            Ok(())
+        });
+        assert_eq!(taken, Ok(()));
+        told
+    };
+    assert_eq!(told(&machine), [(20, 1_070, false), (21, 1_070, false)]);
+    machine.apply(Machine::header(server, Kind::Exit), &[]);
+    assert_eq!(told(&machine), [(20, 1_070, true), (21, 1_070, false)]);
+    // An exec by another thread makes that the first.
+    machine.call(server, libc::SYS_close, 0, [3; 6]);
+    assert_eq!(told(&machine)[0], (20, 1_070, false));
+}
+
+#[test]
 fn everything_is_bounded_and_what_goes_beyond_is_counted() {
     let limits = Limits {
         threads_max: 64,

@@ -148,6 +148,38 @@ impl<'a> Tuple<'a> {
         }
     }
 
+    /// The same with the destination that the call was `given` at its beginning. Where the tuple
+    /// says what the call's end says (`now`), another thread may have changed both since; where
+    /// it does not, it is the kernel's and holds.
+    pub fn with_given(self, given: Option<Address<'a>>, now: Option<Address<'a>>) -> Tuple<'a> {
+        match (self, given, now) {
+            (Tuple::V4(source, to), Some(Address::V4(given)), Some(Address::V4(now)))
+                if to == now =>
+            {
+                Tuple::V4(source, given)
+            }
+            (Tuple::V6(source, to), Some(Address::V6(given)), Some(Address::V6(now)))
+                if to == now =>
+            {
+                Tuple::V6(source, given)
+            }
+            (
+                Tuple::Unix {
+                    source,
+                    destination,
+                    path,
+                },
+                Some(Address::Unix(given)),
+                Some(Address::Unix(now)),
+            ) if path == now => Tuple::Unix {
+                source,
+                destination,
+                path: given,
+            },
+            _ => self,
+        }
+    }
+
     /// Appends it as Falco shows it.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self.unmapped() {

@@ -772,3 +772,29 @@ fn a_snapshot_tells_of_every_thread_what_its_events_told() {
         }
     }
 }
+
+#[test]
+fn a_snapshot_tells_that_a_first_thread_has_ended_before_others() {
+    let mut replay = Replay::with_processes();
+    replay.clone_of(told(30, 30, 10));
+    replay.clone_of(Told {
+        flags: CLONE_THREAD,
+        ..told(31, 30, 10)
+    });
+    replay.exit(30, 0);
+    replay.look(31);
+    let mut later = Replay::new(Limits::default());
+    let taken: Result<(), ()> = replay.state.snapshot(replay.number, |entry| {
+        later.state.seed_captured(entry);
+        Ok(())
+    });
+    assert_eq!(taken, Ok(()));
+    for replay in [&mut replay, &mut later] {
+        let seen = replay.look(31);
+        replay.shows(31, seen, &[("proc.nthreads", "1"), ("proc.pid", "30")]);
+        replay.exit(31, 0);
+        // With its last thread the process ends as well.
+        replay.look(10);
+        assert_eq!(replay.state.live_process(30), None);
+    }
+}

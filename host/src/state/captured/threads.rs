@@ -159,8 +159,10 @@ impl Threads {
         self.groups.get_mut(group)
     }
 
-    /// Puts a thread into its process, the first thread in front.
+    /// Puts a thread into its process, the first thread in front. (A capture may list one that has
+    /// ended, whose process goes on.)
     fn join(&mut self, slot: u32, pid: u32, is_first: bool, is_reaper: bool) {
+        let is_dead = self.get(slot).is_dead();
         let known = self.by_pid.get(&pid).copied();
         let index = match known.filter(|index| self.groups.get(*index).is_some()) {
             Some(index) => index,
@@ -182,7 +184,7 @@ impl Threads {
         let Some(group) = self.groups.get_mut(index) else {
             return;
         };
-        group.alive += 1;
+        group.alive += u32::from(!is_dead);
         let (next, previous) = if is_first {
             (std::mem::replace(&mut group.first, slot), NONE)
         } else {

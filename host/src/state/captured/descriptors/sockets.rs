@@ -150,6 +150,30 @@ impl FdInfo {
         changed
     }
 
+    /// Takes the destination in that a call was given which tells no tuple, as one that sends
+    /// with its first data (`TCP_FASTOPEN_CONNECT`). Falco names no internet socket by it, and
+    /// any other by the tuple that there is not.
+    fn connect_to(&mut self, given: Option<Address<'_>>) {
+        let (kind, (ip, port)) = match given {
+            Some(Address::V4(place)) => (FdKind::Ipv4, place),
+            Some(Address::V6((ip, port))) => match mapped(&ip) {
+                Some(ip) => (FdKind::Ipv4, (ip, port)),
+                None => (FdKind::Ipv6, (ip, port)),
+            },
+            Some(Address::Unix(_) | Address::Other(_)) => {
+                self.name.clear();
+                self.name.extend_from_slice(b"NULL");
+                return;
+            }
+            Some(Address::Invalid { .. }) | None => return,
+        };
+        if self.is_bound() {
+            self.socket.local_port = 0;
+        }
+        let source = (self.socket.local, self.socket.local_port);
+        self.set_pair(kind, source, (ip, port));
+    }
+
     /// Becomes an internet socket of a capture's list.
     pub(super) fn fill_captured_socket(&mut self, target: &Target<'_>) {
         match *target {
@@ -298,28 +322,19 @@ impl State {
         if saw.fd == FdIndex::NONE || result < 0 && result != -i64::from(libc::EINPROGRESS) {
             return;
         }
-        let tuple = event.bytes(1).and_then(Tuple::parse);
         // In an old capture: what the call was given before another thread could change it.
         let given = event.beginning(1).and_then(Address::parse);
         let now = event.bytes(3).and_then(Address::parse);
+        let tuple = event.bytes(1).and_then(Tuple::parse);
+        let tuple = tuple.map(|tuple| tuple.with_given(given, now));
         self.edit(slot, fd, saw, |info| {
             info.connected = true;
             let Some(tuple) = tuple else {
-                if let Some(Address::V4((ip, port))) = given {
-                    info.socket.remote = ip;
-                    info.socket.remote_port = port;
-                }
+                info.connect_to(given);
                 return;
             };
             match (ends(tuple), tuple) {
                 (Some((kind, source, destination)), _) => {
-                    let destination = match (given, now) {
-                        (
-                            Some(Address::V4(given) | Address::V6(given)),
-                            Some(Address::V4(now) | Address::V6(now)),
-                        ) if now == destination => given,
-                        _ => destination,
-                    };
                     let changed = info.update_ends(kind, source, destination, true);
                     if changed && info.role == Role::Server && info.socket.protocol == UDP {
                         info.swap_ends();

@@ -1,8 +1,10 @@
 //! Descriptors over hand-made events of captures: what each stood for, at which event.
 
 use crate::alert::to_json;
-use crate::event::{Captured, Clock, Event, captured};
+use crate::event::captured::{self, Head, Purpose};
+use crate::event::{Captured, Clock, Event};
 use crate::extract::{Scratch, View, value};
+use crate::state::descriptor::{FdKind, Role};
 use crate::state::{Limits, State};
 use saker_capture::{Addresses, Descriptor, Entry, Interface, Protocol, Target, Thread};
 use saker_rules_schema::event::EventType;
@@ -93,9 +95,28 @@ impl Replay {
         fields: [&str; N],
     ) -> [Value; N] {
         self.number += 1;
+        self.after(tid, &[], kind, params, fields)
+    }
+
+    /// The same of an event in an old capture, which tells apart what the call was given.
+    fn after<const N: usize>(
+        &mut self,
+        tid: i64,
+        given: &[Vec<u8>],
+        kind: EventType,
+        params: &[Vec<u8>],
+        fields: [&str; N],
+    ) -> [Value; N] {
         let mut bytes = Vec::new();
-        let param = |index: usize| &params[index][..];
-        captured::write(kind, 0, self.number, tid, params.len(), param, &mut bytes);
+        let head = Head {
+            kind,
+            purpose: Purpose::Judged,
+            cpu: 0,
+            time: self.number,
+            tid,
+        };
+        let all = params.iter().chain(given).map(|param| &param[..]);
+        captured::write_whole(&head, params.len(), all, &mut bytes);
         let event = Captured::parse(&bytes, self.number).expect("it was just written");
         let event = Event::Captured(event);
         let seen = self.state.apply(&event);
@@ -344,6 +365,126 @@ fn a_socket_is_named_by_what_it_is_bound_and_connected_to() {
         json!("80"),
     ];
     assert_eq!(values, expected);
+}
+
+/// The ends of a connection, both IPv6: `2001:db8::` and a last byte.
+fn tuple_v6(source: u8, from: u16, destination: u8, to: u16) -> Vec<u8> {
+    let mut bytes = address_v6(source, from);
+    bytes.extend(&address_v6(destination, to)[1..]);
+    bytes
+}
+
+fn address_v6(last: u8, port: u16) -> Vec<u8> {
+    let mut bytes = vec![10, 0x20, 1, 0xd, 0xb8];
+    bytes.extend([0; 11]);
+    bytes.push(last);
+    bytes.extend(port.to_le_bytes());
+    bytes
+}
+
+fn mapped_address(last: u8, port: u16) -> Vec<u8> {
+    let mut bytes = vec![10];
+    bytes.extend([0; 10]);
+    bytes.extend([0xff, 0xff, 10, 0, 0, last]);
+    bytes.extend(port.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn a_connection_goes_where_its_beginning_says_unless_the_kernel_says_otherwise() {
+    let mut replay = Replay::new(Limits::default());
+    let fields = ["fd.name", "fd.type", "fd.sip", "fd.sport"];
+    let mut connect = |domain: u32, [tuple, now, given]: [Vec<u8>; 3]| {
+        let socket = params![3i64, domain, 1u32, 0u32, 0u32];
+        replay.at(TID, EventType::Socket, &socket, []);
+        replay.after(
+            TID,
+            &params![3i64, given],
+            EventType::Connect,
+            &params![0i64, tuple, 3i64, now],
+            fields,
+        )
+    };
+    let shown = |name: &str, kind: &str, ip: &str, port: u16| {
+        let port = Some(port).filter(|port| *port != 0);
+        let ip = Some(ip).filter(|ip| !ip.is_empty());
+        [json!(name), json!(kind), json!(ip), json!(port)]
+    };
+    // What the end tells is what was swapped in meanwhile.
+    assert_eq!(
+        connect(2, [tuple(1, 9, 3, 81), address(3, 81), address(2, 80)]),
+        shown("10.0.0.1:9->10.0.0.2:80", "ipv4", "10.0.0.2", 80)
+    );
+    assert_eq!(
+        connect(
+            10,
+            [tuple_v6(1, 9, 3, 81), address_v6(3, 81), address_v6(2, 80)]
+        ),
+        shown("2001:db8::1:9->2001:db8::2:80", "ipv6", "2001:db8::2", 80)
+    );
+    let mut both = mapped_address(1, 9);
+    both.extend(&mapped_address(3, 81)[1..]);
+    assert_eq!(
+        connect(10, [both, mapped_address(3, 81), mapped_address(2, 80)]),
+        shown("10.0.0.1:9->10.0.0.2:80", "ipv4", "10.0.0.2", 80)
+    );
+    let path = |path: &str| [b"\x01".as_slice(), path.as_bytes(), b"\0"].concat();
+    let ends = |path: &str| {
+        let addresses = [1u8.raw(), 0xau64.raw(), 0xbu64.raw()].concat();
+        [&addresses, path.as_bytes(), b"\0"].concat()
+    };
+    assert_eq!(
+        connect(1, [ends("/run/b"), path("/run/b"), path("/run/a")]),
+        shown("a->b /run/a", "unix", "", 0)
+    );
+    // The kernel's own word differs from what the process says now: nobody else wrote that.
+    assert_eq!(
+        connect(2, [tuple(1, 9, 3, 81), address(4, 81), address(2, 80)]),
+        shown("10.0.0.1:9->10.0.0.3:81", "ipv4", "10.0.0.3", 81)
+    );
+    assert_eq!(
+        connect(1, [ends("/run/b"), path("/run/c"), path("/run/a")]),
+        shown("a->b /run/b", "unix", "", 0)
+    );
+}
+
+#[test]
+fn a_connection_without_a_tuple_goes_where_its_beginning_says() {
+    let mut replay = Replay::new(Limits::default());
+    let mut connect = |domain: u32, given: Vec<u8>| {
+        let socket = params![3i64, domain, 1u32, 0u32, 0u32];
+        replay.at(TID, EventType::Socket, &socket, []);
+        let [name] = replay.after(
+            TID,
+            &params![3i64, given],
+            EventType::Connect,
+            &params![0i64, Vec::<u8>::new(), 3i64, Vec::<u8>::new()],
+            ["fd.name"],
+        );
+        let state = &replay.state;
+        let slot = state.live_process(TID as u32).expect("it lives");
+        let info = state.descriptors.info(state.captured_fd(slot, 3));
+        let info = info.expect("it was just made");
+        assert!(info.connected && info.role == Role::None);
+        let bytes = if info.kind == FdKind::Ipv4 { 4 } else { 16 };
+        let port = info.socket.remote_port;
+        (name, info.kind, info.socket.remote[..bytes].to_vec(), port)
+    };
+    let v4 = vec![10, 0, 0, 2];
+    let v6 = address_v6(2, 80)[1..17].to_vec();
+    for (domain, given, kind, ip) in [
+        (2, address(2, 80), FdKind::Ipv4, &v4),
+        (10, address_v6(2, 80), FdKind::Ipv6, &v6),
+        (10, mapped_address(2, 80), FdKind::Ipv4, &v4),
+    ] {
+        assert_eq!(connect(domain, given), (json!(""), kind, ip.clone(), 80));
+    }
+    let (name, kind, ..) = connect(1, b"\x01/run/a\0".to_vec());
+    assert_eq!((name, kind), (json!("NULL"), FdKind::Unix));
+    assert_eq!(
+        connect(2, Vec::new()),
+        (json!(""), FdKind::Ipv4, vec![0; 4], 0)
+    );
 }
 
 #[test]
