@@ -42,7 +42,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use table::{Descriptors, TableIndex};
 use users::Users;
-use version::{ProcessRef, ProcessVersion, RowCache, VersionIndex};
+use version::{ProcessRef, ProcessVersion, Row, RowCache, VersionIndex};
 
 /// Bounds of what is kept.
 #[derive(Clone, Debug)]
@@ -59,6 +59,12 @@ pub struct Limits {
     pub descriptors_per_process_max: u32,
     /// Bytes of arguments, environments and paths of executables.
     pub image_bytes_max: usize,
+    /// Bytes of names of descriptors.
+    pub descriptor_bytes_max: usize,
+    /// Bytes of process rows.
+    pub row_bytes_max: usize,
+    /// Bytes of control groups of a capture.
+    pub cgroup_bytes_max: usize,
     /// Sockets whose role is remembered, and control groups.
     pub entries_max: usize,
     /// Containers of which something is known.
@@ -78,6 +84,9 @@ impl Default for Limits {
             descriptors_max: 524_288,
             descriptors_per_process_max: 16_384,
             image_bytes_max: 256 << 20,
+            descriptor_bytes_max: 128 << 20,
+            row_bytes_max: 128 << 20,
+            cgroup_bytes_max: 64 << 20,
             entries_max: 65_536,
             containers_max: 16_384,
             container_bytes_max: 64 << 20,
@@ -105,6 +114,8 @@ pub struct Counters {
     pub descriptors_refused: u64,
     /// Images kept without arguments and environment.
     pub images_cut: u64,
+    /// Control groups not kept: their processes seem to be in none.
+    pub cgroups_refused: u64,
     /// Addresses of a capture's machine not kept.
     pub interfaces_refused: u64,
     /// Lookups not asked.
@@ -293,6 +304,8 @@ pub struct State {
     watched: WatchedContainers,
     by_path: ByPath,
     image_bytes: Arc<AtomicUsize>,
+    row_bytes: Arc<AtomicUsize>,
+    cgroup_bytes: Arc<AtomicUsize>,
     retired: VecDeque<(u64, Retired)>,
     /// Threads of a capture beside their versions.
     captured: captured::Threads,
@@ -338,6 +351,7 @@ impl State {
             names_generation: 0,
             descriptors: Descriptors::new(
                 limits.descriptors_max,
+                limits.descriptor_bytes_max,
                 limits.descriptors_per_process_max,
                 limits.processes_max,
             ),
@@ -361,6 +375,8 @@ impl State {
             machine: NO_MACHINE,
             no_image: KeptImage::new(Image::default(), &image_bytes),
             image_bytes,
+            row_bytes: Arc::default(),
+            cgroup_bytes: Arc::default(),
             no_cgroup: Arc::default(),
             root: Arc::from(&b"/"[..]),
             all_descriptors: true,
@@ -550,19 +566,26 @@ impl State {
 
     /// The process row kept for a version.
     pub fn row(&self, index: VersionIndex) -> Option<&RowCache> {
-        self.version(index)?.row.as_ref()
+        self.version(index)?.row.get()
     }
 
-    /// Keeps a process row for a version.
+    /// Keeps a process row for a version. Where all rows are too much, the others are made anew
+    /// when they are needed again.
     pub fn set_row(&mut self, index: VersionIndex, row: RowCache) {
+        let kept = self.row_bytes.load(Ordering::Relaxed);
+        if kept + row.bytes.len() > self.limits.row_bytes_max {
+            for version in self.versions.iter_mut() {
+                version.row.clear();
+            }
+        }
         if let Some(version) = self.versions.get_mut(index.0) {
-            version.row = Some(row);
+            version.row = Row::new(row, &self.row_bytes);
         }
     }
 
     /// Says that a version's row was found true again.
     pub fn confirm_row(&mut self, index: VersionIndex, generation: u64) {
-        if let Some(row) = self.versions.get_mut(index.0).and_then(|v| v.row.as_mut()) {
+        if let Some(row) = self.versions.get_mut(index.0).and_then(|v| v.row.get_mut()) {
             row.generation = generation;
         }
     }

@@ -497,6 +497,7 @@ fn forgot(counters: &crate::state::Counters) {
         (counters.versions_overwritten, "states of processes"),
         (counters.descriptors_refused, "descriptors"),
         (counters.images_cut, "command lines in part"),
+        (counters.cgroups_refused, "control groups"),
         (counters.interfaces_refused, "addresses of the machine"),
         (containers, "containers"),
         (counters.containers_unreadable, "unreadable containers"),

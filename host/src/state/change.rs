@@ -79,7 +79,6 @@ impl State {
             version.valid_from = self.number;
             version.older = VersionIndex::NONE;
             version.newer = VersionIndex::NONE;
-            version.row = None;
             self.serial += 1;
             version.serial = self.serial;
             match self.versions.insert(version) {
@@ -115,13 +114,10 @@ impl State {
             }
             change(old);
             old.serial = serial;
-            old.row = None;
+            old.row.clear();
             return index;
         }
-        let mut fresh = ProcessVersion {
-            row: None,
-            ..old.clone()
-        };
+        let mut fresh = old.clone();
         change(&mut fresh);
         fresh.valid_from = number;
         fresh.serial = serial;
@@ -132,7 +128,7 @@ impl State {
         };
         if let Some(old) = self.versions.get_mut(index.0) {
             old.newer = VersionIndex(place);
-            old.row = None;
+            old.row.clear();
         }
         self.retired
             .push_back((number.saturating_sub(1), Retired::Version(index)));

@@ -20,7 +20,9 @@ pub(super) use table::Containers;
 pub(super) use watch::WatchedContainers;
 pub use watch::{Absence, ContainerAnswer, ContainerLookup, Listed};
 
+use super::facts::Held;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 /// Characters of `container.id`, where the engine gives out ids.
 const ID_SHORT: usize = 12;
@@ -66,6 +68,8 @@ pub struct Cgroup {
     list: Box<[u8]>,
     /// The containers that a path names: the innermost and, if that is another, the outermost.
     claims: Box<[Claim]>,
+    /// Of a capture: its bytes.
+    held: Option<Held>,
 }
 
 /// A container that a control group's path names.
@@ -210,6 +214,20 @@ impl Cgroup {
         }
         cgroup.list = kept.into();
         cgroup
+    }
+
+    /// Bytes that it takes, with a copy of the list by which it is found.
+    pub(super) fn bytes(&self) -> usize {
+        let claims = self.claims.iter();
+        let named: usize = claims
+            .map(|claim| claim.whole.len() + claim.root.len() + size_of::<Claim>())
+            .sum();
+        size_of::<Cgroup>() + 2 * self.list.len() + named
+    }
+
+    /// Lets its bytes count against a bound for as long as it is kept.
+    pub(super) fn hold(&mut self, total: &Arc<AtomicUsize>) {
+        self.held = Some(Held::new(self.bytes(), total));
     }
 
     /// Of a capture: `subsystem=path` strings, each ended by NUL.

@@ -184,6 +184,8 @@ pub struct FdInfo {
     /// The path as the program gave it.
     pub raw: Vec<u8>,
     pub(super) refs: u32,
+    /// Bytes for which its names were counted; 0 while they are not.
+    pub(super) room: u32,
 }
 
 /// Whether a file's path reaches up to the root.
@@ -274,6 +276,19 @@ impl FdInfo {
         self.device = 0;
         self.inode = 0;
         self.socket = Socket::default();
+    }
+
+    /// Cuts names to what is kept of them at most, and gives the bytes that they take.
+    pub(super) fn bound_names(&mut self) -> u32 {
+        let mut room = 0;
+        for buffer in [&mut self.name, &mut self.raw] {
+            buffer.truncate(NAME_BYTES_MAX);
+            if buffer.capacity() > NAME_BYTES_MAX {
+                buffer.shrink_to(NAME_BYTES_MAX);
+            }
+            room += buffer.capacity() as u32;
+        }
+        room
     }
 
     /// Becomes what the record says of the descriptor it made or used, in that role.

@@ -87,6 +87,38 @@ impl std::ops::Deref for KeptImage {
     }
 }
 
+/// Bytes that count against a bound of the state's for as long as this is kept.
+#[derive(Debug)]
+pub(super) struct Held {
+    bytes: usize,
+    total: Arc<AtomicUsize>,
+}
+
+impl Held {
+    pub(super) fn new(bytes: usize, total: &Arc<AtomicUsize>) -> Held {
+        total.fetch_add(bytes, Ordering::Relaxed);
+        Held {
+            bytes,
+            total: total.clone(),
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Where something counts makes it no other thing.
+impl PartialEq for Held {
+    fn eq(&self, _: &Held) -> bool {
+        true
+    }
+}
+
+impl Eq for Held {}
+
 /// The strings of an area in which each is ended by NUL.
 pub fn strings(area: &[u8]) -> impl Iterator<Item = &[u8]> + '_ {
     let none = area.is_empty();

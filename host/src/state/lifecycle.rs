@@ -5,7 +5,7 @@ use super::slab::{IdTable, NONE};
 use super::table::TableIndex;
 use super::version::{
     Comm, Credentials, Entrance, Ids, KNOWS_CGROUP, KNOWS_COMM, KNOWS_CREDENTIALS, KNOWS_CWD,
-    KNOWS_IDS, KNOWS_IMAGE, ProcessRef, ProcessVersion, VersionIndex,
+    KNOWS_IDS, KNOWS_IMAGE, ProcessRef, ProcessVersion, Row, VersionIndex,
 };
 use super::{Process, Retired, Seen, State, Thread};
 use crate::event::Recorded;
@@ -50,7 +50,7 @@ impl State {
             let latest = process.latest;
             if let Some(version) = self.versions.get_mut(latest.0) {
                 version.start_time = start_time;
-                version.row = None;
+                version.row.clear();
             }
         }
         Some(index)
@@ -147,7 +147,7 @@ impl State {
             process: ProcessRef::NONE,
             older: VersionIndex::NONE,
             newer: VersionIndex::NONE,
-            row: None,
+            row: Row::default(),
         }
     }
 
@@ -180,6 +180,13 @@ impl State {
             self.end_process(old, version.valid_from.saturating_sub(1), 0);
         }
         if self.processes.is_nearly_full() || self.versions.is_nearly_full() {
+            // While a capture lists what was there at its beginning nothing becomes free: the
+            // first ones are kept, and room for those that events tell of.
+            if version.is_captured() && !self.captured.is_linked {
+                self.counters.processes_refused += 1;
+                self.descriptors.abandon(table);
+                return None;
+            }
             self.evict();
         }
         let predecessor = self.reference(self.pids.get(pid));
@@ -533,7 +540,7 @@ impl State {
         version.valid_from = event.number;
         version.older = VersionIndex::NONE;
         version.newer = VersionIndex::NONE;
-        version.row = None;
+        version.row.clear();
         match facts {
             Some(facts) => {
                 version.ids = Ids::of(&facts);

@@ -158,7 +158,7 @@ impl State {
             }
             version.known |= fill;
             version.start_time = start_time;
-            version.row = None;
+            version.row.clear();
             self.serial += 1;
             version.serial = self.serial;
             index = version.older;
@@ -249,7 +249,7 @@ impl State {
             let reference = self.reference(parent);
             if let Some(version) = self.versions.get_mut(latest.0) {
                 version.parent = reference;
-                version.row = None;
+                version.row.clear();
             }
             self.link_child(parent, slot);
         }

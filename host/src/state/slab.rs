@@ -73,6 +73,13 @@ impl<T> Slab<T> {
         self.entries.iter().filter_map(|(_, value)| value.as_ref())
     }
 
+    /// The same, to be changed.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.entries
+            .iter_mut()
+            .filter_map(|(_, value)| value.as_mut())
+    }
+
     /// How often the place was given out; tells a reused place from the one remembered.
     pub(super) fn generation(&self, index: u32) -> u32 {
         self.entries.get(index as usize).map_or(0, |entry| entry.0)

@@ -106,6 +106,10 @@ pub(super) struct Descriptors {
     free: Vec<u32>,
     tables: Slab<FdTable>,
     infos_max: usize,
+    /// Bytes of names of entries that tables hold, or held until they are free, and how many
+    /// there may be.
+    bytes: usize,
+    bytes_max: usize,
     per_table_max: u32,
     /// Whether new tables have Falco's order.
     pub(super) keeps_order: bool,
@@ -116,12 +120,19 @@ pub(super) struct Descriptors {
 }
 
 impl Descriptors {
-    pub(super) fn new(infos_max: usize, per_table_max: u32, tables_max: usize) -> Descriptors {
+    pub(super) fn new(
+        infos_max: usize,
+        bytes_max: usize,
+        per_table_max: u32,
+        tables_max: usize,
+    ) -> Descriptors {
         Descriptors {
             infos: Vec::new(),
             free: Vec::new(),
             tables: Slab::new(tables_max),
             infos_max: infos_max.min(CLOEXEC as usize - 1),
+            bytes: 0,
+            bytes_max,
             per_table_max,
             keeps_order: false,
             dropped: Vec::new(),
@@ -148,9 +159,9 @@ impl Descriptors {
         let (index, _) = self.fresh()?;
         let (from, to) = (from.0 as usize, index.0 as usize);
         if let Ok([from, to]) = self.infos.get_disjoint_mut([from, to]) {
-            let refs = to.refs;
+            let (refs, room) = (to.refs, to.room);
             to.clone_from(from);
-            to.refs = refs;
+            (to.refs, to.room) = (refs, room);
         }
         Some(index)
     }
@@ -241,7 +252,9 @@ impl Descriptors {
 
     /// Gives back an entry that no table and no event refers to.
     pub(super) fn free(&mut self, index: FdIndex) {
-        if (index.0 as usize) < self.infos.len() {
+        if let Some(info) = self.infos.get_mut(index.0 as usize) {
+            self.bytes -= std::mem::take(&mut info.room) as usize;
+            info.clear();
             self.free.push(index.0);
         }
     }
@@ -301,7 +314,10 @@ impl Descriptors {
     ) -> bool {
         let per_table_max = self.per_table_max;
         let fd = u32::try_from(fd).ok();
-        let target = self.own(table).zip(fd);
+        let target = match self.take_room(index) {
+            true => self.own(table).zip(fd),
+            false => None,
+        };
         let Some((target, fd)) =
             target.filter(|(target, fd)| target.count < per_table_max || target.get(*fd) != EMPTY)
         else {
@@ -313,6 +329,24 @@ impl Descriptors {
         let old = target.replace(fd, entry);
         self.infos[index.0 as usize].refs += 1;
         self.let_go(old);
+        true
+    }
+
+    /// Counts the names of an entry, once. Whether there is room for them.
+    fn take_room(&mut self, index: FdIndex) -> bool {
+        let Some(info) = self.infos.get_mut(index.0 as usize) else {
+            return false;
+        };
+        if info.room > 0 {
+            return true;
+        }
+        let room = info.bound_names();
+        let all = self.bytes + room as usize;
+        if all > self.bytes_max {
+            return false;
+        }
+        info.room = room;
+        self.bytes = all;
         true
     }
 
@@ -431,7 +465,7 @@ mod tests {
 
     #[test]
     fn a_forked_process_changes_only_its_own_descriptors() {
-        let mut all = Descriptors::new(100, 10, 10);
+        let mut all = Descriptors::new(100, 10_000, 10, 10);
         let mut parent = TableIndex::NONE;
         let (a, b) = (named(&mut all, b"/a"), named(&mut all, b"/b"));
         assert!(all.put(&mut parent, 0, a, false));
@@ -449,8 +483,36 @@ mod tests {
     }
 
     #[test]
+    fn names_are_bounded_in_all_and_free_again_with_their_descriptors() {
+        let mut all = Descriptors::new(100, 20_000, 10, 10);
+        let mut table = TableIndex::NONE;
+        let long = [b'x'; 100_000];
+        let mut kept = Vec::new();
+        for fd in 0..6 {
+            let index = named(&mut all, &long);
+            kept.push(all.put(&mut table, fd, index, false));
+        }
+        assert_eq!(kept, [true, true, true, true, false, false]);
+        assert_eq!(all.refused, 2);
+        // The same entry once more takes no more room.
+        let first = all.get(table, 0);
+        assert!(all.put(&mut table, 7, first, false));
+        all.close(&mut table, 1);
+        for index in std::mem::take(&mut all.dropped) {
+            all.free(index);
+        }
+        let index = named(&mut all, b"/short");
+        assert!(all.put(&mut table, 8, index, false));
+        all.abandon(table);
+        for index in std::mem::take(&mut all.dropped) {
+            all.free(index);
+        }
+        assert_eq!(all.bytes, 0);
+    }
+
+    #[test]
     fn descriptors_are_bounded_in_a_process_and_in_all() {
-        let mut all = Descriptors::new(3, 2, 10);
+        let mut all = Descriptors::new(3, 10_000, 2, 10);
         let mut table = TableIndex::NONE;
         let a = named(&mut all, b"/a");
         for fd in 0..4 {

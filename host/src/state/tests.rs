@@ -2,12 +2,13 @@
 
 use super::container::Cgroup;
 use super::facts::{Image, ProcessFacts, Start, TICK_NS, ThreadFacts};
-use super::version::{Credentials, Ids, ProcessVersion};
+use super::version::{Credentials, Ids, ProcessVersion, RowCache};
 use super::{Limits, Lookup, Seen, State};
 use crate::event::{Clock, Event, decode};
 use crate::source::synthetic::{Options, Synthetic};
 use saker_ebpf::record::{Builder, Header, Kind, PROCESS_THREAD, Process, Record, Tag};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// A machine on which a test makes things happen.
 struct Machine {
@@ -438,6 +439,36 @@ fn a_snapshot_tells_when_a_namespace_began_and_that_a_first_thread_has_ended() {
     // An exec by another thread makes that the first.
     machine.call(server, libc::SYS_close, 0, [3; 6]);
     assert_eq!(told(&machine)[0], (20, 1_070, false));
+}
+
+#[test]
+fn rows_are_bounded_and_the_latest_is_kept() {
+    let limits = Limits {
+        row_bytes_max: 10_000,
+        ..Limits::default()
+    };
+    let mut machine = Machine::new(limits);
+    let mut rows = 0;
+    for pid in 100..200 {
+        let (seen, _) = machine.call(task(pid, 1), libc::SYS_close, 0, [3; 6]);
+        let row = RowCache {
+            epoch: 0,
+            generation: 0,
+            stamp: 0,
+            needs: 0,
+            bytes: vec![0; 1_000].into(),
+        };
+        machine.state.set_row(seen.version, row);
+        assert!(machine.state.row(seen.version).is_some());
+        rows = machine.state.row_bytes.load(Ordering::Relaxed);
+        assert!(rows <= 10_000, "{rows}");
+    }
+    assert!(rows > 0);
+    for pid in 100..200 {
+        machine.exit(task(pid, 1), 1);
+    }
+    machine.state.release(machine.number + 1);
+    assert_eq!(machine.state.row_bytes.load(Ordering::Relaxed), 0);
 }
 
 #[test]

@@ -5,9 +5,10 @@
 
 use super::captured::Memory;
 use super::container::{Cgroup, ContainerFacts, ContainerId};
-use super::facts::KeptImage;
+use super::facts::{Held, KeptImage};
 use saker_ebpf::record::Process;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 /// Index of a [`ProcessVersion`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -206,7 +207,7 @@ pub struct ProcessVersion {
     pub(super) process: ProcessRef,
     pub(super) older: VersionIndex,
     pub(super) newer: VersionIndex,
-    pub(super) row: Option<RowCache>,
+    pub(super) row: Row,
 }
 
 impl ProcessVersion {
@@ -308,8 +309,38 @@ impl ProcessVersion {
     }
 }
 
+/// The row that is kept for a version, if one is. A version is copied to be changed: its copy has
+/// none.
+#[derive(Debug, Default)]
+pub(super) struct Row(Option<(RowCache, Held)>);
+
+impl Row {
+    pub(super) fn new(row: RowCache, total: &Arc<AtomicUsize>) -> Row {
+        let held = Held::new(row.bytes.len(), total);
+        Row(Some((row, held)))
+    }
+
+    pub(super) fn get(&self) -> Option<&RowCache> {
+        self.0.as_ref().map(|(row, _)| row)
+    }
+
+    pub(super) fn get_mut(&mut self) -> Option<&mut RowCache> {
+        self.0.as_mut().map(|(row, _)| row)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Clone for Row {
+    fn clone(&self) -> Row {
+        Row::default()
+    }
+}
+
 /// A process row kept for the next window.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct RowCache {
     /// Epoch whose layout it has.
     pub epoch: u32,

@@ -244,7 +244,6 @@ impl State {
         version.valid_from = self.number;
         version.older = VersionIndex::NONE;
         version.newer = VersionIndex::NONE;
-        version.row = None;
         version.parent = ProcessRef::NONE;
         let first = model.and_then(|model| self.first_place(model));
         let first = first.and_then(|first| self.latest(first));

@@ -11,9 +11,10 @@ use crate::state::{NONE, State};
 use saker_capture::{Entry, Thread};
 use saker_ebpf::record::{FILE_LOWER_LAYER, FILE_MEMFD, FILE_UPPER_LAYER, File};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-/// No path of the list of threads is longer; libscap writes no longer one than 1 KiB.
-const PATH_BYTES_MAX: usize = 4096;
+/// No path of the list of threads is longer: libscap writes, and reads, no longer one.
+const PATH_BYTES_MAX: usize = 1024;
 /// No list of control groups is longer: as much as libscap writes.
 const LIST_BYTES_MAX: usize = 4096;
 
@@ -126,11 +127,24 @@ impl State {
         if let Some(cgroup) = self.cgroups.get(list) {
             return cgroup.clone();
         }
-        if self.cgroups.len() >= self.limits.entries_max {
+        let mut cgroup = Cgroup::from_list(list);
+        let bytes = cgroup.bytes();
+        let is_too_much = |state: &State| {
+            let kept = state.cgroup_bytes.load(Ordering::Relaxed);
+            kept + bytes > state.limits.cgroup_bytes_max
+        };
+        if self.cgroups.len() >= self.limits.entries_max
+            || !self.cgroups.is_empty() && is_too_much(self)
+        {
             self.cgroups.clear();
             self.counters.memory_emptied += 1;
         }
-        let cgroup = Arc::new(Cgroup::from_list(list));
+        if is_too_much(self) {
+            self.counters.cgroups_refused += 1;
+            return self.no_cgroup.clone();
+        }
+        cgroup.hold(&self.cgroup_bytes);
+        let cgroup = Arc::new(cgroup);
         self.cgroups.insert(list.into(), cgroup.clone());
         cgroup
     }

@@ -798,3 +798,72 @@ fn a_snapshot_tells_that_a_first_thread_has_ended_before_others() {
         assert_eq!(replay.state.live_process(30), None);
     }
 }
+
+#[test]
+fn of_more_threads_than_there_is_room_for_the_first_ones_are_kept() {
+    let limits = Limits {
+        processes_max: 64,
+        versions_max: 128,
+        ..Limits::default()
+    };
+    let mut replay = Replay::new(limits);
+    for tid in 1..=1_000 {
+        replay.seed(tid, tid, 1, "listed");
+    }
+    // An eighth is left for those that events tell of.
+    assert_eq!(replay.state.sizes()[1], 56);
+    assert_eq!(replay.state.counters.processes_refused, 1_000 - 56);
+    let seen = replay.look(50);
+    replay.shows(50, seen, &[("proc.name", "listed")]);
+    let seen = replay.look(900);
+    replay.shows(900, seen, &[("proc.name", "<NA>")]);
+}
+
+#[test]
+fn control_groups_are_bounded_and_free_again_with_their_threads() {
+    let limits = Limits {
+        cgroup_bytes_max: 10_000,
+        ..Limits::default()
+    };
+    let mut replay = Replay::with_processes();
+    replay.state = State::new(limits, Clock::default());
+    let list = |tid: i64| format!("cpuset=/{tid}/{}\0", "x".repeat(1_000)).into_bytes();
+    for tid in 100..200 {
+        let cgroups = &list(tid)[..];
+        replay.clone_of(Told {
+            cgroups,
+            ..told(tid, tid, 1)
+        });
+    }
+    let refused = replay.state.counters.cgroups_refused;
+    assert!((95..=97).contains(&refused), "{refused}");
+    let seen = replay.look(100);
+    replay.shows(
+        100,
+        seen,
+        &[("thread.cgroup.cpuset", &text_of(&list(100)[7..]))],
+    );
+    let seen = replay.look(199);
+    replay.shows(199, seen, &[("thread.cgroup.cpuset", "-")]);
+    for tid in 100..200 {
+        replay.exit(tid, 0);
+        replay.look(1);
+        replay.state.release(replay.number);
+    }
+    let cgroups = &list(300)[..];
+    let seen = replay.clone_of(Told {
+        cgroups,
+        ..told(300, 300, 1)
+    });
+    replay.shows(
+        300,
+        seen,
+        &[("thread.cgroup.cpuset", &text_of(&cgroups[7..]))],
+    );
+    assert_eq!(replay.state.counters.cgroups_refused, refused);
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
+    String::from_utf8_lossy(bytes).into_owned()
+}

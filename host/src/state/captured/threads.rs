@@ -116,7 +116,7 @@ pub(in crate::state) struct Threads {
     gone: Map<(u32, u32), u64>,
     gone_in_order: VecDeque<((u32, u32), u64)>,
     /// Parents and processes of the threads listed at the start are linked.
-    pub(super) is_linked: bool,
+    pub(in crate::state) is_linked: bool,
 }
 
 impl Threads {

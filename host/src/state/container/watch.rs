@@ -326,7 +326,7 @@ impl State {
                     .find(|(old, _)| Arc::ptr_eq(old, &version.cgroup));
                 let Some((_, other)) = other else { break };
                 version.cgroup = other.clone();
-                version.row = None;
+                version.row.clear();
                 self.serial += 1;
                 version.serial = self.serial;
                 index = version.older;
