@@ -154,7 +154,8 @@ impl State {
             .is_some_and(|info| !info.name.is_empty())
     }
 
-    /// A memfd or a pidfd. As in Falco, one that could not be made is kept under its error.
+    /// A memfd or a pidfd. As in Falco, one that could not be made is kept under its error, without
+    /// a kind or a name.
     pub(super) fn apply_named(&mut self, slot: u32, event: &Captured<'_>, saw: &mut Saw) {
         let Some(fd) = event.signed(0) else {
             return;
@@ -162,7 +163,8 @@ impl State {
         let is_memfd = event.kind == EventType::MemfdCreate;
         let to_close = is_memfd && event.unsigned(2).unwrap_or(0) & MADE_TO_CLOSE != 0;
         let index = self.make_captured(slot, fd, to_close, |info| {
-            if is_memfd {
+            if fd < 0 {
+            } else if is_memfd {
                 info.kind = FdKind::Memfd;
                 let name = event.text(1).unwrap_or_default();
                 info.name

@@ -10,7 +10,9 @@ use crate::event::captured::address::{Address, Place, Tuple, mapped};
 use crate::event::encode;
 use crate::state::State;
 use crate::state::captured::Saw;
-use crate::state::descriptor::{FdIndex, FdInfo, FdKind, Role, write_address, write_end};
+use crate::state::descriptor::{
+    FdIndex, FdInfo, FdKind, NAME_BYTES_MAX, Role, write_address, write_end,
+};
 use saker_capture::{Protocol, Target};
 use saker_rules_schema::event::EventType;
 
@@ -119,15 +121,9 @@ impl FdInfo {
         self.name = name;
     }
 
-    /// Takes ends in, as Falco does: those it has, in whatever order, change nothing, and a
-    /// destination that is known stays, unless `overwrites`. Whether something changed.
-    fn update_ends(
-        &mut self,
-        kind: FdKind,
-        source: Place,
-        destination: Place,
-        overwrites: bool,
-    ) -> bool {
+    /// Takes ends in, as Falco does: those it has, in whatever order, change nothing. Whether
+    /// something changed.
+    fn update_ends(&mut self, kind: FdKind, source: Place, destination: Place) -> bool {
         if self.is_bound() {
             self.set_pair(kind, ([0; 16], 0), ([0; 16], 0));
         }
@@ -138,16 +134,8 @@ impl FdInfo {
         if self.kind == kind && is_same {
             return false;
         }
-        let mut kept = other;
-        if overwrites || other.0 == [0; 16] {
-            kept.0 = destination.0;
-        }
-        if overwrites || other.1 == 0 {
-            kept.1 = destination.1;
-        }
-        let changed = (own, other) != (source, kept);
-        self.set_pair(kind, source, kept);
-        changed
+        self.set_pair(kind, source, destination);
+        (own, other) != (source, destination)
     }
 
     /// Takes the destination in that a call was given which tells no tuple, as one that sends
@@ -335,7 +323,7 @@ impl State {
             };
             match (ends(tuple), tuple) {
                 (Some((kind, source, destination)), _) => {
-                    let changed = info.update_ends(kind, source, destination, true);
+                    let changed = info.update_ends(kind, source, destination);
                     if changed && info.role == Role::Server && info.socket.protocol == UDP {
                         info.swap_ends();
                     }
@@ -443,16 +431,25 @@ impl State {
         let Some(info) = self.descriptors.info_mut(saw.fd) else {
             return;
         };
-        let Some((kind, source, destination)) = ends(tuple) else {
-            if let Tuple::Unix { .. } = tuple {
+        let ends = match (ends(tuple), tuple) {
+            // Falco makes no pair of an IPv6 socket that is bound, nor of one of which it has not
+            // seen what it is: the message gives it a name, and no more.
+            (Some((FdKind::Ipv6, ..)), _) if info.kind != FdKind::Ipv6 || info.is_bound() => None,
+            (Some(ends), _) => Some(ends),
+            (None, Tuple::Unix { .. }) => {
                 info.kind = FdKind::Unix;
-                let before = std::mem::take(&mut info.name);
-                tuple.write(&mut info.name);
-                saw.fd_name_changed |= before != info.name;
+                None
             }
+            (None, _) => return,
+        };
+        let Some((kind, source, destination)) = ends else {
+            let before = std::mem::take(&mut info.name);
+            tuple.write(&mut info.name);
+            info.name.truncate(NAME_BYTES_MAX);
+            saw.fd_name_changed |= before != info.name;
             return;
         };
-        if !info.update_ends(kind, source, destination, false) {
+        if !info.update_ends(kind, source, destination) {
             return;
         }
         if info.socket.protocol == UNKNOWN {

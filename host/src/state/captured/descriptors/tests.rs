@@ -254,10 +254,7 @@ fn a_call_that_made_no_memfd_counts_as_falco_counts_it() {
     let params = params![-22i64, "payload", 0u32];
     let fields = ["fd.num", "fd.name", "fd.type", "proc.fdopencount"];
     let values = replay.at(TID, EventType::MemfdCreate, &params, fields);
-    assert_eq!(
-        values,
-        [json!(-22), json!("payload"), json!("memfd"), json!(1)]
-    );
+    assert_eq!(values, [json!(-22), json!(""), Value::Null, json!(1)]);
 }
 
 #[test]
@@ -525,6 +522,65 @@ fn datagrams_name_a_socket_and_whose_it_is_is_guessed() {
             json!(4000),
             json!(514)
         ]
+    );
+}
+
+#[test]
+fn a_datagram_to_another_names_a_socket_anew() {
+    let mut replay = Replay::new(Limits::default());
+    let send = |to: Vec<u8>| params![4i64, Vec::<u8>::new(), 3i64, 4u32, to];
+    let fields = ["fd.name", "fd.sip", "fd.sport", "fd.name_changed"];
+    for (domain, to, name, ip) in [
+        (
+            2u32,
+            tuple(1, 9, 2, 53),
+            "10.0.0.1:9->10.0.0.2:53",
+            "10.0.0.2",
+        ),
+        (2, tuple(1, 9, 3, 54), "10.0.0.1:9->10.0.0.3:54", "10.0.0.3"),
+        (
+            10,
+            tuple_v6(1, 9, 2, 53),
+            "2001:db8::1:9->2001:db8::2:53",
+            "2001:db8::2",
+        ),
+        (
+            10,
+            tuple_v6(1, 9, 3, 54),
+            "2001:db8::1:9->2001:db8::3:54",
+            "2001:db8::3",
+        ),
+    ] {
+        if name.ends_with(":53") {
+            let socket = params![3i64, domain, 2u32, 17u32, 0u32];
+            replay.at(TID, EventType::Socket, &socket, []);
+        }
+        let port = if name.ends_with(":53") { 53 } else { 54 };
+        assert_eq!(
+            replay.at(TID, EventType::Sendto, &send(to), fields),
+            [json!(name), json!(ip), json!(port), json!(true)]
+        );
+    }
+}
+
+#[test]
+fn a_bound_ipv6_socket_stays_so_whoever_talks_to_it() {
+    let mut replay = Replay::new(Limits::default());
+    let socket = params![3i64, 10u32, 2u32, 17u32, 0u32];
+    replay.at(TID, EventType::Socket, &socket, []);
+    let bind = params![0i64, address_v6(1, 53), 3i64];
+    replay.at(TID, EventType::Bind, &bind, []);
+    let fields = ["fd.name", "fd.sip", "fd.sport", "fd.is_server"];
+    let shown = |name: &str| [json!(name), json!("2001:db8::1"), json!(53), json!(true)];
+    let receive = params![4i64, Vec::<u8>::new(), tuple_v6(9, 4000, 1, 53), 3i64, 4u32];
+    assert_eq!(
+        replay.at(TID, EventType::Recvfrom, &receive, fields),
+        shown("2001:db8::9:4000->2001:db8::1:53")
+    );
+    let send = params![4i64, Vec::<u8>::new(), 3i64, 4u32, tuple_v6(1, 53, 8, 4001)];
+    assert_eq!(
+        replay.at(TID, EventType::Sendto, &send, fields),
+        shown("2001:db8::1:53->2001:db8::8:4001")
     );
 }
 
