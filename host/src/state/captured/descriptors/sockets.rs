@@ -468,7 +468,14 @@ impl State {
                 *missing = found;
             }
         }
-        let (from, to) = (info.socket.local_port, info.socket.remote_port);
+        let (from, to) = match info.kind {
+            // Where Falco looks for the ports of an IPv4 connection, whatever the address is.
+            FdKind::Ipv6 => {
+                let [.., a, b, c, d, _, _, _, _] = info.socket.local;
+                (u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]))
+            }
+            _ => (info.socket.local_port, info.socket.remote_port),
+        };
         let guessed = match info.role {
             Role::None => Some(self.guess_role(slot, from, to, is_read)),
             Role::Client | Role::Server => None,

@@ -564,6 +564,26 @@ fn a_datagram_to_another_names_a_socket_anew() {
 }
 
 #[test]
+fn who_asks_over_ipv6_is_no_server_for_asking_over_ipv4_too() {
+    let mut replay = Replay::new(Limits::default());
+    for (fd, domain) in [(3i64, 2u32), (4, 10)] {
+        let socket = params![fd, domain, 2u32, 17u32, 0u32];
+        replay.at(TID, EventType::Socket, &socket, []);
+    }
+    let fields = ["fd.name", "fd.is_server"];
+    for (fd, to, name) in [
+        (3i64, tuple(1, 9, 2, 53), "10.0.0.1:9->10.0.0.2:53"),
+        (4, tuple_v6(1, 8, 2, 53), "2001:db8::1:8->2001:db8::2:53"),
+    ] {
+        let send = params![4i64, Vec::<u8>::new(), fd, 4u32, to];
+        assert_eq!(
+            replay.at(TID, EventType::Sendto, &send, fields),
+            [json!(name), json!(false)]
+        );
+    }
+}
+
+#[test]
 fn a_bound_ipv6_socket_stays_so_whoever_talks_to_it() {
     let mut replay = Replay::new(Limits::default());
     let socket = params![3i64, 10u32, 2u32, 17u32, 0u32];
