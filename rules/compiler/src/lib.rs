@@ -43,8 +43,9 @@ mod split;
 mod terms;
 mod text;
 mod value;
+pub mod why;
 
-pub use collect::requirement::speaks;
+pub use collect::requirement::{engine, speaks};
 pub use diagnostic::{Code, Diagnostic, Severity, render};
 pub use listing::Listing;
 pub use output::output_parts;
@@ -77,6 +78,65 @@ pub struct Source {
     pub name: String,
     /// Its content.
     pub text: String,
+}
+
+/// The words of the language beside fields and event types.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// What compares: `=`, `startswith`.
+    pub operators: Vec<&'static str>,
+    /// How many of the values on the right must satisfy them: `oneof`.
+    pub modifiers: Vec<&'static str>,
+    /// What makes values of values: `tolower`.
+    pub transformers: Vec<&'static str>,
+    /// What joins conditions: `and`.
+    pub connectives: Vec<&'static str>,
+    /// The keys of a rule, a macro or a list.
+    pub keys: Vec<&'static str>,
+}
+
+/// In the order in which people write them.
+const KEYS: &[&str] = &[
+    "rule",
+    "desc",
+    "condition",
+    "output",
+    "priority",
+    "tags",
+    "source",
+    "enabled",
+    "exceptions",
+    "name",
+    "fields",
+    "comps",
+    "values",
+    "macro",
+    "list",
+    "items",
+    "append",
+    "override",
+    "warn_evttypes",
+    "skip-if-unknown-filter",
+    "capture",
+    "capture_duration",
+    "required_engine_version",
+    "required_plugin_versions",
+];
+
+impl Words {
+    /// All of them.
+    pub fn all() -> Words {
+        Words {
+            operators: ast::Operator::ALL.iter().map(|word| word.name()).collect(),
+            modifiers: ast::Modifier::ALL.iter().map(|word| word.name()).collect(),
+            transformers: ast::Transformer::ALL
+                .iter()
+                .map(|word| word.name())
+                .collect(),
+            connectives: vec!["and", "or", "not"],
+            keys: KEYS.to_vec(),
+        }
+    }
 }
 
 /// What the caller wants.

@@ -61,8 +61,8 @@ pub fn holds(condition: &Expr, values: &impl Values, event: EventType) -> bool {
     graph.walk(*root, || node(graph, *root, values, event))
 }
 
-/// Recursion is bounded by the graph's depth.
-fn node(graph: &Graph, id: Id, values: &impl Values, event: EventType) -> bool {
+/// Whether a node holds. Recursion is bounded by the graph's depth.
+pub(crate) fn node(graph: &Graph, id: Id, values: &impl Values, event: EventType) -> bool {
     match graph.node(id) {
         Node::False => false,
         Node::True => true,

@@ -11,6 +11,11 @@ pub(crate) type Version = (u32, u32, u32);
 
 /// The version of Falco's engine whose language this compiler speaks.
 const ENGINE_VERSION: Version = (0, 62, 0);
+
+/// The version of Falco's engine whose language this compiler speaks.
+pub fn engine() -> String {
+    shown(ENGINE_VERSION)
+}
 /// Falco's plugins whose fields are built in, as of which version.
 const PLUGINS: &[(&str, Version)] = &[("container", (0, 7, 1))];
 
