@@ -37,7 +37,16 @@ pub(crate) fn saker() -> &'static Path {
             .parent()
             .expect("the actor lies in the profile's folder");
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--package", "saker", "--bin", "saker"]);
+        // With the features that the whole workspace's tests have, so that nothing is built twice.
+        build.args([
+            "build",
+            "--quiet",
+            "--workspace",
+            "--bin",
+            "saker",
+            "--test",
+            "it",
+        ]);
         if folder.ends_with("release") {
             build.arg("--release");
         }
@@ -161,6 +170,8 @@ pub(crate) struct Saker {
     /// Standard output, where it comes here.
     alerts: Option<BufReader<ChildStdout>>,
     messages: std::thread::JoinHandle<String>,
+    /// What it said until it watched.
+    said: String,
 }
 
 /// What a run left behind.
@@ -194,6 +205,7 @@ impl Saker {
             // A test leaves nothing on the machine.
             .args(["-o", "cache.dir="])
             .args(["-o", "control.socket=", "-o", "modules.folder="])
+            .args(["-o", "store.path="])
             .args(args)
             .env("FALCO_HOSTNAME", "test-host")
             .stdin(Stdio::null())
@@ -208,6 +220,7 @@ impl Saker {
             let read = stderr.read_line(&mut messages).expect("messages are text");
             assert!(read > 0, "saker ended before it watched: {messages}");
         }
+        let said = messages.clone();
         let messages = std::thread::spawn(move || {
             let _ = stderr.read_to_string(&mut messages);
             messages
@@ -217,7 +230,21 @@ impl Saker {
             child,
             alerts,
             messages,
+            said,
         }
+    }
+
+    /// Where something of it listens, as it said itself.
+    pub(crate) fn listens_at(&self, what: &str) -> String {
+        let said = format!("{what} listens at ");
+        let address = self
+            .said
+            .lines()
+            .find_map(|line| Some(line.split_once(&said)?.1));
+        address
+            .unwrap_or_else(|| panic!("{}", self.said))
+            .trim()
+            .to_owned()
     }
 
     /// The next alert that is not Saker's own; blocks until there is one.
