@@ -3,13 +3,18 @@
 //! Rendering happens while the event is still in flight, so that every field has the value it
 //! had at the event. Where alerts go is the business of `outputs`.
 
+mod scene;
+mod why;
+
 use crate::extract::{self, Scratch, Value, View, printable};
 use saker_rules_schema::event::Base;
 use saker_rules_schema::field::Field;
 use saker_rules_schema::manifest::{OutputPart, Priority, Rule};
 use saker_rules_schema::term::Term;
+pub use scene::{Container, Process, Root, RootKind, Scene};
 use std::fmt::Write as _;
 use std::sync::Arc;
+pub use why::Why;
 
 /// A module, and which version of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +101,21 @@ pub struct Alert {
     pub fields: Vec<(String, serde_json::Value)>,
     /// The module whose rule it is; `None` where it is Saker's own, or about no rule.
     pub module: Option<Identity>,
+    /// What stood around the event, where that is kept.
+    pub scene: Option<Box<Scene>>,
+    /// The rule as it is written, where that is known and kept.
+    pub text: Option<Arc<RuleText>>,
+    /// The rule's condition, judged part by part, where that is kept.
+    pub why: Option<Box<Why>>,
+}
+
+/// A rule as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleText {
+    /// All that the rule files say of it, in their order.
+    pub text: String,
+    /// The digest of that.
+    pub digest: String,
 }
 
 impl Alert {
@@ -176,6 +196,9 @@ impl Alert {
             breaks,
             fields,
             module: None,
+            scene: None,
+            text: None,
+            why: None,
         }
     }
 
@@ -198,6 +221,9 @@ impl Alert {
             breaks: Vec::new(),
             fields,
             module: None,
+            scene: None,
+            text: None,
+            why: None,
         }
     }
 
@@ -259,6 +285,9 @@ impl Alert {
             breaks: Vec::new(),
             fields,
             module: None,
+            scene: None,
+            text: None,
+            why: None,
         }
     }
 
@@ -279,7 +308,9 @@ impl Alert {
             let text = value.as_str().map_or(0, str::len);
             128 + name.len() + text
         });
-        size_of::<Alert>() + 3 * self.message.len() + texts.sum::<usize>()
+        let scene = self.scene.as_ref().map_or(0, |scene| scene.bytes());
+        let why = self.why.as_ref().map_or(0, |why| why.bytes());
+        size_of::<Alert>() + 3 * self.message.len() + texts.sum::<usize>() + scene + why
     }
 
     fn headline(&self, format: &Format) -> String {
@@ -494,6 +525,9 @@ pub(crate) mod tests {
                 ("user.uid".into(), 0.into()),
             ],
             module: None,
+            scene: None,
+            text: None,
+            why: None,
         }
     }
 

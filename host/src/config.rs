@@ -10,6 +10,7 @@ use crate::enrich::engine;
 pub use array::{Append, ENTRY_SETTINGS, EntrySetting, ModuleChoice, RuleChoice};
 use saker_rules_compiler::similar;
 use saker_rules_schema::manifest::Priority;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -115,10 +116,95 @@ pub struct Config {
     pub modules_keys: Vec<PathBuf>,
     /// Where `saker ctl` is listened to; `None`: nowhere.
     pub control_socket: Option<PathBuf>,
+    /// The page.
+    pub page: Page,
+    /// What kubelet and Prometheus ask.
+    pub webserver: Webserver,
+    /// Whether what is counted is told.
+    pub metrics: bool,
+    /// Where alerts are kept; `None`: nowhere, and there is no page.
+    pub store: Option<PathBuf>,
+    /// How old an alert that is kept may become.
+    pub store_age: Duration,
+    /// Bytes that alerts may take.
+    pub store_bytes: u64,
 }
+
+/// How the page is served.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Whether it is.
+    pub enabled: bool,
+    /// Where.
+    pub address: SocketAddr,
+    /// The file with the token of those who may change things; `None`: beside the store.
+    pub token_file: Option<PathBuf>,
+    /// The file with the token of those who may look.
+    pub viewer_token_file: Option<PathBuf>,
+    /// The certificate for TLS, with those between it and the root.
+    pub certificate: Option<PathBuf>,
+    /// Its key.
+    pub key: Option<PathBuf>,
+    /// Names by which it is reached.
+    pub hosts: Vec<String>,
+}
+
+impl Default for Page {
+    fn default() -> Page {
+        Page {
+            enabled: true,
+            address: PAGE_ADDRESS,
+            token_file: None,
+            viewer_token_file: None,
+            certificate: None,
+            key: None,
+            hosts: Vec::new(),
+        }
+    }
+}
+
+/// How what kubelet and Prometheus ask is answered.
+#[derive(Clone, Debug)]
+pub struct Webserver {
+    /// Whether it is.
+    pub enabled: bool,
+    /// Where.
+    pub address: IpAddr,
+    /// At which port.
+    pub port: u16,
+    /// What is asked for healthiness.
+    pub healthz: String,
+    /// Whether metrics are told.
+    pub metrics: bool,
+    /// Whether over TLS.
+    pub tls: bool,
+    /// With which certificate and key.
+    pub certificate: Option<PathBuf>,
+}
+
+impl Default for Webserver {
+    fn default() -> Webserver {
+        Webserver {
+            enabled: false,
+            address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            port: 8765,
+            healthz: saker_web::operations::HEALTHZ.into(),
+            metrics: false,
+            tls: false,
+            certificate: None,
+        }
+    }
+}
+
+/// Where the page is.
+const PAGE_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8766);
+/// Where alerts are kept.
+const STORE: &str = "/var/lib/saker/alerts.db";
 
 /// Where `saker run` listens to `saker ctl`.
 pub const CONTROL_SOCKET: &str = "/run/saker/control.sock";
+
+const DAY_SECONDS: u64 = 24 * 3600;
 
 impl Default for Config {
     fn default() -> Config {
@@ -159,6 +245,12 @@ impl Default for Config {
             modules_require_signature: false,
             modules_keys: Vec::new(),
             control_socket: Some(PathBuf::from(CONTROL_SOCKET)),
+            page: Page::default(),
+            webserver: Webserver::default(),
+            metrics: false,
+            store: Some(PathBuf::from(STORE)),
+            store_age: Duration::from_secs(30 * DAY_SECONDS),
+            store_bytes: 1 << 30,
         }
     }
 }
@@ -467,6 +559,93 @@ pub const SETTINGS: &[Setting] = &[
         apply: |config, value| set(&mut config.control_socket, absolute(value)),
     },
     Setting {
+        key: "page.enabled",
+        used: Use::Kernel,
+        wanted: "true or false (default true)",
+        description: "Serve the page, on which alerts are seen and rules changed. `saker ctl \
+                      page` tells its address.",
+        apply: |config, value| set(&mut config.page.enabled, boolean(value)),
+    },
+    Setting {
+        key: "page.address",
+        used: Use::Kernel,
+        wanted: "an address and a port (default 127.0.0.1:8766)",
+        description: "Where the page is served. Beyond this machine it wants `page.certificate`.",
+        apply: |config, value| set(&mut config.page.address, value.parse().ok()),
+    },
+    Setting {
+        key: "page.token_file",
+        used: Use::Kernel,
+        wanted: "an absolute path (default: `page.token` beside the alerts that are kept)",
+        description: "The file whose first line lets in who may change things: 16 characters or \
+                      more, for nobody else to read. Made where it is not there.",
+        apply: |config, value| set(&mut config.page.token_file, absolute(value)),
+    },
+    Setting {
+        key: "page.viewer_token_file",
+        used: Use::Kernel,
+        wanted: "an absolute path, or nothing for none (default)",
+        description: "Likewise, for those who may only look. It is not made.",
+        apply: |config, value| set(&mut config.page.viewer_token_file, absolute(value)),
+    },
+    Setting {
+        key: "page.certificate",
+        used: Use::Kernel,
+        wanted: "an absolute path, or nothing for none (default)",
+        description: "The certificate for TLS in PEM, with those between it and the root.",
+        apply: |config, value| set(&mut config.page.certificate, absolute(value)),
+    },
+    Setting {
+        key: "page.key",
+        used: Use::Kernel,
+        wanted: "an absolute path, or nothing for none (default)",
+        description: "The certificate's key in PEM.",
+        apply: |config, value| set(&mut config.page.key, absolute(value)),
+    },
+    Setting {
+        key: "page.hosts",
+        used: Use::Kernel,
+        wanted: "names separated by commas",
+        description: "Names by which the page is reached, beside addresses and `localhost`.",
+        apply: |config, value| {
+            let names: Vec<String> = (value.split(','))
+                .map(|name| name.trim().to_ascii_lowercase())
+                .filter(|name| !name.is_empty())
+                .collect();
+            let is_name = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
+            let is_sound = names.iter().all(|name| name.chars().all(is_name));
+            set(&mut config.page.hosts, is_sound.then_some(names))
+        },
+    },
+    Setting {
+        key: "store.path",
+        used: Use::Kernel,
+        wanted: "an absolute path (default /var/lib/saker/alerts.db), or nothing to keep none",
+        description: "The file in which alerts are kept for the page.",
+        apply: |config, value| set(&mut config.store, absolute(value)),
+    },
+    Setting {
+        key: "store.max_age_days",
+        used: Use::Kernel,
+        wanted: "a number from 1 to 36500 (default 30)",
+        description: "Alerts that are older are given up.",
+        apply: |config, value| {
+            let days = number(value, 1, 36_500);
+            let age = days.map(|days| Duration::from_secs(u64::from(days) * DAY_SECONDS));
+            set(&mut config.store_age, age)
+        },
+    },
+    Setting {
+        key: "store.max_mb",
+        used: Use::Kernel,
+        wanted: "a number from 16 to 1000000 (default 1024)",
+        description: "MiB that alerts may take; the oldest of more are given up.",
+        apply: |config, value| {
+            let bytes = number(value, 16, 1_000_000).map(|mebibytes| u64::from(mebibytes) << 20);
+            set(&mut config.store_bytes, bytes)
+        },
+    },
+    Setting {
         key: "syslog_output.enabled",
         used: Use::Falco,
         wanted: "false: there is no such output yet",
@@ -475,17 +654,78 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "webserver.enabled",
+        used: Use::Kernel,
+        wanted: "true or false (default false)",
+        description: "Answer what kubelet and Prometheus ask, to anybody: /healthz, /versions and \
+                      /metrics.",
+        apply: |config, value| set(&mut config.webserver.enabled, boolean(value)),
+    },
+    Setting {
+        key: "webserver.listen_address",
+        used: Use::Kernel,
+        wanted: "an address (default 0.0.0.0)",
+        description: "Where that is listened for.",
+        apply: |config, value| set(&mut config.webserver.address, value.parse().ok()),
+    },
+    Setting {
+        key: "webserver.listen_port",
+        used: Use::Kernel,
+        wanted: "a number from 0 to 65535 (default 8765)",
+        description: "At which port.",
+        apply: |config, value| {
+            set(
+                &mut config.webserver.port,
+                number(value, 0, 65_535).map(|port| port as u16),
+            )
+        },
+    },
+    Setting {
+        key: "webserver.k8s_healthz_endpoint",
+        used: Use::Kernel,
+        wanted: "a path of letters, digits, `-`, `_` and `/` (default /healthz)",
+        description: "What is asked for healthiness.",
+        apply: |config, value| {
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_/".contains(c);
+            let is_path = value.len() > 1 && value.starts_with('/') && value.chars().all(is_plain);
+            let is_free = !["/versions", "/metrics"].contains(&value);
+            let path = (is_path && is_free).then(|| value.to_owned());
+            set(&mut config.webserver.healthz, path)
+        },
+    },
+    Setting {
+        key: "webserver.prometheus_metrics_enabled",
+        used: Use::Kernel,
+        wanted: "true or false (default false)",
+        description: "Whether /metrics is there; `metrics.enabled` must say so too.",
+        apply: |config, value| set(&mut config.webserver.metrics, boolean(value)),
+    },
+    Setting {
+        key: "webserver.ssl_enabled",
+        used: Use::Kernel,
+        wanted: "true or false (default false)",
+        description: "Whether that is answered over TLS.",
+        apply: |config, value| set(&mut config.webserver.tls, boolean(value)),
+    },
+    Setting {
+        key: "webserver.ssl_certificate",
+        used: Use::Kernel,
+        wanted: "an absolute path",
+        description: "The certificate for it and its key, in one file in PEM.",
+        apply: |config, value| set(&mut config.webserver.certificate, absolute(value)),
+    },
+    Setting {
+        key: "webserver.threadiness",
         used: Use::Falco,
-        wanted: "false: there is none yet",
+        wanted: "a number: one thread always answers",
         description: "Taken for Falco's sake.",
-        apply: |_, value| (value == "false").then_some(()),
+        apply: |_, value| number(value, 0, 1024).map(drop),
     },
     Setting {
         key: "metrics.enabled",
-        used: Use::Falco,
-        wanted: "false: there are none yet",
-        description: "Taken for Falco's sake.",
-        apply: |_, value| (value == "false").then_some(()),
+        used: Use::Kernel,
+        wanted: "true or false (default false)",
+        description: "Whether what is counted is told by /metrics, if the web server tells it.",
+        apply: |config, value| set(&mut config.metrics, boolean(value)),
     },
     Setting {
         key: "log_stderr",
@@ -809,7 +1049,12 @@ mod tests {
     #[test]
     fn every_setting_refuses_nonsense_and_says_what_it_takes() {
         for setting in SETTINGS {
-            let any = ["hostname", "scope.cgroup", "engine.replay.capture_file"];
+            let any = [
+                "hostname",
+                "scope.cgroup",
+                "engine.replay.capture_file",
+                "page.hosts",
+            ];
             if any.contains(&setting.key) {
                 continue; // any text is one
             }

@@ -44,6 +44,20 @@ pub enum Request {
     Containers {},
     /// Which modules are loaded.
     List {},
+    /// Which rules the loaded modules have.
+    Rules {},
+    /// Where the page is.
+    Page {},
+    /// Turn a rule on.
+    EnableRule {
+        /// Its name.
+        name: String,
+    },
+    /// Turn a rule off.
+    DisableRule {
+        /// Its name.
+        name: String,
+    },
     /// Load a module that is not loaded yet.
     Load {
         /// Its file, from the root.
@@ -83,10 +97,35 @@ pub enum Answer {
     Done(String),
     /// The modules.
     Modules(Vec<Listed>),
+    /// The rules.
+    Rules(Vec<Rule>),
     /// What is known of containers.
     Containers(Containers),
     /// How it goes.
     Status(Status),
+    /// A link to the page that lets in whoever follows it; none where there is no page.
+    Page(Option<String>),
+}
+
+/// A rule of a module that is loaded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Its name.
+    pub name: String,
+    /// The module it is of.
+    pub module: String,
+    /// What it is about.
+    pub description: String,
+    /// Its priority.
+    pub priority: String,
+    /// Its source.
+    pub source: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Whether it may alert.
+    pub enabled: bool,
+    /// Alerts so far.
+    pub alerts: u64,
 }
 
 /// What is known of containers, and of those who know them.
@@ -176,6 +215,9 @@ pub struct Status {
     pub alerts: u64,
     /// Windows handed to modules so far.
     pub windows: u64,
+    /// Rows written for modules so far.
+    #[serde(default)]
+    pub rows: u64,
     /// Events that the kernel had no room for.
     pub dropped: u64,
     /// Rows that no module judged.
@@ -195,6 +237,79 @@ pub struct Status {
     /// Rows that no module judged because the process died.
     #[serde(default)]
     pub rows_of_dead_judges: u64,
+    /// All that was lost, by cause; causes without a loss, too.
+    #[serde(default)]
+    pub losses: Vec<Loss>,
+    /// What waits where.
+    #[serde(default)]
+    pub queues: Vec<Queue>,
+    /// What the state remembers.
+    #[serde(default)]
+    pub remembered: Remembered,
+}
+
+/// How full a queue is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queue {
+    /// Of what.
+    pub name: String,
+    /// So many wait.
+    pub waiting: u64,
+    /// So many may.
+    pub most: u64,
+}
+
+/// How much was lost for one cause.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    /// The cause.
+    pub cause: String,
+    /// How much.
+    pub count: u64,
+}
+
+/// How much is remembered between events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// Threads.
+    pub threads: u64,
+    /// Processes.
+    pub processes: u64,
+    /// Open descriptors.
+    pub descriptors: u64,
+}
+
+/// Where requests are put to the event thread.
+#[derive(Clone, Debug)]
+pub struct Asker(mpsc::Sender<Asked>);
+
+/// Where requests are put, and where they come out.
+pub fn requests() -> (Asker, mpsc::Receiver<Asked>) {
+    let (ask, asked) = mpsc::channel(ASKED_MAX);
+    (Asker(ask), asked)
+}
+
+impl Asker {
+    /// Asks, and waits for the answer, so long at most. Not for threads that others wait for.
+    pub fn ask_within(&self, patience: Duration, request: Request, by: &str) -> Option<Answer> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build();
+        let answer = answer(request, by, &self.0);
+        let answer = async { tokio::time::timeout(patience, answer).await.ok() };
+        runtime.ok()?.block_on(answer)
+    }
+
+    /// Asks, and waits for the answer. Not for threads that others wait for.
+    pub fn ask_waiting(&self, request: Request, by: &str) -> Answer {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build();
+        match runtime {
+            Ok(runtime) => runtime.block_on(answer(request, by, &self.0)),
+            Err(error) => Answer::Error(error.to_string()),
+        }
+    }
 }
 
 /// A request, and where its answer goes.
@@ -202,6 +317,8 @@ pub struct Status {
 pub struct Asked {
     /// What is asked.
     pub request: Request,
+    /// By whom, in words.
+    pub by: String,
     /// Takes the answer. Nobody may be there any more.
     pub reply: oneshot::Sender<Answer>,
 }
@@ -238,11 +355,11 @@ pub struct Control {
 }
 
 impl Control {
-    /// Makes the socket and serves it; what is asked comes out of the queue.
-    pub fn serve(path: &Path) -> Result<(Control, mpsc::Receiver<Asked>), Unserved> {
+    /// Makes the socket and serves it; what is asked goes there.
+    pub fn serve(path: &Path, asker: Asker) -> Result<Control, Unserved> {
         let listener = listen(path)?;
         let inode = path.symlink_metadata()?.ino();
-        let (ask, asked) = mpsc::channel(ASKED_MAX);
+        let Asker(ask) = asker;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -255,7 +372,7 @@ impl Control {
                 }
             })?;
         let path = path.to_owned();
-        Ok((Control { path, inode }, asked))
+        Ok(Control { path, inode })
     }
 }
 
@@ -334,6 +451,7 @@ async fn converse(mut stream: tokio::net::UnixStream, ask: &mpsc::Sender<Asked>)
         )
         .await;
     }
+    let by = format!("user {uid} by `saker ctl`");
     let (read, mut write) = stream.split();
     let mut read = tokio::io::BufReader::new(read);
     let mut line = Vec::new();
@@ -353,16 +471,17 @@ async fn converse(mut stream: tokio::net::UnixStream, ask: &mpsc::Sender<Asked>)
             return say(&mut write, &Answer::Error(error)).await;
         }
         let answer = match serde_json::from_slice(&line) {
-            Ok(request) => answer(request, ask).await,
+            Ok(request) => answer(request, &by, ask).await,
             Err(error) => Answer::Error(format!("that is no request: {error}")),
         };
         say(&mut write, &answer).await?;
     }
 }
 
-async fn answer(request: Request, ask: &mpsc::Sender<Asked>) -> Answer {
+async fn answer(request: Request, by: &str, ask: &mpsc::Sender<Asked>) -> Answer {
     let (reply, replied) = oneshot::channel();
-    if ask.try_send(Asked { request, reply }).is_err() {
+    let by = by.to_owned();
+    if ask.try_send(Asked { request, by, reply }).is_err() {
         return Answer::Error("too much is asked at once".into());
     }
     match tokio::time::timeout(ANSWER, replied).await {
@@ -401,9 +520,10 @@ mod tests {
     /// A socket whose every request is answered by its own text.
     fn echo(folder: &Path) -> (Control, PathBuf) {
         let path = folder.join("socket");
-        let (control, mut asked) = Control::serve(&path).expect("a folder of the test");
+        let (asker, mut asked) = requests();
+        let control = Control::serve(&path, asker).expect("a folder of the test");
         std::thread::spawn(move || {
-            while let Some(Asked { request, reply }) = asked.blocking_recv() {
+            while let Some(Asked { request, reply, .. }) = asked.blocking_recv() {
                 let _ = reply.send(Answer::Done(format!("{request:?}")));
             }
         });
@@ -476,14 +596,20 @@ mod tests {
         // As a process leaves it that is killed.
         drop(std::os::unix::net::UnixListener::bind(&path).expect("a folder of the test"));
         let (_control, path) = echo(folder.path());
-        let taken = Control::serve(&path).expect_err("it is served");
+        let taken = Control::serve(&path, requests().0).expect_err("it is served");
         assert!(matches!(taken, Unserved::Taken));
         let file = folder.path().join("file");
         std::fs::write(&file, "x").expect("a folder of the test");
-        assert!(matches!(Control::serve(&file), Err(Unserved::NoSocket)));
+        assert!(matches!(
+            Control::serve(&file, requests().0),
+            Err(Unserved::NoSocket)
+        ));
         assert!(file.exists());
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&path, &link).expect("a folder of the test");
-        assert!(matches!(Control::serve(&link), Err(Unserved::NoSocket)));
+        assert!(matches!(
+            Control::serve(&link, requests().0),
+            Err(Unserved::NoSocket)
+        ));
     }
 }

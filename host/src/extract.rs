@@ -26,6 +26,7 @@ use crate::state::{Seen, State};
 use container::container_field;
 pub use container::is_told_by_engines;
 pub use param::wire::Wire;
+pub(crate) use process::push_command_line as command_line;
 use saker_rules_schema::absent_field;
 use saker_rules_schema::event::{Base, CREATES_FD, Category, EventType, ParamType, WRITES_FD};
 use saker_rules_schema::field::{Arg, Binding, Field, FieldRef, Type};
@@ -65,6 +66,11 @@ impl<'a> View<'a> {
     /// The state.
     pub fn state(&self) -> &'a State {
         self.state
+    }
+
+    /// The process, as the event saw it.
+    pub(crate) fn process(&self) -> Option<&'a ProcessVersion> {
+        self.version
     }
 
     /// Whether it is about a socket that the state knows.

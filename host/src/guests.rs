@@ -10,7 +10,7 @@ use crate::alert::{self, Alert};
 use crate::extract::row::{Full, PlanError, RowPlan};
 use crate::extract::{Value, View};
 use crate::literal::Literals;
-use crate::modules::{Component, Epoch, INCIDENTS_MAX, Incident};
+use crate::modules::{Component, Epoch, INCIDENTS_MAX, Incident, Work};
 use crate::sandbox::FailureKind;
 use crate::sandbox::component::{
     self, Failure, FromComponent, Keep, Metric, Metrics, Post, Put, Resident, Start, ToComponent,
@@ -72,6 +72,8 @@ pub struct Guests {
     keeps: HashMap<String, Keep>,
     /// The same.
     metrics: HashMap<String, Metrics>,
+    /// What each did so far.
+    work: HashMap<Arc<str>, Work>,
     answers: UnboundedReceiver<FromComponent>,
     answer_to: UnboundedSender<FromComponent>,
     /// Those that are being started, on a thread of its own.
@@ -150,6 +152,7 @@ impl Default for Guests {
             guests: Vec::new(),
             keeps: HashMap::new(),
             metrics: HashMap::new(),
+            work: HashMap::new(),
             answers,
             answer_to,
             starting: None,
@@ -461,6 +464,23 @@ impl Guests {
         answer.or_else(|_| started()).ok()
     }
 
+    /// What the component of that name did so far.
+    pub fn work(&self, name: &str) -> Work {
+        self.work.get(name).copied().unwrap_or_default()
+    }
+
+    fn worked(&mut self, index: usize, answer: &FromComponent) {
+        let guest = &self.guests[index];
+        let columns = guest.component.slots.len() as u16;
+        let name = guest.component.identity.name.clone();
+        let work = self.work.entry(name).or_default();
+        if let ToComponent::Batch { rows, .. } = &answer.of {
+            work.events += Rows::new(rows, columns).count() as u64;
+        }
+        work.cpu_ns += answer.cpu.as_nanos() as u64;
+        work.memory_bytes = Some(answer.memory_bytes as u64);
+    }
+
     /// Takes an answer: the alerts in it.
     pub fn take(&mut self, answer: FromComponent) -> Vec<Alert> {
         let of = |guest: &Guest| guest.number == answer.worker;
@@ -475,6 +495,7 @@ impl Guests {
             }
             return Vec::new();
         };
+        self.worked(index, &answer);
         match answer.of {
             ToComponent::Batch { .. } | ToComponent::Tick { .. } => {
                 self.guests[index].waiting -= 1;

@@ -6,8 +6,10 @@
 mod component;
 pub mod roster;
 pub mod rulesets;
+mod written;
 
 pub use component::{Component, Unfit};
+pub use written::Written;
 
 use crate::alert::Identity;
 use crate::config::{Append, Config, Matching, RuleChoice};
@@ -25,6 +27,7 @@ use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::Field;
 use saker_rules_schema::manifest::{Manifest, OutputPart, Priority, Rule};
 use saker_rules_schema::term::Term;
+use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
@@ -43,6 +46,19 @@ pub struct Module {
     own: bool,
     component: Option<Arc<Component>>,
     identity: Identity,
+    /// What it was compiled of, where that was done here.
+    written: Option<Arc<Written>>,
+}
+
+/// What a module did so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Work {
+    /// Events that it was given.
+    pub events: u64,
+    /// CPU time that it took, in nanoseconds.
+    pub cpu_ns: u64,
+    /// Bytes of memory that a component has.
+    pub memory_bytes: Option<u64>,
 }
 
 /// A module failed.
@@ -91,6 +107,7 @@ impl Module {
             manifest,
             own,
             component: None,
+            written: None,
         })
     }
 
@@ -106,6 +123,11 @@ impl Module {
     pub fn called(mut self, name: &str) -> Module {
         self.identity.name = name.into();
         self
+    }
+
+    /// What it was compiled of, where that was done here.
+    pub fn written(&self) -> Option<&Arc<Written>> {
+        self.written.as_ref()
     }
 
     /// How many of its rules may alert.
@@ -227,7 +249,8 @@ impl Selection {
         })
     }
 
-    fn is_on(&self, rule: &Rule) -> bool {
+    /// Whether a rule may alert.
+    pub fn is_on(&self, rule: &Rule) -> bool {
         let chosen = (self.choices.iter().rev()).find(|choice| is_meant(rule, choice));
         chosen.map_or(rule.enabled, |choice| choice.enable) && rule.priority <= self.priority
     }

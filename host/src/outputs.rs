@@ -116,6 +116,13 @@ impl Outputs {
         self.counters.clone()
     }
 
+    /// Bytes of alerts that wait, about, and how many may.
+    pub fn waiting(&self) -> (u64, u64) {
+        let queue = self.queue.as_ref();
+        let bytes = queue.map_or(0, |queue| queue.bytes.load(Ordering::Relaxed));
+        (bytes as u64, QUEUE_BYTES_MAX as u64)
+    }
+
     /// Whether nobody reads any output any more.
     pub fn is_deserted(&self) -> bool {
         self.is_deserted.load(Ordering::Relaxed)

@@ -10,12 +10,12 @@ mod epochs;
 mod parking;
 mod recording;
 
-use crate::alert::{Alert, Identity};
+use crate::alert::{Alert, Identity, Scene, Why};
 use crate::event::{Captured, Clock, Event, decode};
 use crate::extract::row::{Full, Plan, PlanError};
 use crate::extract::{Scratch, View};
 use crate::guests::{FromGuests, Guests};
-use crate::modules::{Epoch, INCIDENTS_MAX, Incident};
+use crate::modules::{Epoch, INCIDENTS_MAX, Incident, Work};
 use crate::outputs::recording::Recorder;
 use crate::outputs::triggered::Triggered;
 use crate::sandbox::{FailureKind, FromJudge, Hit, Judge, SendError, Standing, ToJudge};
@@ -28,8 +28,9 @@ use saker_capture::Entry;
 use saker_ebpf::record::Record;
 use saker_rules_schema::event::Class;
 use saker_shm::window::{Filled, SlotWriter, Window};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What happened so far. Everything lost is here, under its cause.
@@ -67,7 +68,12 @@ pub struct Counters {
     pub responses_untold: u64,
     /// Times a module trapped or went over its budget.
     pub module_failures: u64,
+    /// Alerts that are in no count of their rule's.
+    pub matches_uncounted: u64,
 }
+
+/// Rules of a module whose alerts are counted: as many as a ruleset can have.
+const MATCHES_MAX: usize = 10_000;
 
 /// Windows are closed when their first event is so many events ago, however few rows they have:
 /// all that happened since is kept for them.
@@ -114,6 +120,14 @@ pub struct Pipeline {
     outcome: Option<Result<(), PipelineError>>,
     /// Failures that nobody asked for yet.
     incidents: Vec<Incident>,
+    /// What rulesets did so far, by module.
+    work: HashMap<Arc<str>, Work>,
+    /// Alerts so far, by module and rule.
+    matches: HashMap<Arc<str>, HashMap<Box<str>, u64>>,
+    /// Alerts have with them what stood around their events.
+    keeps_scenes: bool,
+    /// How many of them tell why they came.
+    whys: Allowance,
     /// Is told of every window that was judged.
     verdicts: Option<Box<dyn FnMut(Verdict)>>,
 }
@@ -138,6 +152,28 @@ pub struct CaptureMode {
     pub all_rules: bool,
     /// How long a capture goes on if the rule does not say.
     pub duration: Duration,
+}
+
+/// Alerts of one second that tell why they came: a condition is judged once more for each.
+const WHYS_PER_SECOND: u32 = 200;
+
+/// How many still may in a second of events.
+#[derive(Debug, Default)]
+struct Allowance {
+    second: u64,
+    taken: u32,
+}
+
+impl Allowance {
+    /// Takes one, if there is one left.
+    fn may(&mut self, time: u64) -> bool {
+        let second = time / TICK_NS;
+        if second != self.second {
+            *self = Allowance { second, taken: 0 };
+        }
+        self.taken = self.taken.saturating_add(1);
+        self.taken <= WHYS_PER_SECOND
+    }
 }
 
 /// The windows that are filled and closed together, one per module.
@@ -300,6 +336,10 @@ impl Pipeline {
             next: None,
             outcome: None,
             incidents: Vec::new(),
+            work: HashMap::new(),
+            matches: HashMap::new(),
+            keeps_scenes: false,
+            whys: Allowance::default(),
             verdicts: None,
         };
         pipeline.prepare(&epoch)?;
@@ -336,6 +376,18 @@ impl Pipeline {
     fn begin_ticks(&mut self) {
         // The first event sets the clock, and is no tick.
         self.next_tick = if self.guests.is_empty() { u64::MAX } else { 0 };
+    }
+
+    /// How many windows are filled or judged, and how many can be.
+    pub fn windows(&self) -> [usize; 2] {
+        let most = self.window.slots() as usize;
+        [most.saturating_sub(self.window.free_slots()), most]
+    }
+
+    /// How much the state remembers: threads, processes, versions of them, descriptors, bytes of
+    /// images.
+    pub fn sizes(&self) -> [usize; 5] {
+        self.state.sizes()
     }
 
     /// The state, for what answers from it.
@@ -380,6 +432,11 @@ impl Pipeline {
         if self.incidents.len() < INCIDENTS_MAX {
             self.incidents.push(incident);
         }
+    }
+
+    /// Has alerts tell what stood around their events, from here on.
+    pub fn keep_scenes(&mut self) {
+        self.keeps_scenes = true;
     }
 
     /// Tells `watch` of every window that is judged, from here on.
@@ -719,8 +776,34 @@ impl Pipeline {
     fn alert_all(&mut self, alerts: Vec<Alert>) {
         for alert in alerts {
             self.counters.alerts += 1;
+            self.count_match(&alert);
             (self.alerts)(alert);
         }
+    }
+
+    fn count_match(&mut self, alert: &Alert) {
+        let Some(module) = &alert.module else {
+            return;
+        };
+        let of_module = match self.matches.get_mut(&*module.name) {
+            Some(of_module) => of_module,
+            None => self.matches.entry(module.name.clone()).or_default(),
+        };
+        if let Some(matches) = of_module.get_mut(&*alert.rule) {
+            *matches += 1;
+        } else if of_module.len() < MATCHES_MAX {
+            of_module.insert(alert.rule.as_str().into(), 1);
+        } else {
+            // Modules come and go, and their rules with them.
+            self.counters.matches_uncounted += 1;
+        }
+    }
+
+    /// How often a rule of a module alerted so far.
+    pub fn matches(&self, module: &str, rule: &str) -> u64 {
+        let of_module = self.matches.get(module);
+        let of_rule = of_module.and_then(|of_module| of_module.get(rule));
+        of_rule.copied().unwrap_or(0)
     }
 
     /// Notes that events have reached another second; components are told in its turn.
@@ -751,9 +834,11 @@ impl Pipeline {
                 hits,
                 lost_hits,
                 invalid_hits,
+                cpu_ns,
                 ..
             } => {
                 self.counters.hits_lost += lost_hits + invalid_hits;
+                self.worked(epoch, ruleset, rows, cpu_ns);
                 if let Some(watch) = &mut self.verdicts {
                     watch(Verdict {
                         window,
@@ -773,8 +858,10 @@ impl Pipeline {
                 kind,
                 message,
                 rows,
+                cpu_ns,
                 ..
             } => {
+                self.worked(epoch, ruleset, 0, cpu_ns);
                 match kind {
                     FailureKind::Died => self.counters.rows_of_dead_judges += u64::from(rows),
                     _ => self.counters.rows_unjudged += u64::from(rows),
@@ -823,6 +910,21 @@ impl Pipeline {
             }
         }
         self.finish_rounds();
+    }
+
+    fn worked(&mut self, epoch: u32, ruleset: u32, rows: u32, cpu_ns: u64) {
+        let Some(module) = self.module(epoch, ruleset) else {
+            return;
+        };
+        let work = self.work.entry(module.name).or_default();
+        work.events += u64::from(rows);
+        work.cpu_ns += cpu_ns;
+    }
+
+    /// What a module of that name did so far.
+    pub fn work(&self, module: &str) -> Work {
+        let of_ruleset = self.work.get(module).copied();
+        of_ruleset.unwrap_or_else(|| self.guests.work(module))
     }
 
     /// Which module that is, of an epoch that has windows in flight or runs.
@@ -949,9 +1051,21 @@ impl Pipeline {
             }
             let wants_capture = self.capture.all_rules || rule.capture;
             let more = round.epoch.fields_of(module, index);
+            let written = round.epoch.modules[module].written();
+            let written = written.filter(|_| self.keeps_scenes);
             let alert = round.event(&row, self.state.clock(), |event| {
                 let view = View::new(event, &self.state, row.seen);
-                Alert::render(rule, more, &view, &mut self.scratch)
+                let mut alert = Alert::render(rule, more, &view, &mut self.scratch);
+                if self.keeps_scenes {
+                    alert.scene = Some(Box::new(Scene::of(&view, &mut self.scratch)));
+                }
+                if let Some(condition) = written.and_then(|written| written.condition(index))
+                    && self.whys.may(alert.time)
+                {
+                    let why = Why::of(condition, &view, &mut self.scratch);
+                    alert.why = why.map(Box::new);
+                }
+                alert
             });
             let Some(mut alert) = alert else {
                 continue;
@@ -963,6 +1077,8 @@ impl Pipeline {
                 alert.lacks_metadata(why.name());
             }
             alert.module = Some(round.epoch.modules[module].identity().clone());
+            let text = written.and_then(|written| written.rule(&rule.name));
+            alert.text = text.cloned();
             self.counters.alerts += 1;
             if let Some(triggered) = &mut self.triggered
                 && wants_capture
@@ -973,6 +1089,7 @@ impl Pipeline {
                 };
                 triggered.trigger(&self.state, alert.time, number, duration);
             }
+            self.count_match(&alert);
             (self.alerts)(alert);
         }
         for (_, time) in ticks {

@@ -13,6 +13,7 @@ mod live;
 mod modules;
 mod needs;
 mod operation;
+mod page;
 mod program;
 mod record;
 mod registry;

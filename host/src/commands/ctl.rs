@@ -31,6 +31,27 @@ enum Command {
     /// List the modules that are loaded, or change them
     #[command(subcommand)]
     Modules(Modules),
+    /// List the rules of the modules that are loaded, or turn one on or off
+    #[command(subcommand)]
+    Rules(Rules),
+    /// Print a link to the page that lets in whoever follows it: keep it to yourself
+    Page,
+}
+
+#[derive(Subcommand)]
+enum Rules {
+    /// List the rules, with how often they alerted
+    List,
+    /// Turn a rule on
+    Enable {
+        /// The rule's name
+        name: String,
+    },
+    /// Turn a rule off
+    Disable {
+        /// The rule's name
+        name: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -70,6 +91,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let request = match args.command {
         Command::Status => Request::Status {},
         Command::Containers => Request::Containers {},
+        Command::Page => Request::Page {},
         Command::Modules(Modules::List) => Request::List {},
         Command::Modules(Modules::Load { file }) => Request::Load {
             path: from_root(&file)?,
@@ -81,6 +103,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Command::Modules(Modules::Disable { name }) => Request::Disable { name },
         Command::Modules(Modules::Enable { name }) => Request::Enable { name },
         Command::Modules(Modules::Rollback { name }) => Request::Rollback { name },
+        Command::Rules(Rules::List) => Request::Rules {},
+        Command::Rules(Rules::Enable { name }) => Request::EnableRule { name },
+        Command::Rules(Rules::Disable { name }) => Request::DisableRule { name },
     };
     let answer = control::ask(&args.socket, &request).with_context(|| {
         let socket = shown(&args.socket);
@@ -97,8 +122,14 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     print(&match answer {
         Answer::Done(done) => format!("{}\n", escaped(&done)),
         Answer::Modules(modules) => table(&modules),
+        Answer::Rules(rules) => rules_table(&rules),
         Answer::Status(status) => in_words(&status),
         Answer::Containers(known) => containers(&known),
+        Answer::Page(Some(link)) => format!("{}\n", escaped(&link)),
+        Answer::Page(None) => {
+            let why = "no page is served there; the log of `saker run` says why";
+            return Err(Failure::Unable(anyhow::anyhow!(why)));
+        }
         Answer::Error(_) => String::new(),
     })
 }
@@ -154,6 +185,26 @@ fn table(modules: &[Listed]) -> String {
     text
 }
 
+fn rules_table(rules: &[control::Rule]) -> String {
+    let mut text = format!(
+        "{:<13}{:>8}  {:<14}{:<16}RULE\n",
+        "PRIORITY", "ALERTS", "STATE", "MODULE"
+    );
+    for rule in rules {
+        let state = if rule.enabled { "on" } else { "off" };
+        // Writing to a String does not fail.
+        let _ = writeln!(
+            text,
+            "{:<13}{:>8}  {state:<14}{:<16}{}",
+            rule.priority,
+            rule.alerts,
+            escaped(&rule.module),
+            escaped(&rule.name)
+        );
+    }
+    text
+}
+
 fn in_words(status: &Status) -> String {
     let Status {
         version,
@@ -165,6 +216,7 @@ fn in_words(status: &Status) -> String {
         events,
         alerts,
         windows,
+        rows,
         dropped,
         rows_unjudged,
         module_failures,
@@ -173,6 +225,9 @@ fn in_words(status: &Status) -> String {
         judge_pid,
         judge_restarts,
         rows_of_dead_judges,
+        losses,
+        queues: _,
+        remembered,
     } = status;
     let judge = judge_pid.map_or("none".into(), |pid| pid.to_string());
     let mut text = String::new();
@@ -187,6 +242,8 @@ fn in_words(status: &Status) -> String {
         ("events", events),
         ("alerts", alerts),
         ("windows", windows),
+        ("rows", rows),
+        ("processes", &remembered.processes),
         ("events dropped", dropped),
         ("events unjudged", rows_unjudged),
         ("module failures", module_failures),
@@ -196,6 +253,14 @@ fn in_words(status: &Status) -> String {
         ("lost with it", rows_of_dead_judges),
     ] {
         let _ = writeln!(text, "{name:16}{value}");
+    }
+    for loss in losses.iter().filter(|loss| loss.count > 0) {
+        let _ = writeln!(
+            text,
+            "lost            {} {}",
+            loss.count,
+            escaped(&loss.cause)
+        );
     }
     text
 }

@@ -27,6 +27,16 @@ enum State {
     Missing,
 }
 
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            State::Good => "ok",
+            State::Weak => "weak",
+            State::Missing => "missing",
+        }
+    }
+}
+
 struct Check {
     name: &'static str,
     state: State,
@@ -62,6 +72,18 @@ pub(crate) fn first_missing() -> Option<String> {
         .into_iter()
         .find(|check| check.state == State::Missing)?;
     Some(format!("{}: {}; {}", check.name, check.found, check.help))
+}
+
+/// What can be examined while Saker runs, as the page tells it.
+pub(crate) fn checks() -> Vec<saker_web::health::Check> {
+    let checks = examine().into_iter();
+    let checks = checks.map(|check| saker_web::health::Check {
+        name: check.name.into(),
+        state: check.state.name().into(),
+        found: check.found,
+        help: check.help.into(),
+    });
+    checks.collect()
 }
 
 fn examine() -> Vec<Check> {
@@ -340,11 +362,7 @@ fn as_json(checks: &[Check], able: bool) -> String {
         .map(|check| {
             serde_json::json!({
                 "name": check.name,
-                "state": match check.state {
-                    State::Good => "ok",
-                    State::Weak => "weak",
-                    State::Missing => "missing",
-                },
+                "state": check.state.name(),
                 "found": check.found,
                 "help": (check.state != State::Good).then_some(check.help),
             })

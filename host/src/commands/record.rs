@@ -112,7 +112,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             )));
         }
         let recorder = begin(args.write)?;
-        let mut watch = Watch::begin(&config, modules, super::compiler(&config))?;
+        let mut watch = Watch::begin(&config, modules, super::compiler(&config), None)?;
         watch.record(recorder);
         tracing::info!("recording {which} to {target}");
         let end = args

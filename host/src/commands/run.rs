@@ -4,20 +4,24 @@
 mod swap;
 
 use super::{Failure, configured, count, doctor, list_of, rule_files, rules, shown, usage};
+use crate::alert::Alert;
 use crate::config::{Config, Engine, Use};
-use crate::control::{self, Asked, Control, Request};
+use crate::control::{self, Asked, Asker, Control, Request};
 use crate::enrich::engine::Engines;
 use crate::enrich::{self, Enrichment};
 use crate::modules::roster::Roster;
 use crate::modules::{Epoch, Module, Selection};
 use crate::outputs::recording::{RecordError, Recorder, Written};
-use crate::outputs::{self, Outputs, stdout::Stdout};
+use crate::outputs::{self, Outputs, Queue, stdout::Stdout};
+use crate::page::{self, Loaded, Page};
 use crate::pipeline::{Answer, Counters, ParkingCounters, ParkingLimits, Pipeline, Setup};
 use crate::sandbox::{Cache, Compiler};
 use crate::source::ebpf::{Drops, Options, Probe, Scope};
 use crate::source::merge::Batch;
 use crate::state::container::{Absence, ContainerAnswer};
 use crate::state::{self, State};
+use crate::store::history::History;
+use crate::store::{Limits, Store, Writer};
 use crate::watch::{Changed, Sources, Watcher};
 use anyhow::Context;
 use saker_shm::window::Window;
@@ -78,14 +82,30 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
     let selection = Selection::of(&config).map_err(usage)?;
     let roster = Roster::new(modules, config.modules_probation);
-    let mut watch = Watch::begin(&config, roster.modules(), compiler)?;
+    let (store, writer) = kept(&config).unzip();
+    let mut watch = Watch::begin(&config, roster.modules(), compiler, writer)?;
     let (watcher, changed) = watching.unzip();
     watch.changed = changed;
-    watch.swaps = Some(Swaps::new(roster, selection, loading, sources, watcher));
+    let history = store.clone().map(History::start).transpose();
+    let history = history.context("cannot start the thread of the history")?;
+    watch.swaps = Some(Swaps::new(
+        roster, selection, loading, sources, watcher, history,
+    ));
+    let (asker, asked) = control::requests();
+    watch.asked = Some(asked);
     let _control = config
         .control_socket
         .as_deref()
-        .and_then(|path| watch.listen(path));
+        .and_then(|path| listen(path, asker.clone()));
+    let _webserver = (config.webserver.enabled)
+        .then(|| page::serve_operations(&config, asker.clone()))
+        .transpose()
+        .map_err(|why| usage(format!("what `webserver` says cannot be: {why}")))?;
+    if let Some(webserver) = &_webserver {
+        tracing::info!("the web server listens at {}", webserver.address);
+    }
+    watch.page = store.and_then(|store| served(&config, store, asker));
+    watch.show_what_is_loaded();
     let end = args.duration.and_then(|seconds| {
         // Further away than the clock reaches is as good as never.
         Instant::now().checked_add(Duration::from_secs(seconds))
@@ -93,6 +113,58 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     watch.say_what_rules_are_on();
     watch.until_told(end)?;
     watch.end().map(drop)
+}
+
+/// The store of alerts and what writes to it, if there is to be one and it can be had.
+fn kept(config: &Config) -> Option<(Store, Writer)> {
+    let path = config.store.as_deref()?;
+    let limits = Limits {
+        age: config.store_age,
+        bytes: config.store_bytes,
+    };
+    let opened = Store::open(path, limits, config.hostname());
+    opened
+        .inspect_err(|why| {
+            tracing::warn!(
+                "alerts are not kept in `{}`, and there is no page: {why} (`-o store.path=` does \
+                 without)",
+                shown(path)
+            );
+        })
+        .ok()
+}
+
+/// Serves the page, if it is to be and can be.
+fn served(config: &Config, store: Store, asker: Asker) -> Option<Page> {
+    if !config.page.enabled {
+        return None;
+    }
+    let doctor: page::Doctor = Box::new(doctor::checks);
+    match Page::serve(config, store, asker, doctor) {
+        Ok(page) => {
+            tracing::info!(
+                "the page is at {} (`saker ctl page` prints a link that lets you in)",
+                page.address()
+            );
+            Some(page)
+        }
+        Err(why) => {
+            tracing::warn!("there is no page: {why} (`-o page.enabled=false` does without)");
+            None
+        }
+    }
+}
+
+/// Listens to `saker ctl`, if it can.
+fn listen(path: &Path, asker: Asker) -> Option<Control> {
+    Control::serve(path, asker)
+        .inspect_err(|why| {
+            tracing::warn!(
+                "`{}` is not listened to: {why} (`-o control.socket=` does without)",
+                shown(path)
+            );
+        })
+        .ok()
 }
 
 /// How often it is looked whether anything was lost.
@@ -114,8 +186,9 @@ pub(super) struct Watch {
     swaps: Option<Swaps>,
     /// Tells which files changed.
     changed: Option<mpsc::Receiver<Changed>>,
-    /// What `saker ctl` asks.
+    /// What `saker ctl` and the page ask.
     asked: Option<mpsc::Receiver<Asked>>,
+    page: Option<Page>,
     began: Instant,
     flush_after: Duration,
     probe: Probe,
@@ -123,6 +196,8 @@ pub(super) struct Watch {
     enrichment: Enrichment,
     engines: Engines,
     outputs: Outputs,
+    /// What keeps alerts: on a thread of its own, for a disk may be slow.
+    keeping: Option<Outputs>,
     compiler: Arc<Compiler>,
     /// What was lost when it was last looked.
     lost: Drops,
@@ -174,6 +249,7 @@ impl Watch {
         config: &Config,
         modules: Vec<Module>,
         compiler: Arc<Compiler>,
+        writer: Option<Writer>,
     ) -> Result<Watch, Failure> {
         let selection = Selection::of(config).map_err(usage)?;
         let epoch = Epoch::new(1, modules, selection);
@@ -216,17 +292,23 @@ impl Watch {
         let window = Window::create(config.window_slots).context("cannot make the window")?;
         let judge =
             super::live_judge(window.fd(), config, &compiler).context("cannot start the judge")?;
-        let mut queue = outputs.queue();
+        let keeping = writer
+            .map(|writer| Outputs::start(vec![Box::new(writer)], config.outputs_queue_max))
+            .transpose()
+            .context("cannot start the writer of alerts that are kept")?;
         let setup = Setup {
             state,
             window,
             judge,
             rows_max: config.window_rows_max,
-            alerts: Box::new(move |alert| queue.push(alert)),
+            alerts: handing_on(outputs.queue(), keeping.as_ref().map(Outputs::queue)),
         };
         let began = Instant::now();
         let mut pipeline = Pipeline::new(setup, epoch).context("cannot load the rules")?;
         super::make_captures(&mut pipeline, config)?;
+        if keeping.is_some() {
+            pipeline.keep_scenes();
+        }
         pipeline.set_parking(ParkingLimits {
             wait: config.metadata_wait,
             ..ParkingLimits::default()
@@ -253,6 +335,7 @@ impl Watch {
             swaps: None,
             changed: None,
             asked: None,
+            page: None,
             began: Instant::now(),
             flush_after: config.window_flush_after,
             probe,
@@ -260,28 +343,12 @@ impl Watch {
             enrichment,
             engines,
             outputs,
+            keeping,
             compiler,
             lost: Drops::default(),
         };
         watch.record_what_rules_want()?;
         Ok(watch)
-    }
-
-    /// Listens to `saker ctl`, if it can.
-    fn listen(&mut self, path: &Path) -> Option<Control> {
-        match Control::serve(path) {
-            Ok((control, asked)) => {
-                self.asked = Some(asked);
-                Some(control)
-            }
-            Err(why) => {
-                tracing::warn!(
-                    "`{}` is not listened to: {why} (`-o control.socket=` does without)",
-                    shown(path)
-                );
-                None
-            }
-        }
     }
 
     /// Records the events of hits instead of alerting.
@@ -302,6 +369,19 @@ impl Watch {
         match self.pipeline.epoch().rules_on() {
             0 => tracing::warn!("no rule is on: there is nothing to watch for"),
             rules => tracing::info!("watching with {}", count(rules as u64, "rule")),
+        }
+    }
+
+    /// Has the page know the modules.
+    fn show_what_is_loaded(&self) {
+        if let (Some(page), Some(swaps)) = (&self.page, &self.swaps) {
+            page.show(Loaded {
+                modules: swaps
+                    .modules()
+                    .map(|(module, on)| (module.clone(), on))
+                    .collect(),
+                selection: swaps.selection().clone(),
+            });
         }
     }
 
@@ -385,6 +465,7 @@ impl Watch {
                 if swaps.go_on(&mut self.pipeline, widen)? {
                     self.record_what_rules_want()?;
                     self.say_what_rules_are_on();
+                    self.show_what_is_loaded();
                 }
             }
             let now = Instant::now();
@@ -475,13 +556,21 @@ impl Watch {
             Request::Containers {} => control::Answer::Containers(self.list_containers()),
             Request::List {} => {
                 let listed = self.swaps.as_ref().map(Swaps::list);
-                control::Answer::Modules(listed.unwrap_or_default())
+                let mut listed = listed.unwrap_or_default();
+                for module in &mut listed {
+                    module.work = self.pipeline.work(&module.name);
+                }
+                control::Answer::Modules(listed)
             }
+            Request::Rules {} => control::Answer::Rules(self.list_rules()),
+            Request::Page {} => control::Answer::Page(self.page.as_ref().map(Page::link)),
             Request::Load { .. }
             | Request::Swap { .. }
             | Request::Disable { .. }
             | Request::Enable { .. }
-            | Request::Rollback { .. } => {
+            | Request::Rollback { .. }
+            | Request::EnableRule { .. }
+            | Request::DisableRule { .. } => {
                 self.change(|swaps| swaps.ask(asked));
                 return Ok(());
             }
@@ -491,8 +580,46 @@ impl Watch {
         Ok(())
     }
 
+    /// The rules of all modules, those that are set aside as well.
+    fn list_rules(&self) -> Vec<control::Rule> {
+        let Some(swaps) = &self.swaps else {
+            return Vec::new();
+        };
+        let mut rules = Vec::new();
+        for (module, runs) in swaps.modules() {
+            let name = &module.identity().name;
+            rules.extend(module.rules().iter().map(|rule| control::Rule {
+                name: rule.name.clone(),
+                module: name.to_string(),
+                description: rule.description.clone(),
+                priority: rule.priority.name().into(),
+                source: rule.source.clone(),
+                tags: rule.tags.clone(),
+                enabled: runs && swaps.selection().is_on(rule),
+                alerts: self.pipeline.matches(name, &rule.name),
+            }));
+        }
+        rules
+    }
+
     fn status(&self) -> Result<control::Status, Failure> {
         let counters = self.pipeline.counters();
+        let drops = self.probe.drops().context(NOT_COUNTED)?.total;
+        let mut lost = dropped(&drops, &Drops::default()).to_vec();
+        lost.extend(unjudged(&counters));
+        let untaken = |outputs: &Outputs| {
+            let counters = outputs.counters();
+            let [dropped, failed] =
+                [&counters.dropped, &counters.failed].map(|count| count.load(Ordering::Relaxed));
+            dropped + failed
+        };
+        lost.push((untaken(&self.outputs), "alerts not written"));
+        lost.push((self.keeping.as_ref().map_or(0, untaken), "alerts not kept"));
+        let losses = lost.into_iter().map(|(count, cause)| control::Loss {
+            cause: cause.into(),
+            count,
+        });
+        let [threads, processes, _, descriptors, _] = self.pipeline.sizes();
         let epoch = self.pipeline.epoch();
         let swaps = self.swaps.as_ref();
         Ok(control::Status {
@@ -505,7 +632,8 @@ impl Watch {
             events: counters.events,
             alerts: counters.alerts,
             windows: counters.windows,
-            dropped: self.probe.drops().context(NOT_COUNTED)?.total.records(),
+            rows: counters.rows,
+            dropped: drops.records(),
             rows_unjudged: counters.rows_unjudged,
             module_failures: counters.module_failures,
             swaps: swaps.map_or(0, |swaps| swaps.count),
@@ -513,7 +641,35 @@ impl Watch {
             judge_pid: self.pipeline.judge().and_then(|judge| judge.pid),
             judge_restarts: self.pipeline.judge().map_or(0, |judge| judge.restarts),
             rows_of_dead_judges: counters.rows_of_dead_judges,
+            losses: losses.collect(),
+            queues: self.queues(),
+            remembered: control::Remembered {
+                threads: threads as u64,
+                processes: processes as u64,
+                descriptors: descriptors as u64,
+            },
         })
+    }
+
+    /// What waits where.
+    fn queues(&self) -> Vec<control::Queue> {
+        let [windows, windows_max] = self.pipeline.windows();
+        let [parked, parked_max] = self.pipeline.events_parked();
+        let mut queues = vec![
+            (WINDOWS_QUEUE, windows as u64, windows_max as u64),
+            (PARKED_QUEUE, parked as u64, parked_max as u64),
+        ];
+        let (waiting, most) = self.outputs.waiting();
+        queues.push(("bytes of alerts to be written", waiting, most));
+        if let Some((waiting, most)) = self.keeping.as_ref().map(Outputs::waiting) {
+            queues.push(("bytes of alerts to be kept", waiting, most));
+        }
+        let queue = |(name, waiting, most): (&str, u64, u64)| control::Queue {
+            name: name.into(),
+            waiting,
+            most,
+        };
+        queues.into_iter().map(queue).collect()
     }
 
     /// How often kept native code was not used.
@@ -565,10 +721,19 @@ impl Watch {
         drop(self.pipeline);
         let written = self.outputs.counters();
         self.outputs.close();
+        if let Some(keeping) = &mut self.keeping {
+            keeping.close();
+        }
         let [terminate, interrupt] = &mut self.stop;
+        let all_written = async {
+            self.outputs.ended().await;
+            if let Some(keeping) = &self.keeping {
+                keeping.ended().await;
+            }
+        };
         self.runtime.block_on(async {
             tokio::select! {
-                () = self.outputs.ended() => {}
+                () = all_written => {}
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
                 () = tokio::time::sleep(LAST_ALERTS_WITHIN) => {}
@@ -621,6 +786,8 @@ fn report_containers(counters: &Counters, parked: &ParkingCounters, absent: &[u6
     tracing::debug!("events that waited for their container: {parked:?}");
 }
 
+const WINDOWS_QUEUE: &str = "windows with the judge";
+const PARKED_QUEUE: &str = "events that wait for their container";
 const NOT_TOLD: &str = "cannot tell the probe what to record";
 const NOT_COUNTED: &str = "cannot read what was dropped";
 
@@ -648,9 +815,9 @@ fn inode(path: &Path) -> Option<u64> {
     path.metadata().ok().map(|found| found.ino())
 }
 
-/// What was lost since `before`, by cause; empty if nothing was.
-fn losses(drops: &Drops, before: &Drops) -> String {
-    list_of(&[
+/// What was lost since `before` on the way here, by cause.
+fn dropped(drops: &Drops, before: &Drops) -> [(u64, &'static str); 4] {
+    [
         (
             drops.bulk_ring_full - before.bulk_ring_full,
             "for want of room in the rings",
@@ -661,7 +828,51 @@ fn losses(drops: &Drops, before: &Drops) -> String {
         ),
         (drops.busy - before.busy, "recorded while another was"),
         (drops.too_long - before.too_long, "too long"),
-    ])
+    ]
+}
+
+/// The same in words; empty if nothing was.
+fn losses(drops: &Drops, before: &Drops) -> String {
+    list_of(&dropped(drops, before))
+}
+
+/// What was lost since it is here, by cause.
+fn unjudged(counters: &Counters) -> [(u64, &'static str); 8] {
+    [
+        (counters.malformed, "malformed records"),
+        (counters.rows_unjudged, "events unjudged"),
+        (
+            counters.rows_of_dead_judges,
+            "events unjudged because the judge died",
+        ),
+        (counters.rows_too_large, "events too large"),
+        (
+            counters.rows_truncated,
+            "events judged by texts that were cut",
+        ),
+        (counters.hits_lost, "hits lost"),
+        (
+            counters.rows_untaken,
+            "events that modules were too slow for",
+        ),
+        (
+            counters.responses_untold,
+            "requests of modules that were gone before the answer",
+        ),
+    ]
+}
+
+/// Hands each alert to the outputs; what stood around its event, to where alerts are kept.
+fn handing_on(mut queue: Queue, keeping: Option<Queue>) -> Box<dyn FnMut(Alert)> {
+    match keeping {
+        None => Box::new(move |alert| queue.push(alert)),
+        Some(mut keeping) => Box::new(move |mut alert| {
+            let (scene, why, text) = (alert.scene.take(), alert.why.take(), alert.text.take());
+            queue.push(alert.clone());
+            (alert.scene, alert.why, alert.text) = (scene, why, text);
+            keeping.push(alert);
+        }),
+    }
 }
 
 /// The closing line: what was seen, and everything that was lost, under its cause.
@@ -685,30 +896,10 @@ fn report(
     let unwritten = counters
         .alerts
         .saturating_sub(written.written.load(Ordering::Relaxed) + untaken);
-    let lost = list_of(&[
-        (counters.malformed, "malformed records"),
-        (counters.rows_unjudged, "events unjudged"),
-        (
-            counters.rows_of_dead_judges,
-            "events unjudged because the judge died",
-        ),
-        (counters.rows_too_large, "events too large"),
-        (
-            counters.rows_truncated,
-            "events judged by texts that were cut",
-        ),
-        (counters.hits_lost, "hits lost"),
-        (
-            counters.rows_untaken,
-            "events that modules were too slow for",
-        ),
-        (
-            counters.responses_untold,
-            "requests of modules that were gone before the answer",
-        ),
-        (untaken, "alerts not taken by the output"),
-        (unwritten, "alerts not written"),
-    ]);
+    let mut lost = unjudged(counters).to_vec();
+    lost.push((untaken, "alerts not taken by the output"));
+    lost.push((unwritten, "alerts not written"));
+    let lost = list_of(&lost);
     if !lost.is_empty() {
         line.push_str(&format!(", {lost}"));
     }

@@ -17,6 +17,17 @@ pub struct RuleChoice {
     pub tag: Option<String>,
 }
 
+impl RuleChoice {
+    /// Turns the rule of that name on or off.
+    pub fn of(name: String, enable: bool) -> RuleChoice {
+        RuleChoice {
+            enable,
+            rule: Some(name),
+            tag: None,
+        }
+    }
+}
+
 /// An entry of `append_output`: what is added to the outputs of which rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Append {

@@ -31,7 +31,7 @@ pub(super) fn process_value<'t>(
 }
 
 /// A value that no longer refers to event, state or buffers.
-fn kept(value: &Value<'_>) -> Made<'static> {
+pub(crate) fn kept(value: &Value<'_>) -> Made<'static> {
     match value {
         Value::Text(text) | Value::Given(text) | Value::Bytes(text) => {
             Made::Text(Cow::Owned(text.to_vec()))

@@ -543,7 +543,7 @@ fn push_arguments(version: &ProcessVersion, out: &mut Vec<u8>) {
 }
 
 /// Appends `proc.name` and the arguments.
-fn push_command_line(version: &ProcessVersion, out: &mut Vec<u8>) {
+pub(crate) fn push_command_line(version: &ProcessVersion, out: &mut Vec<u8>) {
     out.extend_from_slice(version.comm.as_bytes());
     push_arguments(version, out);
 }

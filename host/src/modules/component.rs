@@ -60,6 +60,14 @@ pub enum Unfit {
 }
 
 impl Component {
+    /// What it is allowed, by name.
+    pub fn granted(&self) -> Vec<String> {
+        let granted = self.granted.iter();
+        granted
+            .map(|capability| capability.name().to_owned())
+            .collect()
+    }
+
     /// What every instance is told; `keep` is what the module kept so far, `metrics` what it
     /// shows.
     pub fn start(&self, keep: Keep, metrics: Metrics) -> Start {

@@ -11,7 +11,7 @@
 //! out of the epoch, so that nothing is written for it any more, and tried again later: after
 //! ten seconds, and twice as long each time.
 
-use super::{Incident, Module, Selection};
+use super::{Incident, Module, Selection, Work};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -111,6 +111,9 @@ pub struct Listed {
     pub failures: u64,
     /// Why there is no newer version, or why it is set aside.
     pub reason: Option<String>,
+    /// What it did so far; the roster does not know.
+    #[serde(default)]
+    pub work: Work,
 }
 
 /// Why a change cannot be.
@@ -189,6 +192,12 @@ impl Roster {
         entries.map(|entry| Module::clone(&entry.module)).collect()
     }
 
+    /// All modules, and whether they run.
+    pub fn all(&self) -> impl Iterator<Item = (&Module, bool)> {
+        let entries = self.entries.iter();
+        entries.map(|entry| (&*entry.module, entry.is_in_epoch()))
+    }
+
     /// The name of the module that has that place in the epoch.
     pub fn name_in_epoch(&self, index: usize) -> Option<Arc<str>> {
         let mut entries = self.entries.iter().filter(|entry| entry.is_in_epoch());
@@ -241,6 +250,7 @@ impl Roster {
                 .map(|module| module.identity().digest.to_hex().to_string()),
             failures: entry.failures,
             reason: entry.reason.clone(),
+            work: Work::default(),
         });
         listed.collect()
     }

@@ -1,10 +1,11 @@
 //! Rule files made modules. Those of the latest texts are kept, so that going back to what was
 //! there before takes no compiling.
 
-use super::Module;
+use super::{Module, Written};
 use crate::sandbox::Refusal;
 use saker_rules_compiler::{Diagnostic, Options, Source, compile};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// So many are kept,
 const KEPT_MAX: usize = 16;
@@ -48,11 +49,13 @@ impl Rulesets {
             self.kept.push_front(kept);
             return Ok(found);
         }
-        let compilation = compile(sources, options);
-        let Some(ruleset) = compilation.ruleset else {
+        let mut compilation = compile(sources, options);
+        let written = Written::of(sources, &compilation);
+        let Some(ruleset) = compilation.ruleset.take() else {
             return Ok((None, compilation.diagnostics));
         };
-        let module = Module::compiled(name, ruleset.wasm)?;
+        let mut module = Module::compiled(name, ruleset.wasm)?;
+        module.written = Some(Arc::new(written));
         self.kept.push_front(Kept {
             key,
             bytes: sources.iter().map(|source| source.text.len()).sum(),

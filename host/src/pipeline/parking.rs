@@ -258,6 +258,11 @@ impl Pipeline {
         !self.parking.is_empty()
     }
 
+    /// How many events wait, and how many may.
+    pub fn events_parked(&self) -> [usize; 2] {
+        [self.parking.events, self.parking.limits.events_max]
+    }
+
     /// How much may wait.
     pub fn set_parking(&mut self, limits: Limits) {
         self.parking.limits = limits;

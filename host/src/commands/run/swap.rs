@@ -9,11 +9,13 @@
 use super::super::rules::{self, Loading, Said};
 use super::super::{Failure, complain, shown};
 use crate::alert::Alert;
+use crate::config::RuleChoice;
 use crate::control::{Answer, Asked, Request};
 use crate::folder::Folder;
 use crate::modules::roster::{Listed, Origin, Remedy, Roster, Unchanged};
 use crate::modules::{Epoch, Incident, Module, Selection};
 use crate::pipeline::{Pipeline, PipelineError};
+use crate::store::history::{Entry, History, Texts};
 use crate::watch::{Changed, Sources, Watcher};
 use saker_rules_schema::manifest::Priority;
 use std::collections::{HashMap, VecDeque};
@@ -44,18 +46,58 @@ enum Change {
     Disable(String),
     Enable(String),
     Rollback(String),
+    /// A rule is turned on or off.
+    Choose(RuleChoice),
     /// A module failed.
     Failed(Incident),
     /// The time of some that were set aside has come.
     Retry,
 }
 
+impl Change {
+    fn in_words(&self) -> String {
+        match self {
+            Change::Files { is_asked: true, .. } => "read all files again".into(),
+            Change::Files { changed, .. } => {
+                let mut what: Vec<String> = Vec::new();
+                what.extend(changed.rules.then(|| "the rules".into()));
+                what.extend(changed.folder.then(|| "the folder of modules".into()));
+                what.extend(changed.files.iter().map(|path| shown(path)));
+                format!("read {} again", what.join(", "))
+            }
+            Change::Load(path) => format!("load `{}`", shown(path)),
+            Change::Swap { name, path } => format!("swap module `{name}` for `{}`", shown(path)),
+            Change::Disable(name) => format!("disable module `{name}`"),
+            Change::Enable(name) => format!("enable module `{name}`"),
+            Change::Rollback(name) => format!("roll module `{name}` back"),
+            Change::Choose(RuleChoice { enable, rule, .. }) => {
+                let word = if *enable { "enable" } else { "disable" };
+                format!("{word} rule `{}`", rule.as_deref().unwrap_or_default())
+            }
+            Change::Failed(incident) => {
+                let Incident { module, reason, .. } = incident;
+                format!("module `{}` failed: {reason}", module.name)
+            }
+            Change::Retry => "try modules again that were set aside".into(),
+        }
+    }
+}
+
 type Reply = Option<oneshot::Sender<Answer>>;
+
+/// Who asks for a change.
+struct Asking {
+    /// In words.
+    by: String,
+    /// What is asked for, in words.
+    what: String,
+    reply: Reply,
+}
 
 /// A change that is to be made.
 struct Waiting {
     change: Change,
-    reply: Reply,
+    asking: Asking,
 }
 
 /// What a thread read.
@@ -95,11 +137,14 @@ struct Preparing {
 /// What is to be.
 struct Draft {
     roster: Roster,
+    selection: Selection,
     /// The modules in which it differs.
     changed: Vec<Arc<str>>,
-    /// It has fewer modules.
-    is_less: bool,
-    reply: Reply,
+    /// It has fewer modules, or other rules are on.
+    is_other: bool,
+    /// What is done when it is the roster, beside what changes in modules.
+    done: Vec<String>,
+    asking: Asking,
     /// Where something is not to be had, and why.
     refused: Vec<(String, String)>,
     began: Instant,
@@ -121,6 +166,8 @@ pub(super) struct Swaps {
     told: HashMap<PathBuf, String>,
     /// How often other modules took over.
     pub(super) count: u64,
+    /// Where changes are remembered, where they are.
+    history: Option<History>,
 }
 
 impl Swaps {
@@ -131,6 +178,7 @@ impl Swaps {
         loading: Loading,
         sources: Sources,
         watcher: Option<Watcher>,
+        history: Option<History>,
     ) -> Swaps {
         Swaps {
             roster,
@@ -144,7 +192,18 @@ impl Swaps {
             epochs: 1,
             told: HashMap::new(),
             count: 0,
+            history,
         }
+    }
+
+    /// The modules themselves, those that are set aside as well.
+    pub(super) fn modules(&self) -> impl Iterator<Item = (&Module, bool)> {
+        self.roster.all()
+    }
+
+    /// Which rules are on.
+    pub(super) fn selection(&self) -> &Selection {
+        &self.selection
     }
 
     /// The modules that are loaded.
@@ -185,13 +244,23 @@ impl Swaps {
             Request::Disable { name } => Change::Disable(name),
             Request::Enable { name } => Change::Enable(name),
             Request::Rollback { name } => Change::Rollback(name),
-            Request::Status {} | Request::Containers {} | Request::List {} => return,
+            Request::EnableRule { name } => Change::Choose(RuleChoice::of(name, true)),
+            Request::DisableRule { name } => Change::Choose(RuleChoice::of(name, false)),
+            Request::Status {}
+            | Request::Containers {}
+            | Request::List {}
+            | Request::Rules {}
+            | Request::Page {} => return,
         };
-        let reply = Some(asked.reply);
+        let asking = Asking {
+            by: asked.by,
+            what: change.in_words(),
+            reply: Some(asked.reply),
+        };
         if self.waiting.len() >= WAITING_MAX {
-            return tell(reply, Answer::Error("too many changes wait already".into()));
+            return self.refuse(asking, "too many changes wait already".into());
         }
-        self.waiting.push_back(Waiting { change, reply });
+        self.waiting.push_back(Waiting { change, asking });
     }
 
     /// A module failed.
@@ -217,8 +286,17 @@ impl Swaps {
         // Where too much waits: a module that is not set aside fails again, and who saved a file
         // in the midst of that finds it unread, which is said.
         if self.waiting.len() < WAITING_MAX {
-            let reply = None;
-            self.waiting.push_back(Waiting { change, reply });
+            let by = match &change {
+                Change::Files { is_asked: true, .. } => "a signal",
+                Change::Files { .. } => "a file that changed",
+                _ => "Saker",
+            };
+            let asking = Asking {
+                by: by.into(),
+                what: change.in_words(),
+                reply: None,
+            };
+            self.waiting.push_back(Waiting { change, asking });
         } else if let Change::Files { .. } = change {
             tracing::error!("too many changes wait: files that changed are not read");
         }
@@ -271,7 +349,7 @@ impl Swaps {
         let Some(Ongoing::Reading { waiting, .. }) = self.ongoing.take() else {
             return Ok(());
         };
-        let mut draft = self.draft(waiting.reply);
+        let mut draft = self.draft(waiting.asking);
         let is_asked = matches!(waiting.change, Change::Files { is_asked: true, .. });
         if is_asked {
             draft.roster.forgive();
@@ -355,18 +433,20 @@ impl Swaps {
             if let Some((name, _)) = draft.roster.from(&origin) {
                 tracing::info!("module `{name}` is given up: its file is gone");
                 draft.roster.remove(&origin);
-                draft.is_less = true;
+                draft.is_other = true;
             }
         }
         self.prepare(draft, pipeline)
     }
 
-    fn draft(&self, reply: Reply) -> Draft {
+    fn draft(&self, asking: Asking) -> Draft {
         Draft {
             roster: self.roster.clone(),
+            selection: self.selection.clone(),
             changed: Vec::new(),
-            is_less: false,
-            reply,
+            is_other: false,
+            done: Vec::new(),
+            asking,
             refused: Vec::new(),
             began: Instant::now(),
         }
@@ -381,14 +461,16 @@ impl Swaps {
             Change::Disable(_)
             | Change::Enable(_)
             | Change::Rollback(_)
+            | Change::Choose(_)
             | Change::Failed(_)
-            | Change::Retry => self.draft(waiting.reply),
+            | Change::Retry => self.draft(waiting.asking),
         };
         let (done, name) = match waiting.change {
             Change::Files { .. } | Change::Load(_) | Change::Swap { .. } => return Ok(()),
             Change::Disable(name) => (draft.roster.disable(&name), name),
             Change::Enable(name) => (draft.roster.enable(&name), name),
             Change::Rollback(name) => (draft.roster.roll_back(&name), name),
+            Change::Choose(choice) => return self.choose(choice, draft, pipeline),
             Change::Failed(incident) => {
                 let Some(remedy) = draft.roster.failed(&incident, now) else {
                     // It is counted.
@@ -416,10 +498,37 @@ impl Swaps {
                 self.prepare(draft, pipeline)
             }
             Err(why) => {
-                tell(draft.reply, Answer::Error(why.to_string()));
+                self.refuse(draft.asking, why.to_string());
                 Ok(())
             }
         }
+    }
+
+    /// Turns a rule on or off.
+    fn choose(
+        &mut self,
+        choice: RuleChoice,
+        mut draft: Draft,
+        pipeline: &mut Pipeline,
+    ) -> Result<(), PipelineError> {
+        let name = choice.rule.clone().unwrap_or_default();
+        let modules = draft.roster.modules();
+        let mut rules = modules.iter().flat_map(Module::rules);
+        if !rules.any(|rule| rule.name == name) {
+            let why = format!("no rule of a module that runs is called `{name}`");
+            self.refuse(draft.asking, why);
+            return Ok(());
+        }
+        let word = if choice.enable { "on" } else { "off" };
+        // Of what was said of it before, nothing counts any more.
+        draft
+            .selection
+            .choices
+            .retain(|earlier| earlier.tag.is_some() || earlier.rule.as_ref() != Some(&name));
+        draft.selection.choices.push(choice);
+        draft.is_other = true;
+        draft.done.push(format!("rule `{name}` is {word}"));
+        self.prepare(draft, pipeline)
     }
 
     /// Reads and compiles aside.
@@ -457,7 +566,7 @@ impl Swaps {
                     .or_else(|| self.roster.from(&folder));
                 if let Some((name, _)) = loaded {
                     let why = Unchanged::Twice(name.to_string());
-                    tell(waiting.reply, Answer::Error(why.to_string()));
+                    self.refuse(waiting.asking, why.to_string());
                     return Ok(());
                 }
                 order.files.push((path.clone(), None));
@@ -466,6 +575,7 @@ impl Swaps {
             Change::Disable(_)
             | Change::Enable(_)
             | Change::Rollback(_)
+            | Change::Choose(_)
             | Change::Failed(_)
             | Change::Retry => return Ok(()),
         }
@@ -483,7 +593,7 @@ impl Swaps {
                 Ok(())
             }
             Err(error) => {
-                let mut draft = self.draft(waiting.reply);
+                let mut draft = self.draft(waiting.asking);
                 draft.refused.push(("files".into(), error.to_string()));
                 self.prepare(draft, pipeline)
             }
@@ -492,21 +602,33 @@ impl Swaps {
 
     /// Has a draft's modules made ready, if it changes anything.
     fn prepare(&mut self, mut draft: Draft, pipeline: &mut Pipeline) -> Result<(), PipelineError> {
-        if draft.changed.is_empty() && !draft.is_less {
+        if draft.changed.is_empty() && !draft.is_other {
             // Why there is nothing new is noted.
             self.roster = draft.roster;
-            conclude(draft.reply, draft.refused, "nothing has changed", pipeline);
+            self.conclude(
+                draft.asking,
+                draft.refused,
+                Vec::new(),
+                Vec::new(),
+                pipeline,
+            );
             return Ok(());
         }
         self.epochs += 1;
         let modules = draft.roster.modules();
-        let epoch = Rc::new(Epoch::new(self.epochs, modules, self.selection.clone()));
+        let epoch = Rc::new(Epoch::new(self.epochs, modules, draft.selection.clone()));
         if let Err(why) = epoch.plans() {
             // Nothing of it can be had: each module alone has a plan.
             draft
                 .refused
                 .push(("the modules together".into(), why.to_string()));
-            conclude(draft.reply, draft.refused, "", pipeline);
+            self.conclude(
+                draft.asking,
+                draft.refused,
+                Vec::new(),
+                Vec::new(),
+                pipeline,
+            );
             return Ok(());
         }
         pipeline.propose(epoch.clone())?;
@@ -540,8 +662,9 @@ impl Swaps {
                     }
                     // One that was there before: then nothing changes.
                     None => {
-                        (draft.changed, draft.is_less) = (Vec::new(), false);
+                        (draft.changed, draft.is_other) = (Vec::new(), false);
                         draft.roster = self.roster.clone();
+                        draft.selection = self.selection.clone();
                     }
                 }
                 self.prepare(draft, pipeline)?;
@@ -551,7 +674,8 @@ impl Swaps {
         }
         pipeline.switch(epoch)?;
         self.count += 1;
-        let mut done = Vec::new();
+        self.selection = draft.selection;
+        let mut done = draft.done;
         for listed in draft.roster.list(&self.selection, Instant::now()) {
             if draft.changed.iter().any(|name| **name == *listed.name) {
                 done.push(format!(
@@ -569,11 +693,79 @@ impl Swaps {
                 draft.began.elapsed().as_millis()
             );
         }
+        let texts = texts(&draft.changed, &self.roster, &draft.roster);
         self.roster = draft.roster;
-        conclude(draft.reply, draft.refused, &done.join("; "), pipeline);
+        self.conclude(draft.asking, draft.refused, done, texts, pipeline);
         Ok(true)
     }
+
+    /// A change cannot be.
+    fn refuse(&self, asking: Asking, why: String) {
+        let Asking { by, what, reply } = asking;
+        self.note(by, what, why.clone(), false, Vec::new());
+        tell(reply, Answer::Error(why));
+    }
+
+    /// Answers who asked; what nobody asked for and cannot be had is told by an alert.
+    fn conclude(
+        &self,
+        asking: Asking,
+        mut refused: Vec<(String, String)>,
+        done: Vec<String>,
+        texts: Vec<Texts>,
+        pipeline: &mut Pipeline,
+    ) {
+        let Asking { by, what, reply } = asking;
+        for (_, why) in &mut refused {
+            why.truncate(why.floor_char_boundary(REASON_BYTES_MAX));
+        }
+        let words = |(place, why): &(String, String)| format!("{place}: {}", why.trim_end());
+        let is_done = refused.is_empty();
+        let mut outcome: Vec<String> = done.clone();
+        outcome.extend(refused.iter().map(words));
+        // What a file that was touched says is what it said before.
+        if !outcome.is_empty() || reply.is_some() {
+            if outcome.is_empty() {
+                outcome.push(UNCHANGED.into());
+            }
+            self.note(by, what, outcome.join("; "), is_done, texts);
+        }
+        if reply.is_some() {
+            let answer = match is_done {
+                true if done.is_empty() => Answer::Done(UNCHANGED.into()),
+                true => Answer::Done(done.join("; ")),
+                false => Answer::Error(refused.iter().map(words).collect::<Vec<_>>().join("; ")),
+            };
+            return tell(reply, answer);
+        }
+        for refusal in &refused {
+            tracing::error!("{} (what ran goes on)", words(refusal));
+            pipeline.alert(internal(
+                "module not loaded",
+                Priority::Warning,
+                format!("Module not loaded, what ran goes on ({})", words(refusal)),
+                &refusal.0,
+                &refusal.1,
+            ));
+        }
+    }
+
+    /// Has the change remembered.
+    fn note(&self, by: String, what: String, outcome: String, done: bool, texts: Vec<Texts>) {
+        if let Some(history) = &self.history {
+            history.note(Entry {
+                by,
+                what,
+                outcome,
+                done,
+                texts,
+            });
+        }
+    }
 }
+
+/// What came of a change that was none.
+const UNCHANGED: &str = "nothing has changed";
 
 /// Digits of a digest that people are shown.
 const DIGITS_SHOWN: usize = 12;
@@ -585,29 +777,18 @@ fn tell(reply: Reply, answer: Answer) {
     }
 }
 
-/// Answers who asked; what nobody asked for and cannot be had is told by an alert.
-fn conclude(reply: Reply, mut refused: Vec<(String, String)>, done: &str, pipeline: &mut Pipeline) {
-    for (_, why) in &mut refused {
-        why.truncate(why.floor_char_boundary(REASON_BYTES_MAX));
-    }
-    let words = |(place, why): &(String, String)| format!("{place}: {}", why.trim_end());
-    if reply.is_some() {
-        let answer = match refused.is_empty() {
-            true => Answer::Done(done.to_owned()),
-            false => Answer::Error(refused.iter().map(words).collect::<Vec<_>>().join("; ")),
-        };
-        return tell(reply, answer);
-    }
-    for refusal in &refused {
-        tracing::error!("{} (what ran goes on)", words(refusal));
-        pipeline.alert(internal(
-            "module not loaded",
-            Priority::Warning,
-            format!("Module not loaded, what ran goes on ({})", words(refusal)),
-            &refusal.0,
-            &refusal.1,
-        ));
-    }
+/// What modules were compiled of before and after a change, where both is known.
+fn texts(changed: &[Arc<str>], before: &Roster, after: &Roster) -> Vec<Texts> {
+    let of = |roster: &Roster, name: &str| {
+        let mut all = roster.all().map(|(module, _)| module);
+        let module = all.find(|module| *module.identity().name == *name)?;
+        module.written().cloned()
+    };
+    let texts = changed.iter().filter_map(|name| {
+        let (before, after) = (of(before, name), of(after, name)?);
+        Some(Texts { before, after })
+    });
+    texts.collect()
 }
 
 fn tell_of_failure(incident: &Incident, remedy: Remedy, pipeline: &mut Pipeline) {

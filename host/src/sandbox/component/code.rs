@@ -426,6 +426,11 @@ pub(super) struct Seat {
 }
 
 impl Seat {
+    /// Bytes of memory and tables that it has.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.store.data().memory.used
+    }
+
     pub(super) fn new(
         code: &Code,
         start: &Start,

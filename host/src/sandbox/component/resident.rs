@@ -93,6 +93,11 @@ impl Resident {
         })
     }
 
+    /// Bytes of memory that its instance has; 0 where there is none.
+    pub fn memory_bytes(&self) -> usize {
+        self.seat.as_ref().map_or(0, Seat::memory_bytes)
+    }
+
     /// Has it judge rows; `now` is the time of the last.
     pub fn batch(&mut self, rows: &Arc<Vec<u8>>, now: u64) -> Result<Vec<Alert>, Failure> {
         self.call(|seat, code| seat.batch(code.workshop(), rows, now))

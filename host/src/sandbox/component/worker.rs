@@ -56,6 +56,10 @@ pub struct FromComponent {
     pub of: ToComponent,
     /// The answer.
     pub answer: Result<Vec<Alert>, Failure>,
+    /// CPU time that it took.
+    pub cpu: Duration,
+    /// Bytes of memory that the component has now.
+    pub memory_bytes: usize,
 }
 
 /// What became of a message.
@@ -205,10 +209,17 @@ fn work(
             ToComponent::Tick { time } => resident.tick(*time),
             ToComponent::Response { request, outcome } => resident.response(*request, outcome),
         };
-        let answer = FromComponent { worker, of, answer };
+        let cpu = thread_cpu().saturating_sub(began);
+        let answer = FromComponent {
+            worker,
+            of,
+            answer,
+            cpu,
+            memory_bytes: resident.memory_bytes(),
+        };
         if answers.send(answer).is_err() {
             return;
         }
-        waits.after(thread_cpu().saturating_sub(began));
+        waits.after(cpu);
     }
 }

@@ -1,0 +1,442 @@
+//! The program behind the page: `saker_web`'s one trait.
+
+use super::{Doctor, Loaded, Shown, editor};
+use crate::config::{Config, Matching};
+use crate::control::{Answer, Asker, Containers, Request, Status};
+use crate::modules::roster::Listed;
+use crate::store::{NewChange, Store};
+use saker_web::alerts::{
+    Acknowledgement, Alert, AlertDetail, AlertPage, AlertQuery, Comment, Histogram, Row,
+};
+use saker_web::changes::{ChangePage, ChangeQuery};
+use saker_web::editor::{CheckRequest, Checked, Completion};
+use saker_web::health::{Check, Count, Engine, Health, Queue};
+use saker_web::host::{Host, ModuleChange, Refusal};
+use saker_web::incidents::{IncidentDetail, IncidentPage, IncidentQuery};
+use saker_web::modules::{Done, Module, Upload};
+use saker_web::rules::{Rule, RuleChoice};
+use saker_web::session::Actor;
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// What is missing here is looked for no more often.
+const EXAMINE_EVERY: Duration = Duration::from_secs(30);
+/// The name of a file that is sent is no longer.
+const FILE_NAME_BYTES_MAX: usize = 128;
+/// Who asks where it is the page itself.
+const PAGE: &str = "the page";
+
+/// What the page asks, answered.
+pub(super) struct Behind {
+    store: Store,
+    asker: Asker,
+    doctor: Doctor,
+    shown: Shown,
+    hostname: String,
+    first_match: bool,
+    /// Where files are put that are sent.
+    uploads: PathBuf,
+    examined: Mutex<Option<(Instant, Vec<Check>)>>,
+    /// One text is compiled at a time.
+    compiling: Mutex<()>,
+}
+
+impl Behind {
+    pub(super) fn new(
+        config: &Config,
+        store: Store,
+        asker: Asker,
+        doctor: Doctor,
+        shown: Shown,
+    ) -> Behind {
+        Behind {
+            uploads: store.path().with_file_name("modules"),
+            store,
+            asker,
+            doctor,
+            shown,
+            hostname: config.hostname(),
+            first_match: config.matching == Matching::First,
+            examined: Mutex::default(),
+            compiling: Mutex::default(),
+        }
+    }
+
+    fn loaded(&self) -> Arc<Loaded> {
+        let shown = self.shown.lock();
+        shown.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn ask(&self, request: Request, by: &str) -> Result<Answer, Refusal> {
+        match self.asker.ask_waiting(request, by) {
+            Answer::Error(why) => Err(Refusal::Conflict(why)),
+            answer => Ok(answer),
+        }
+    }
+
+    fn change(&self, request: Request, actor: &Actor) -> Result<Done, Refusal> {
+        match self.ask(request, &actor.to_string())? {
+            Answer::Done(done) => Ok(Done { done }),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn status(&self) -> Result<Status, Refusal> {
+        match self.ask(Request::Status {}, PAGE)? {
+            Answer::Status(status) => Ok(status),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn containers(&self) -> Result<Containers, Refusal> {
+        match self.ask(Request::Containers {}, PAGE)? {
+            Answer::Containers(containers) => Ok(containers),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn known_rules(&self) -> Result<Vec<crate::control::Rule>, Refusal> {
+        match self.ask(Request::Rules {}, PAGE)? {
+            Answer::Rules(rules) => Ok(rules),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn listed(&self) -> Result<Vec<Listed>, Refusal> {
+        match self.ask(Request::List {}, PAGE)? {
+            Answer::Modules(modules) => Ok(modules),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// What `saker doctor` says, or said lately.
+    fn examine(&self) -> Vec<Check> {
+        let mut examined = self.examined.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*examined {
+            Some((when, checks)) if when.elapsed() < EXAMINE_EVERY => checks.clone(),
+            _ => {
+                let checks = (self.doctor)();
+                *examined = Some((Instant::now(), checks.clone()));
+                checks
+            }
+        }
+    }
+
+    /// Puts a file that was sent where it can be loaded from: under a name of its content, so that
+    /// what runs is never written over.
+    fn keep(&self, upload: &Upload) -> io::Result<PathBuf> {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(&self.uploads)?;
+        let digest = blake3::hash(&upload.bytes).to_hex();
+        let path = self
+            .uploads
+            .join(format!("{}-{}", &digest[..12], upload.file));
+        let new = path.with_extension("new");
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&new)?;
+        file.write_all(&upload.bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&new, &path)?;
+        Ok(path)
+    }
+}
+
+fn unexpected() -> Refusal {
+    Refusal::Failed("Saker answers something else".into())
+}
+
+/// The name of a file, which becomes part of a path.
+fn is_plain(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let has_ending = [".wasm", ".yaml", ".yml"]
+        .iter()
+        .any(|ending| name.ends_with(ending));
+    has_ending
+        && name.len() <= FILE_NAME_BYTES_MAX
+        && !name.starts_with('.')
+        && name.bytes().all(is_plain)
+}
+
+impl Host for Behind {
+    fn alerts(&self, query: &AlertQuery) -> Result<AlertPage, Refusal> {
+        self.store.alerts(query)
+    }
+
+    fn alerts_after(
+        &self,
+        id: u64,
+        query: &AlertQuery,
+        most: usize,
+    ) -> Result<(u64, Vec<Alert>), Refusal> {
+        self.store.alerts_after(id, query, most)
+    }
+
+    fn newest(&self) -> watch::Receiver<u64> {
+        self.store.newest()
+    }
+
+    fn rows(&self, query: &AlertQuery, before: u64) -> Result<Vec<Row>, Refusal> {
+        self.store.rows(query, before)
+    }
+
+    fn histogram(&self, query: &AlertQuery) -> Result<Histogram, Refusal> {
+        self.store.histogram(query)
+    }
+
+    fn alert(&self, id: u64) -> Result<AlertDetail, Refusal> {
+        self.store.alert(id)
+    }
+
+    fn acknowledge(&self, actor: &Actor, what: &Acknowledgement) -> Result<u64, Refusal> {
+        self.store.acknowledge(&actor.to_string(), what)
+    }
+
+    fn comment(&self, actor: &Actor, id: u64, text: &str) -> Result<Comment, Refusal> {
+        self.store.comment(&actor.to_string(), id, text)
+    }
+
+    fn incidents(&self, query: &IncidentQuery) -> Result<IncidentPage, Refusal> {
+        self.store.incidents(query)
+    }
+
+    fn incident(&self, id: &str) -> Result<IncidentDetail, Refusal> {
+        self.store.incident(id)
+    }
+
+    fn rules(&self) -> Result<Vec<Rule>, Refusal> {
+        let loaded = self.loaded();
+        let known = self.known_rules()?;
+        let mut written = HashMap::new();
+        for (module, _) in &loaded.modules {
+            let Some(of) = module.written() else {
+                continue;
+            };
+            let listing = of.listing().map_or(&[][..], |listing| &listing.rules);
+            for rule in listing {
+                let key = (module.identity().name.to_string(), rule.name.as_str());
+                written.insert(key, (of.rule(&rule.name), &rule.condition));
+            }
+        }
+        let rules = known.into_iter().map(|rule| {
+            let found = written.get(&(rule.module.clone(), rule.name.as_str()));
+            let text = found.and_then(|(text, _)| *text);
+            let condition = found.map(|(_, condition)| *condition);
+            let events = condition.map(|of| of.events.iter().map(|event| (*event).into()));
+            Rule {
+                text: text.map_or(String::new(), |text| text.text.clone()),
+                digest: text.map_or(String::new(), |text| text.digest.clone()),
+                condition: condition.map_or(String::new(), |of| of.compiled.clone()),
+                events: events.map_or(Vec::new(), Iterator::collect),
+                name: rule.name,
+                module: rule.module,
+                description: rule.description,
+                priority: rule.priority,
+                source: rule.source,
+                tags: rule.tags,
+                enabled: rule.enabled,
+                alerts: rule.alerts,
+            }
+        });
+        Ok(rules.collect())
+    }
+
+    fn choose_rule(&self, actor: &Actor, choice: &RuleChoice) -> Result<Done, Refusal> {
+        let name = choice.rule.clone();
+        let request = match choice.enabled {
+            true => Request::EnableRule { name },
+            false => Request::DisableRule { name },
+        };
+        self.change(request, actor)
+    }
+
+    fn modules(&self) -> Result<Vec<Module>, Refusal> {
+        let loaded = self.loaded();
+        let mut alerts: HashMap<String, u64> = HashMap::new();
+        for rule in self.known_rules()? {
+            *alerts.entry(rule.module).or_default() += rule.alerts;
+        }
+        let modules = self.listed()?.into_iter().map(|listed| {
+            let mut all = loaded.modules.iter().map(|(module, _)| module);
+            let module = all.find(|module| *module.identity().name == *listed.name);
+            let component = module.and_then(|module| module.as_component());
+            Module {
+                alerts: alerts.get(&listed.name).copied().unwrap_or(0),
+                capabilities: component.map_or(Vec::new(), |component| component.granted()),
+                events: listed.work.events,
+                name: listed.name,
+                kind: listed.kind,
+                version: listed.version,
+                state: listed.state,
+                rules: listed.rules as u64,
+                digest: listed.digest,
+                path: listed.path,
+                previous: listed.previous,
+                failures: listed.failures,
+                reason: listed.reason,
+                cpu_ns: listed.work.cpu_ns,
+                memory_bytes: listed.work.memory_bytes,
+            }
+        });
+        Ok(modules.collect())
+    }
+
+    fn change_module(
+        &self,
+        actor: &Actor,
+        name: &str,
+        change: ModuleChange,
+    ) -> Result<Done, Refusal> {
+        let name = name.to_owned();
+        let request = match change {
+            ModuleChange::Enable => Request::Enable { name },
+            ModuleChange::Disable => Request::Disable { name },
+            ModuleChange::Rollback => Request::Rollback { name },
+        };
+        self.change(request, actor)
+    }
+
+    fn upload(&self, actor: &Actor, upload: Upload) -> Result<Done, Refusal> {
+        if !is_plain(&upload.file) {
+            return Err(Refusal::Invalid(format!(
+                "a file is called by letters, digits, `-`, `_` and `.`, and ends in .wasm, .yaml \
+                 or .yml, in {FILE_NAME_BYTES_MAX} bytes at most"
+            )));
+        }
+        let path = self.keep(&upload).map_err(|error| {
+            tracing::error!("a module that was sent cannot be kept: {error}");
+            Refusal::Failed("the file cannot be kept; Saker's log says why".into())
+        })?;
+        let request = match upload.swap {
+            Some(name) => Request::Swap { name, path },
+            None => Request::Load { path },
+        };
+        self.change(request, actor)
+    }
+
+    fn changes(&self, query: &ChangeQuery) -> Result<ChangePage, Refusal> {
+        self.store.changes_made(query)
+    }
+
+    fn note(&self, actor: &Actor, what: &str) {
+        // That the store fails is said where it does.
+        let _ = self.store.note(&NewChange {
+            by: actor.to_string(),
+            what: what.into(),
+            done: true,
+            ..NewChange::default()
+        });
+    }
+
+    fn health(&self) -> Result<Health, Refusal> {
+        let status = self.status()?;
+        let containers = self.containers()?;
+        let (memory_bytes, cpu_ms) = used();
+        let judge_bytes = status.judge_pid.and_then(resident).unwrap_or(0);
+        let losses = status.losses.into_iter().map(|loss| Count {
+            cause: loss.cause,
+            count: loss.count,
+        });
+        let engines = containers.engines.into_iter().map(|engine| Engine {
+            engine: engine.engine,
+            socket: engine.socket,
+            trouble: engine.trouble,
+            asked: engine.asked,
+            failed: engine.failed,
+        });
+        let queues = status.queues.into_iter().map(|queue| Queue {
+            name: queue.name,
+            waiting: queue.waiting,
+            most: queue.most,
+        });
+        Ok(Health {
+            version: status.version,
+            hostname: self.hostname.clone(),
+            uptime_seconds: status.uptime_seconds,
+            epoch: status.epoch.into(),
+            swaps: status.swaps,
+            rules: status.rules,
+            events: status.events,
+            rows: status.rows,
+            windows: status.windows,
+            alerts: status.alerts,
+            module_failures: status.module_failures,
+            losses: losses.collect(),
+            queues: queues.collect(),
+            memory_bytes: memory_bytes + judge_bytes,
+            cpu_ms,
+            engines: engines.collect(),
+            store: self.store.standing()?,
+            checks: self.examine(),
+        })
+    }
+
+    fn check(&self, request: &CheckRequest) -> Result<Checked, Refusal> {
+        let busy = || Refusal::Busy("another text is being checked".into());
+        let _turn = self.compiling.try_lock().map_err(|_| busy())?;
+        Ok(editor::check(request, &self.loaded(), self.first_match))
+    }
+
+    fn completion(&self) -> Result<Completion, Refusal> {
+        Ok(editor::completion(&self.loaded()))
+    }
+}
+
+/// Resident bytes and processor time in milliseconds of this process.
+pub(super) fn used() -> (u64, u64) {
+    let time = |of: rustix::process::RawPid| {
+        let stat = std::fs::read_to_string(format!("/proc/{of}/stat")).ok()?;
+        // The name before it may hold anything.
+        let (_, rest) = stat.rsplit_once(')')?;
+        let fields: Vec<u64> = rest
+            .split_whitespace()
+            .map(|n| n.parse().unwrap_or(0))
+            .collect();
+        let ticks = fields.get(11)? + fields.get(12)?;
+        Some(ticks * 1000 / rustix::param::clock_ticks_per_second())
+    };
+    let own = rustix::process::getpid().as_raw_nonzero().get();
+    let bytes = resident(own as u32).unwrap_or(0);
+    (bytes, time(own).unwrap_or(0))
+}
+
+/// Resident bytes of a process.
+fn resident(pid: u32) -> Option<u64> {
+    let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_names_become_part_of_a_path() {
+        for name in ["beacon.wasm", "my-rules_2.yaml", "x.yml"] {
+            assert!(is_plain(name), "{name}");
+        }
+        for name in [
+            "",
+            ".wasm",
+            "../x.wasm",
+            "a/b.wasm",
+            "x.exe",
+            "x.wasm\0",
+            "é.wasm",
+            "x y.wasm",
+        ] {
+            assert!(!is_plain(name), "{name}");
+        }
+        assert!(!is_plain(&format!("{}.wasm", "x".repeat(200))));
+    }
+}

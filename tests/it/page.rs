@@ -1,0 +1,576 @@
+//! The page's interface on the running program: what an attack looks like on it, who may do what,
+//! and what outlives a sudden end.
+
+use crate::needs;
+use crate::program::{Saker, Scope};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// A running Saker with a page of its own.
+struct Page {
+    saker: Saker,
+    address: String,
+    token: String,
+}
+
+/// An answer.
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {} {}", self.status, self.body))
+    }
+}
+
+fn told(output: &std::process::Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+impl Page {
+    fn start(scope: &Scope, folder: &Path, more: &[&str]) -> Page {
+        let store = format!("store.path={}", folder.join("alerts.db").display());
+        let socket = folder.join("control.sock");
+        let control = format!("control.socket={}", socket.display());
+        let mut args = vec![
+            "-o",
+            &store,
+            "-o",
+            &control,
+            "-o",
+            "page.address=127.0.0.1:0",
+        ];
+        args.extend(more);
+        let saker = Saker::watch(scope, &args);
+        let mut ask = std::process::Command::new(crate::program::saker());
+        let asked = ask
+            .args(["ctl", "--socket"])
+            .arg(&socket)
+            .arg("page")
+            .output();
+        let link = told(&asked.expect("saker runs"));
+        let (address, token) = link.split_once("/#token=").expect("a link");
+        Page {
+            saker,
+            address: address.trim_start_matches("http://").into(),
+            token: token.into(),
+        }
+    }
+
+    /// Sends a request with these lines in its head, and a body.
+    fn send(&self, method: &str, path: &str, head: &[&str], body: &[u8]) -> Answer {
+        let mut stream = self.begin(method, path, head, body);
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("an answer in text");
+        let (head, body) = text.split_once("\r\n\r\n").expect("an answer");
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        Answer {
+            status: status.expect("a status"),
+            head: head.to_ascii_lowercase(),
+            body: body.into(),
+        }
+    }
+
+    fn begin(&self, method: &str, path: &str, head: &[&str], body: &[u8]) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        let patience = Some(Duration::from_secs(60));
+        stream.set_read_timeout(patience).expect("a socket");
+        let mut request = format!(
+            "{method} {path} HTTP/1.0\r\ncontent-length: {}\r\n",
+            body.len()
+        );
+        if !head.iter().any(|line| line.starts_with("host:")) {
+            request.push_str(&format!("host: {}\r\n", self.address));
+        }
+        for line in head {
+            request.push_str(&format!("{line}\r\n"));
+        }
+        request.push_str("\r\n");
+        let mut bytes = request.into_bytes();
+        bytes.extend(body);
+        // What is refused for its length is not read to its end.
+        let _ = stream.write_all(&bytes);
+        stream
+    }
+
+    fn authorization(&self) -> String {
+        format!("authorization: Bearer {}", self.token)
+    }
+
+    fn get(&self, path: &str) -> Value {
+        let answer = self.send(
+            "GET",
+            &format!("/api/v1{path}"),
+            &[&self.authorization()],
+            b"",
+        );
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        answer.json()
+    }
+
+    fn post(&self, path: &str, body: &[u8]) -> Answer {
+        let head = [&*self.authorization(), "content-type: application/json"];
+        self.send("POST", &format!("/api/v1{path}"), &head, body)
+    }
+
+    fn done(&self, path: &str, body: &[u8]) -> Value {
+        let answer = self.post(path, body);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        answer.json()
+    }
+
+    /// Asks until the answer is as wanted.
+    fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + Duration::from_secs(30);
+        loop {
+            let answer = self.get(path);
+            if wanted(&answer) {
+                return answer;
+            }
+            assert!(Instant::now() < end, "{path} stays {answer}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder for files of the test")
+}
+
+const RULE: &str = "- rule: Somebody reads it\n  desc: d\n  condition: >\n    evt.type in (open, \
+                    openat) and fd.name = /etc/shadow and not proc.name in (login, sshd)\n  \
+                    output: \"%proc.name reads %fd.name\"\n  priority: CRITICAL\n  tags: [mine]\n";
+
+/// A rule file of the test.
+fn rules(folder: &Path) -> String {
+    let path = folder.join("rules.yaml");
+    std::fs::write(&path, RULE).expect("a folder of the test");
+    path.display().to_string()
+}
+
+/// Reads it inside, by a program of that name.
+fn attack(scope: &Scope, folder: &Path, name: &str) {
+    let program = folder.join(name);
+    if !program.exists() {
+        std::fs::copy("/bin/cat", &program).expect("a folder of the test");
+    }
+    let mut shell = scope.command("/bin/sh");
+    shell
+        .arg("-c")
+        .arg("\"$0\" /etc/shadow > /dev/null; :")
+        .arg(&program);
+    assert!(shell.status().expect("a shell").success());
+}
+
+#[test]
+fn an_attack_is_seen_with_what_stood_around_it_and_why_its_rule_held() {
+    if !needs::live() {
+        return;
+    }
+    let (scope, folder) = (Scope::new(), folder());
+    let page = Page::start(&scope, folder.path(), &["-r", &rules(folder.path())]);
+    let name = "<img src=x on";
+    attack(&scope, folder.path(), name);
+    let found = page.until("/alerts", |found| !found["alerts"][0].is_null());
+    let alert = &found["alerts"][0];
+    assert_eq!(alert["rule"], "Somebody reads it");
+    assert_eq!(alert["output"], format!("{name} reads /etc/shadow"));
+    assert_eq!(alert["process"], name);
+    assert_eq!(alert["container"], "host");
+    let id = alert["id"].as_u64().expect("a number");
+    let detail = page.get(&format!("/alerts/{id}"));
+    assert_eq!(detail["rule_text"], RULE.trim_end());
+    let processes = detail["processes"].as_array().expect("processes");
+    assert_eq!(processes[0]["name"], name);
+    assert_eq!(processes[1]["name"], "sh");
+    assert_eq!(detail["fields"]["fd.name"], "/etc/shadow");
+    assert_eq!(detail["object"]["fd.name"], "/etc/shadow");
+    let why = &detail["why"];
+    assert_eq!((&why["kind"], &why["held"]), (&json!("and"), &json!(true)));
+    let parts = why["parts"].as_array().expect("parts");
+    let test = parts
+        .iter()
+        .find(|part| part["values"]["fd.name"] == "/etc/shadow");
+    assert_eq!(test.expect("a test of the name")["held"], true);
+    let not = parts
+        .iter()
+        .find(|part| part["kind"] == "not")
+        .expect("the exception");
+    assert_eq!(not["parts"][0]["held"], false);
+    assert_eq!(not["parts"][0]["values"]["proc.name"], name);
+    // It is found by whatever it is looked for, and not by what it is not.
+    let encoded = "%3Cimg%20src%3Dx%20on";
+    let from = alert["time_ms"].as_i64().expect("a number");
+    for (filter, is_found) in [
+        ("priority=critical,error".to_owned(), true),
+        ("priority=warning".into(), false),
+        ("rule=Somebody%20reads%20it".into(), true),
+        ("rule=Nobody".into(), false),
+        ("tag=mine".into(), true),
+        ("tag=yours".into(), false),
+        ("container=host".into(), true),
+        ("container=web".into(), false),
+        (format!("process={encoded}"), true),
+        ("process=cat".into(), false),
+        ("text=reads%20etc%20sha".into(), true),
+        ("text=writes".into(), false),
+        (format!("from={from}"), true),
+        (format!("from={}", from + 60_000), false),
+        ("acknowledged=false".into(), true),
+        ("acknowledged=true".into(), false),
+        ("namespace=shop".into(), false),
+        ("pod=web-1".into(), false),
+    ] {
+        let found = page.get(&format!("/alerts?{filter}"));
+        assert_eq!(!found["alerts"][0].is_null(), is_found, "{filter}");
+    }
+    for wrong in [
+        "priority=bad",
+        "limit=0",
+        "limit=501",
+        "nothing=x",
+        "text=%20",
+    ] {
+        let path = format!("/api/v1/alerts?{wrong}");
+        let answer = page.send("GET", &path, &[&page.authorization()], b"");
+        assert_eq!(answer.status, 400, "{wrong}: {}", answer.body);
+    }
+    let histogram = page.get("/alerts/histogram");
+    assert_eq!(histogram["total"], 1);
+    // What one tree of processes does is one incident.
+    attack(&scope, folder.path(), name);
+    page.until("/alerts", |found| !found["alerts"][1].is_null());
+    let incident = alert["incident"].as_str().expect("an id");
+    let incident = page.get(&format!("/incidents/{incident}"));
+    assert_eq!(incident["timeline"][0]["id"], id);
+    let lines = page.send(
+        "GET",
+        "/api/v1/alerts/export.jsonl",
+        &[&page.authorization()],
+        b"",
+    );
+    assert_eq!(lines.body.lines().count(), 2, "{}", lines.body);
+    let health = page.get("/health");
+    assert_eq!(health["alerts"], 2);
+    assert!(health["checks"][0]["state"].is_string());
+    assert!(page.saker.stop().status.success());
+}
+
+#[test]
+fn nobody_comes_in_without_a_token_and_who_may_look_changes_nothing() {
+    if !needs::live() {
+        return;
+    }
+    let (scope, folder) = (Scope::new(), folder());
+    let viewer = folder.path().join("viewer");
+    std::fs::write(&viewer, "only for looking at it\n").expect("a folder of the test");
+    let only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&viewer, only).expect("a file of the test");
+    let viewer = format!("page.viewer_token_file={}", viewer.display());
+    let page = Page::start(&scope, folder.path(), &["-o", &viewer]);
+    let token = page.authorization();
+    let status = |method: &str, path: &str, head: &[&str], body: &[u8]| {
+        page.send(method, path, head, body).status
+    };
+    let (alerts, choice) = ("/api/v1/alerts", "/api/v1/rules/enabled");
+    let body = br#"{"rule": "Read sensitive file untrusted", "enabled": false}"#;
+    let json = "content-type: application/json";
+    // Nobody, somebody with a wrong secret, somebody who may look, somebody who may change.
+    assert_eq!(status("GET", alerts, &[], b""), 401);
+    let wrong = "authorization: Bearer 0123456789abcdef";
+    assert_eq!(status("GET", alerts, &[wrong], b""), 401);
+    let looking = "authorization: Bearer only for looking at it";
+    assert_eq!(status("GET", alerts, &[looking], b""), 200);
+    assert_eq!(status("POST", choice, &[looking, json], body), 403);
+    assert_eq!(
+        status(
+            "POST",
+            "/api/v1/check",
+            &[looking, json],
+            br#"{"text": ""}"#
+        ),
+        200
+    );
+    // A browser: a session, which a page of another origin cannot make use of.
+    let login = format!(r#"{{"token": "{}"}}"#, page.token);
+    let session = page.send("POST", "/api/v1/session", &[json], login.as_bytes());
+    assert_eq!(session.status, 200, "{}", session.body);
+    let csrf = format!(
+        "x-csrf-token: {}",
+        session.json()["csrf"].as_str().expect("a secret")
+    );
+    let cookie = session
+        .head
+        .lines()
+        .find_map(|line| line.strip_prefix("set-cookie: "));
+    let cookie = cookie.expect("a cookie");
+    assert!(
+        cookie.contains("httponly") && cookie.contains("samesite=strict"),
+        "{cookie}"
+    );
+    let cookie = format!("cookie: {}", cookie.split(';').next().expect("a value"));
+    assert_eq!(status("GET", alerts, &[&cookie], b""), 200);
+    assert_eq!(status("POST", choice, &[&cookie, json], body), 403);
+    assert_eq!(
+        status("POST", choice, &[&cookie, "x-csrf-token: x", json], body),
+        403
+    );
+    let elsewhere = "origin: http://127.0.0.1:1";
+    assert_eq!(
+        status("POST", choice, &[&cookie, &csrf, elsewhere, json], body),
+        403
+    );
+    assert_eq!(status("POST", choice, &[&cookie, &csrf, json], body), 200);
+    assert_eq!(
+        status("GET", alerts, &["host: evil.example", &token], b""),
+        421
+    );
+    // What is too long, unknown or no request is refused, and nothing fails.
+    let long = vec![b' '; 2 << 20];
+    assert_eq!(status("POST", choice, &[&token, json], &long), 413);
+    assert_eq!(status("POST", choice, &[&token, json], b"{"), 400);
+    assert_eq!(status("GET", "/api/v1/nothing", &[&token], b""), 404);
+    assert_eq!(status("PUT", alerts, &[&token], b""), 405);
+    assert_eq!(
+        status("GET", "/api/v1/alerts/99999999999999999999", &[&token], b""),
+        400
+    );
+    assert_eq!(status("GET", "/api/v1/alerts/99", &[&token], b""), 404);
+    assert_eq!(
+        status("POST", "/api/v1/modules?file=../x.wasm", &[&token], b"x"),
+        400
+    );
+    assert_eq!(
+        status("DELETE", "/api/v1/session", &[&cookie, &csrf], b""),
+        204
+    );
+    assert_eq!(status("GET", alerts, &[&cookie], b""), 401);
+    // The page itself is there for all, and no browser runs in it what is not its own.
+    let index = page.send("GET", "/alerts/7", &[], b"");
+    assert_eq!(index.status, 200);
+    assert!(
+        index
+            .head
+            .contains("content-security-policy: default-src 'none'")
+    );
+    assert!(index.head.contains("x-frame-options: deny"));
+    assert!(!index.body.contains("<script>"));
+    // All of it is remembered.
+    let changes = page.until("/changes", |changes| !changes["changes"][1].is_null());
+    let changes = changes["changes"].as_array().expect("changes");
+    let said = |what: &str, by: &str| {
+        let mut changes = changes.iter();
+        changes.any(|change| {
+            change["what"]
+                .as_str()
+                .is_some_and(|text| text.contains(what))
+                && change["by"].as_str().is_some_and(|text| text.contains(by))
+        })
+    };
+    assert!(said("logged in", "admin from 127.0.0.1"), "{changes:?}");
+    assert!(
+        said("disable rule `Read sensitive file untrusted`", "admin"),
+        "{changes:?}"
+    );
+    assert!(page.saker.stop().status.success());
+}
+
+#[test]
+fn rules_are_sent_swapped_and_rolled_back_and_the_history_tells_how_they_differ() {
+    if !needs::live() {
+        return;
+    }
+    let (scope, folder) = (Scope::new(), folder());
+    let page = Page::start(&scope, folder.path(), &["-r", &rules(folder.path())]);
+    let own = RULE.replace("Somebody reads it", "One of my own");
+    page.done("/modules?file=own.yaml", own.as_bytes());
+    let modules = page.get("/modules");
+    let sent = &modules[1];
+    assert_eq!(
+        (&sent["kind"], &sent["state"]),
+        (&json!("ruleset"), &json!("running"))
+    );
+    let name = sent["name"].as_str().expect("a name");
+    let encoded: String = name.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    attack(&scope, folder.path(), "one");
+    page.until("/alerts?rule=One%20of%20my%20own", |found| {
+        !found["alerts"][0].is_null()
+    });
+    let quiet = own.replace("sshd", "sshd, one");
+    page.done(
+        &format!("/modules/{encoded}/swap?file=quiet.yaml"),
+        quiet.as_bytes(),
+    );
+    attack(&scope, folder.path(), "one");
+    page.until("/alerts?rule=Somebody%20reads%20it", |found| {
+        !found["alerts"][1].is_null()
+    });
+    let found = page.get("/alerts?rule=One%20of%20my%20own");
+    assert!(found["alerts"][1].is_null(), "{found}");
+    let refused = page.post(
+        &format!("/modules/{encoded}/swap?file=bad.yaml"),
+        b"- rule: x\n",
+    );
+    assert_eq!(refused.status, 409, "{}", refused.body);
+    page.done(&format!("/modules/{encoded}/rollback"), b"");
+    attack(&scope, folder.path(), "one");
+    page.until("/alerts?rule=One%20of%20my%20own", |found| {
+        !found["alerts"][1].is_null()
+    });
+    page.done(
+        "/rules/enabled",
+        br#"{"rule": "One of my own", "enabled": false}"#,
+    );
+    let rules = page.get("/rules");
+    let mut rules = rules.as_array().expect("rules").iter();
+    let rule = rules
+        .find(|rule| rule["name"] == "One of my own")
+        .expect("it is loaded");
+    assert_eq!(
+        (&rule["enabled"], &rule["alerts"]),
+        (&json!(false), &json!(2))
+    );
+    assert_eq!(rule["text"], own.trim_end());
+    let changes = page.until("/changes", |changes| !changes["changes"][4].is_null());
+    let mut changes = changes["changes"].as_array().expect("changes").iter();
+    let swap = changes.find(|change| {
+        let what = change["what"].as_str().unwrap_or_default();
+        what.starts_with("swap module") && change["done"] == true
+    });
+    let difference = swap.expect("it is remembered")["difference"]
+        .as_str()
+        .expect("a text");
+    assert!(difference.contains("\n-"), "{difference}");
+    assert!(difference.contains("sshd, one"), "{difference}");
+    assert!(page.saker.stop().status.success());
+}
+
+#[test]
+fn what_was_seen_and_said_outlives_a_sudden_end_and_a_stream_goes_on_behind_it() {
+    if !needs::live() {
+        return;
+    }
+    let (scope, folder) = (Scope::new(), folder());
+    let rules = rules(folder.path());
+    let page = Page::start(&scope, folder.path(), &["-r", &rules]);
+    attack(&scope, folder.path(), "first");
+    let found = page.until("/alerts", |found| !found["alerts"][0].is_null());
+    let id = found["alerts"][0]["id"].as_u64().expect("a number");
+    let seen = format!(r#"{{"ids": [{id}], "acknowledged": true}}"#);
+    assert_eq!(
+        page.done("/alerts/acknowledge", seen.as_bytes())["changed"],
+        1
+    );
+    page.done(
+        &format!("/alerts/{id}/comments"),
+        br#"{"text": "it was <b>me</b>"}"#,
+    );
+    page.saker.signal(rustix::process::Signal::KILL);
+    let token = page.token.clone();
+    let _ = page.saker.wait();
+
+    let page = Page::start(&scope, folder.path(), &["-r", &rules]);
+    assert_eq!(page.token, token, "a link stays good");
+    let detail = page.get(&format!("/alerts/{id}"));
+    assert_eq!(detail["acknowledged"], true);
+    assert!(
+        detail["acknowledged_by"]
+            .as_str()
+            .is_some_and(|by| by.contains("admin"))
+    );
+    assert_eq!(detail["comments"][0]["text"], "it was <b>me</b>");
+    attack(&scope, folder.path(), "second");
+    let last = format!("last-event-id: {id}");
+    let head = [&*page.authorization(), &last, "accept: text/event-stream"];
+    let stream = page.begin("GET", "/api/v1/alerts/stream", &head, b"");
+    let mut lines = BufReader::new(stream).lines();
+    let next = lines.find_map(|line| {
+        let line = line.expect("the stream goes on");
+        Some(
+            line.strip_prefix("data: ")?
+                .strip_prefix("data:")
+                .unwrap_or(&line[6..])
+                .to_owned(),
+        )
+    });
+    let alerts: Value = serde_json::from_str(&next.expect("alerts")).expect("JSON");
+    assert_eq!(alerts[0]["process"], "second", "{alerts}");
+    assert!(alerts[0]["id"].as_u64() > Some(id));
+    assert!(page.saker.stop().status.success());
+}
+
+#[test]
+fn kubelet_and_prometheus_are_answered_as_falco_answers_them() {
+    if !needs::live() {
+        return;
+    }
+    let (scope, folder) = (Scope::new(), folder());
+    let rules = rules(folder.path());
+    let mut page = Page::start(
+        &scope,
+        folder.path(),
+        &[
+            "-r",
+            &rules,
+            "-o",
+            "webserver.enabled=true",
+            "-o",
+            "webserver.listen_address=127.0.0.1",
+            "-o",
+            "webserver.listen_port=0",
+            "-o",
+            "webserver.k8s_healthz_endpoint=/health/z",
+            "-o",
+            "webserver.prometheus_metrics_enabled=true",
+            "-o",
+            "metrics.enabled=true",
+        ],
+    );
+    attack(&scope, folder.path(), "cat");
+    page.saker.next_of_rules();
+    let own = std::mem::replace(&mut page.address, page.saker.listens_at("the web server"));
+    let get = |path: &str| page.send("GET", path, &[], b"");
+    assert_eq!(get("/health/z").json(), json!({"status": "ok"}));
+    assert_eq!(get("/versions").json()["engine_version"], "62");
+    assert_eq!(get("/api/v1/alerts").status, 404);
+    let metrics = get("/metrics");
+    assert!(
+        metrics
+            .head
+            .contains("content-type: text/plain; version=0.0.4"),
+        "{}",
+        metrics.head
+    );
+    let sample = "falcosecurity_falco_rules_matches_total{priority=\"2\",rule_name=\"Somebody reads \
+                  it\",source=\"syscall\",module=\"rules\",tag_mine=\"true\"} 1";
+    assert!(
+        metrics.body.lines().any(|line| line == sample),
+        "{}",
+        metrics.body
+    );
+    let mut names = std::collections::HashSet::new();
+    for line in metrics.body.lines() {
+        let Some(line) = line.strip_prefix("# TYPE ") else {
+            let value = line.rsplit(' ').next().expect("a value");
+            assert!(
+                line.starts_with('#') || value.parse::<f64>().is_ok(),
+                "{line}"
+            );
+            continue;
+        };
+        assert!(names.insert(line.to_owned()), "{line} twice");
+    }
+    page.address = own;
+    assert!(page.saker.stop().status.success());
+}

@@ -1,0 +1,134 @@
+//! What an editor of rules asks: what is wrong with them, and what it may offer.
+
+use crate::Shared;
+use crate::answer::{Asked, ask};
+use crate::host::Refusal;
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Rules to be checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckRequest {
+    /// The text of a rule file.
+    pub text: String,
+    /// Whether the loaded rule files come before it, so that it may name their macros and lists
+    /// and change their rules.
+    #[serde(default)]
+    pub with_loaded: bool,
+}
+
+/// What is wrong with rules, and what is worth a look.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Checked {
+    /// Whether they could be loaded.
+    pub valid: bool,
+    /// What there is to say, in the order of places.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// What is wrong at a place.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Diagnostic {
+    /// `error` or `warning`.
+    pub severity: String,
+    /// Saker's code.
+    pub code: String,
+    /// Falco's.
+    pub falco: String,
+    /// What it is.
+    pub message: String,
+    /// What stands at the place.
+    pub label: String,
+    /// What to do.
+    pub help: Option<String>,
+    /// Where it begins and ends; none where it is about the whole.
+    pub range: Option<Range>,
+}
+
+/// A place in the text. Lines and columns begin with 0; columns are counted in UTF-16 units, as
+/// editors count them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Range {
+    /// The line in which it begins.
+    pub line: u32,
+    /// The column.
+    pub column: u32,
+    /// The line in which it ends.
+    pub end_line: u32,
+    /// The column behind its last character.
+    pub end_column: u32,
+}
+
+/// What an editor may offer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Completion {
+    /// The catalogue of fields.
+    pub fields: Vec<Field>,
+    /// Comparisons.
+    pub operators: Vec<String>,
+    /// What makes values of values.
+    pub transformers: Vec<String>,
+    /// What joins conditions.
+    pub keywords: Vec<String>,
+    /// Types of events.
+    pub events: Vec<String>,
+    /// Priorities, the most urgent first.
+    pub priorities: Vec<String>,
+    /// The keys of a rule.
+    pub keys: Vec<String>,
+    /// Macros of the loaded rule files.
+    pub macros: Vec<Named>,
+    /// Lists of the loaded rule files.
+    pub lists: Vec<Named>,
+    /// Rules of the loaded rule files.
+    pub rules: Vec<Named>,
+}
+
+/// A field of the catalogue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Field {
+    /// Its name.
+    pub name: String,
+    /// The type of its value.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What may stand in brackets: `none`, `index` or `key`, and whether it must.
+    pub argument: String,
+    /// What it is.
+    pub description: String,
+    /// Whether it has a value yet.
+    pub has_value: bool,
+}
+
+/// A macro, list or rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Named {
+    /// Its name.
+    pub name: String,
+    /// What it stands for.
+    pub text: String,
+}
+
+/// What is wrong with rules, as `saker check` says it.
+#[utoipa::path(post, path = "/check", tag = "editor", request_body = CheckRequest,
+    responses((status = 200, body = Checked), (status = "4XX", body = crate::answer::Error)))]
+pub(crate) async fn check(
+    State(shared): State<Shared>,
+    request: Asked<Json<CheckRequest>, JsonRejection>,
+) -> Result<Json<Checked>, Refusal> {
+    let Json(request) = request?;
+    ask(&shared, move |host| host.check(&request))
+        .await
+        .map(Json)
+}
+
+/// What an editor may offer.
+#[utoipa::path(get, path = "/completion", tag = "editor",
+    responses((status = 200, body = Completion), (status = "4XX", body = crate::answer::Error)))]
+pub(crate) async fn completion(State(shared): State<Shared>) -> Result<Json<Completion>, Refusal> {
+    ask(&shared, |host| host.completion()).await.map(Json)
+}
