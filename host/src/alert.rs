@@ -167,9 +167,8 @@ impl Alert {
                         }
                         _ => push_text(&mut message, value.as_ref()),
                     }
-                    if !field.is_some_and(is_time) {
-                        fields.push((name.clone(), to_json(value.as_ref())));
-                    }
+                    let shown = shown_field(field, value.as_ref(), view.event.time());
+                    fields.push((name.clone(), shown));
                 }
             }
             // The rest is left out: events wait for this.
@@ -254,9 +253,8 @@ impl Alert {
                 OutputPart::Value { name, term } => {
                     let value = value(term);
                     push_text(&mut output, value.as_ref());
-                    if !term.field().is_some_and(|field| is_time(field.field)) {
-                        fields.push((name.clone(), to_json(value.as_ref())));
-                    }
+                    let field = term.field().map(|field| field.field);
+                    fields.push((name.clone(), shown_field(field, value.as_ref(), time)));
                 }
             }
         }
@@ -426,9 +424,12 @@ fn visible(json: &str) -> String {
 /// No alert's message is longer.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
-/// The time fields that every alert carries once, whether its output names them or not.
-fn is_time(field: Field) -> bool {
-    matches!(field, Field::EvtTime | Field::EvtTimeIso8601)
+/// A field as JSON shows it: the time of the event is a number there, as every alert has it.
+fn shown_field(field: Option<Field>, value: Option<&Value<'_>>, time: u64) -> serde_json::Value {
+    match field {
+        Some(Field::EvtTime) => time.into(),
+        Some(_) | None => to_json(value),
+    }
 }
 
 /// What stands in text for a field without value.

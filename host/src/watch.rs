@@ -363,20 +363,15 @@ fn folders(sources: &Sources) -> BTreeMap<PathBuf, Interest> {
             known.merge(interest);
         }
     };
-    let named = |path: &Path| {
-        let parent = match path.parent()? {
-            parent if parent.as_os_str().is_empty() => Path::new("."),
-            parent => parent,
-        };
-        Some((parent.to_owned(), path.file_name()?.to_owned()))
-    };
+    let named = |path: &Path| Some((path.parent()?.to_owned(), path.file_name()?.to_owned()));
     let all = sources
         .rules
         .iter()
         .chain(&sources.files)
         .chain(&sources.folder);
-    for path in all {
-        let Some((parent, name)) = named(path) else {
+    // Notes tell paths from the root.
+    for path in all.filter_map(|path| std::path::absolute(path).ok()) {
+        let Some((parent, name)) = named(&path) else {
             continue;
         };
         let is_link = path.is_symlink();

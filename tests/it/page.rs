@@ -401,29 +401,25 @@ fn rules_are_sent_swapped_and_rolled_back_and_the_history_tells_how_they_differ(
         (&sent["kind"], &sent["state"]),
         (&json!("ruleset"), &json!("running"))
     );
-    let name = sent["name"].as_str().expect("a name");
-    let encoded: String = name.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    assert_eq!(sent["name"], "own");
+    let other = own.replace("sshd", "sshd, other");
+    let twice = page.post("/modules?file=own.yaml", other.as_bytes());
+    assert_eq!(twice.status, 409, "{}", twice.body);
     attack(&scope, folder.path(), "one");
     page.until("/alerts?rule=One%20of%20my%20own", |found| {
         !found["alerts"][0].is_null()
     });
     let quiet = own.replace("sshd", "sshd, one");
-    page.done(
-        &format!("/modules/{encoded}/swap?file=quiet.yaml"),
-        quiet.as_bytes(),
-    );
+    page.done("/modules/own/swap?file=quiet.yaml", quiet.as_bytes());
     attack(&scope, folder.path(), "one");
     page.until("/alerts?rule=Somebody%20reads%20it", |found| {
         !found["alerts"][1].is_null()
     });
     let found = page.get("/alerts?rule=One%20of%20my%20own");
     assert!(found["alerts"][1].is_null(), "{found}");
-    let refused = page.post(
-        &format!("/modules/{encoded}/swap?file=bad.yaml"),
-        b"- rule: x\n",
-    );
+    let refused = page.post("/modules/own/swap?file=bad.yaml", b"- rule: x\n");
     assert_eq!(refused.status, 409, "{}", refused.body);
-    page.done(&format!("/modules/{encoded}/rollback"), b"");
+    page.done("/modules/own/rollback", b"");
     attack(&scope, folder.path(), "one");
     page.until("/alerts?rule=One%20of%20my%20own", |found| {
         !found["alerts"][1].is_null()

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 pub(crate) struct Args {
     /// Take events from this capture instead of the running kernel
     #[arg(value_name = "FILE")]
-    files: Vec<PathBuf>,
+    file: Option<PathBuf>,
     /// Write to this file, compressed if its name ends in .gz; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     write: PathBuf,
@@ -74,20 +74,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         filter: args.filter.as_deref(),
         format: None,
         json: None,
-        is_live: args.files.is_empty(),
+        is_live: args.file.is_none(),
     };
     let modules = events.module()?;
-    // What one capture says of a process does not hold for the next one's.
-    if args.files.len() > 1 {
-        return Err(usage(
-            "take one capture at a time: each has processes of its own",
-        ));
-    }
-    let inputs = args
-        .files
-        .iter()
-        .filter_map(|path| identity(path))
-        .collect();
+    let inputs = args.file.iter().filter_map(|path| identity(path)).collect();
     let begin = |path| {
         let recording = Recording::new(path, limits, inputs);
         let recording = recording.map_err(|error| Failure::Failed(error.into()))?;
@@ -105,33 +95,32 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Some(_) => "events that meet the condition",
         None => "all events",
     };
-    let (written, failed) = if args.files.is_empty() {
+    let (written, failed) = if let Some(file) = args.file {
+        let compiler = super::compiler(&config);
+        let mut replay = Replay::begin(&config, modules, Purpose::Record, None, compiler)?;
+        let span = args.duration.map(Duration::from_secs);
+        // What lies where it writes is given up only for something that can be read.
+        replay.file_when_ready(&file, None, span, |pipeline| {
+            pipeline.record(begin(args.write)?);
+            tracing::debug!("recording {which} to {target}");
+            Ok(())
+        })?;
+        let ended = replay.end()?;
+        (ended.written, ended.failed)
+    } else {
         if let Some(missing) = doctor::first_missing() {
             return Err(Failure::Unable(anyhow::anyhow!(
                 "{missing} (see `saker doctor`)"
             )));
         }
-        let recorder = begin(args.write)?;
         let mut watch = Watch::begin(&config, modules, super::compiler(&config), None)?;
-        watch.record(recorder);
+        watch.record(begin(args.write)?);
         tracing::info!("recording {which} to {target}");
         let end = args
             .duration
             .and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds)));
         watch.until_told(end)?;
         (watch.end()?, None)
-    } else {
-        let recorder = begin(args.write)?;
-        let compiler = super::compiler(&config);
-        let mut replay = Replay::begin(&config, modules, Purpose::Record, None, compiler)?;
-        replay.pipeline().record(recorder);
-        tracing::debug!("recording {which} to {target}");
-        let span = args.duration.map(Duration::from_secs);
-        for path in &args.files {
-            replay.file(path, None, span)?;
-        }
-        let ended = replay.end()?;
-        (ended.written, ended.failed)
     };
     match written {
         Some(Ok(written)) => tell(&written, &target),

@@ -220,11 +220,6 @@ impl Replay {
         })
     }
 
-    /// The pipeline, for a recording.
-    pub(super) fn pipeline(&mut self) -> &mut Pipeline {
-        &mut self.pipeline
-    }
-
     /// Whether there is no use in reading on.
     fn is_left_off(&self) -> bool {
         self.stop.is_asked() || self.outputs.is_deserted()
@@ -236,8 +231,19 @@ impl Replay {
     pub(super) fn file(
         &mut self,
         path: &Path,
+        pace: Option<Pace>,
+        span: Option<Duration>,
+    ) -> Result<(), Failure> {
+        self.file_when_ready(path, pace, span, |_| Ok(()))
+    }
+
+    /// The same; `ready` is called when it can be read and nothing was yet.
+    pub(super) fn file_when_ready(
+        &mut self,
+        path: &Path,
         mut pace: Option<Pace>,
         span: Option<Duration>,
+        ready: impl FnOnce(&mut Pipeline) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         if self.is_left_off() {
             self.is_cut_short = true;
@@ -276,6 +282,7 @@ impl Replay {
                 return Ok(());
             }
         };
+        ready(&mut self.pipeline)?;
         let mut capture = Capture::new(reader);
         let mut spare: Vec<Rc<Batch>> = Vec::new();
         let batch_events = if pace.is_some() { 1 } else { BATCH_EVENTS };

@@ -127,15 +127,14 @@ impl Behind {
         }
     }
 
-    /// Puts a file that was sent where it can be loaded from: under a name of its content, so that
+    /// Puts a file that was sent where it can be loaded from: in a folder of its content's, so that
     /// what runs is never written over.
     fn keep(&self, upload: &Upload) -> io::Result<PathBuf> {
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true).mode(0o700).create(&self.uploads)?;
         let digest = blake3::hash(&upload.bytes).to_hex();
-        let path = self
-            .uploads
-            .join(format!("{}-{}", &digest[..12], upload.file));
+        let folder = self.uploads.join(&digest[..16]);
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(&folder)?;
+        let path = folder.join(&upload.file);
         let new = path.with_extension("new");
         let mut options = std::fs::OpenOptions::new();
         let mut file = options

@@ -82,7 +82,10 @@ impl Store {
                 connection,
                 &NewChange {
                     by: by.into(),
-                    what: format!("{word} {} alerts", what.ids.len()),
+                    what: match what.ids.as_slice() {
+                        [id] => format!("{word} alert {id}"),
+                        ids => format!("{word} {} alerts", ids.len()),
+                    },
                     outcome: format!("{changed} changed"),
                     done: true,
                     difference: String::new(),

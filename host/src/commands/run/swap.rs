@@ -678,10 +678,13 @@ impl Swaps {
         let mut done = draft.done;
         for listed in draft.roster.list(&self.selection, Instant::now()) {
             if draft.changed.iter().any(|name| **name == *listed.name) {
+                let state = match &*listed.state {
+                    "probation" => "on probation",
+                    state => state,
+                };
                 done.push(format!(
-                    "module `{}` is {} as {} with {} on",
+                    "module `{}` is {state} as {} with {} on",
                     listed.name,
-                    listed.state,
                     &listed.digest[..DIGITS_SHOWN],
                     super::super::count(listed.rules as u64, "rule"),
                 ));
