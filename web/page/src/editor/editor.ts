@@ -47,7 +47,8 @@ const TYPES: Record<Offer['type'], string> = {
 
 const look = EditorView.theme({
   '&': { height: '100%', fontSize: '0.8125rem', color: 'var(--text)', backgroundColor: 'var(--surface)' },
-  '&.cm-focused': { outline: '2px solid var(--accent)', outlineOffset: '-2px' },
+  // The element around it shows the focus.
+  '&.cm-focused': { outline: 'none' },
   '.cm-scroller': { fontFamily: 'var(--mono)', lineHeight: '1.25rem' },
   '.cm-content': { caretColor: 'var(--text)', padding: '8px 0' },
   '.cm-cursor': { borderLeftColor: 'var(--text)' },
@@ -107,6 +108,22 @@ function conditions(): Extension {
   );
 }
 
+/**
+ * What is typed in a selection's place. A browser that edits by itself gives the new text the look
+ * of the old as an inline style, which the page's policy refuses and reports.
+ */
+const typedOver = EditorView.domEventHandlers({
+  beforeinput: (event, view) => {
+    const { data, inputType } = event;
+    const { from, to, empty } = view.state.selection.main;
+    if (inputType !== 'insertText' || !data || empty || view.composing) return false;
+    const typed = () => view.state.update(view.state.replaceSelection(data), { userEvent: 'input.type', scrollIntoView: true });
+    const isTaken = view.state.facet(EditorView.inputHandler).some((take) => take(view, from, to, data, typed));
+    if (!isTaken) view.dispatch(typed());
+    return true;
+  },
+});
+
 export interface Editor {
   text: () => string;
   replace: (text: string) => void;
@@ -155,6 +172,7 @@ export function edit(host: HTMLElement, text: string, known: () => Known | null,
         conditions(),
         bracketMatching(),
         closeBrackets(),
+        typedOver,
         autocompletion({ override: [offer], icons: false }),
         highlightActiveLine(),
         highlightSelectionMatches(),
