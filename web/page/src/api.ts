@@ -55,10 +55,16 @@ export interface Comment {
   text: string;
 }
 
-export interface Part {
-  part: string;
+/** A condition or a part of one: whether it held, and what it saw. */
+export interface Why {
+  text: string;
   held: boolean;
+  kind: 'and' | 'or' | 'not' | 'test';
+  /** The macro whose condition it is. */
+  macro?: string | null;
+  /** Of a test alone; null where there was no value. */
   values: Record<string, Value>;
+  parts: Why[];
 }
 
 export interface AlertDetail extends Alert {
@@ -71,7 +77,7 @@ export interface AlertDetail extends Alert {
   module_digest: string;
   rule_digest: string;
   rule_text: string;
-  why: Part[];
+  why: Why | null;
   raw: string;
   acknowledged_ms: number | null;
   acknowledged_by: string | null;
@@ -137,6 +143,9 @@ export interface Module {
   failures: number;
   reason: string | null;
   events: number;
+  /** Since Saker began. */
+  cpu_ns: number;
+  memory_bytes: number | null;
   alerts: number;
   capabilities: string[];
 }

@@ -51,6 +51,9 @@ export const count = (n: number): string => COUNT.format(n);
 /** So many a second. */
 export const rate = (n: number): string => (n > 0 && n < 10 ? TENTH : COUNT).format(n);
 
+/** A part of one, in hundredths. */
+export const share = (n: number): string => `${TENTH.format(n * 100)} %`;
+
 /** A size in powers of 1024. */
 export function bytes(n: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

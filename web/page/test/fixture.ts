@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { existsSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import type { Alert, AlertDetail, Change, Comment, Incident, Module, Rule } from '../src/api';
+import type { Alert, AlertDetail, Change, Comment, Incident, Module, Rule, Why } from '../src/api';
 
 const DIST = join(import.meta.dirname, '../dist');
 const POLICY =
@@ -233,7 +233,10 @@ export class Fixture {
       this.rules = this.rules.map((one) => (one.name === rule ? { ...one, enabled } : one));
       return json(this.#done(`rule \`${rule}\` is ${enabled ? 'on' : 'off'}`));
     }
-    if (at === 'GET /modules') return json(this.modules);
+    if (at === 'GET /modules') {
+      const seconds = (Date.now() - this.#began) / 1000;
+      return json(this.modules.map((one) => ({ ...one, cpu_ns: one.cpu_ns + (one.state === 'running' ? Math.floor(seconds * 12e6) : 0) })));
+    }
     const change = /^POST \/modules\/(.+)\/(enable|disable|rollback|swap)$/.exec(at);
     if (change) {
       const module = this.modules.find((one) => one.name === change[1]);
@@ -307,11 +310,7 @@ export class Fixture {
       module_digest: 'a1b2c3d4e5f60718293a4b5c',
       rule_digest: '0011223344556677',
       rule_text: RULE,
-      why: [
-        { part: 'evt.type in (open, openat, openat2)', held: true, values: { 'evt.type': 'openat' } },
-        { part: 'fd.name in (/etc/shadow, /etc/gshadow)', held: true, values: { 'fd.name': '/etc/shadow' } },
-        { part: 'proc.name in (sshd, sudo, login)', held: false, values: { 'proc.name': alert.process, 'proc.pname': null } },
-      ],
+      why: why(alert.process),
       raw: JSON.stringify({ output: alert.output, rule: alert.rule, priority: alert.priority, time: alert.time }),
       acknowledged_ms: alert.acknowledged ? Date.now() : null,
       acknowledged_by: alert.acknowledged ? 'admin from 127.0.0.1' : null,
@@ -402,6 +401,24 @@ function process(pid: number, name: string, cmdline: string): AlertDetail['proce
   };
 }
 
+/** `open_read and fd.name in (credentials) and not proc.name in (trusted)`, with a list as long as they are. */
+function why(name: string): Why {
+  const one = (kind: Why['kind'], text: string, held: boolean, rest: Partial<Why> = {}): Why => ({ kind, text, held, values: {}, parts: [], ...rest });
+  const opened = one('test', 'evt.type in (open, openat, openat2)', true, { values: { 'evt.type': 'openat' } });
+  const read = one('test', 'evt.is_open_read = true', true, { values: { 'evt.is_open_read': true } });
+  const files = Array.from({ length: 120 }, (_, at) => `/etc/secrets/${at}.pem`).join(', ');
+  const named = one('test', `fd.name in (/etc/shadow, ${files})`, true, { values: { 'fd.name': '/etc/shadow' } });
+  const trusted = one('test', 'proc.name in (sshd, sudo, login)', false, { values: { 'proc.name': name, 'proc.pname': null } });
+  const above = one('test', 'proc.aname in (sshd, cron)', false, { values: { 'proc.aname': Array.from({ length: 60 }, (_, at) => `ancestor-${at}`) } });
+  return one('and', '…', true, {
+    parts: [
+      one('and', '…', true, { macro: 'open_read', parts: [opened, read] }),
+      named,
+      one('not', '…', true, { parts: [one('or', '…', false, { macro: 'trusted_program', parts: [trusted, above] })] }),
+    ],
+  });
+}
+
 function modules(): Module[] {
   return [
     {
@@ -416,6 +433,8 @@ function modules(): Module[] {
       failures: 0,
       reason: null,
       events: 400_123,
+      cpu_ns: 912_345_678,
+      memory_bytes: null,
       alerts: 212,
       capabilities: [],
     },
@@ -431,6 +450,8 @@ function modules(): Module[] {
       failures: 3,
       reason: 'it trapped: out of bounds memory access',
       events: 1204,
+      cpu_ns: 7_345_678,
+      memory_bytes: 3_407_872,
       alerts: 0,
       capabilities: ['log', 'kv'],
     },

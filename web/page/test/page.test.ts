@@ -218,6 +218,42 @@ test('an alert is acknowledged and spoken of', async () => {
   await page.waitForURL(/rule=File/);
 });
 
+test('an alert tells why, part by part, with what each saw', async () => {
+  fixture.alert();
+  const page = await enter('/alerts/1');
+  const why = page.locator('section.card').filter({ has: page.getByRole('heading', { name: 'Why it was noticed' }) });
+  const parts = why.locator('li');
+  await parts.first().waitFor();
+  expect(await parts.count()).toBe(9);
+  expect(await why.locator('.verdict').allInnerTexts()).toEqual(
+    [...Array<string>(6).fill('held'), ...Array<string>(3).fill('did not hold')],
+  );
+  await why.getByRole('heading', { name: 'open_read' }).waitFor();
+  await why.getByRole('heading', { name: 'trusted_program' }).waitFor();
+  const named = parts.filter({ hasText: 'fd.name in (' }).last();
+  expect(await named.innerText()).toContain('saw fd.name');
+  expect(await named.innerText()).not.toContain('/etc/secrets/119.pem');
+  await named.getByRole('button', { name: /Show [\d,]+ more characters/ }).click();
+  expect(await named.innerText()).toContain('/etc/secrets/119.pem');
+  expect(await parts.filter({ hasText: 'proc.pname' }).last().innerText()).toMatch(/proc\.pname\s+no value/);
+  const above = parts.filter({ hasText: 'proc.aname in' }).last();
+  expect(await above.innerText()).not.toContain('ancestor-59');
+  await above.getByRole('button', { name: /^Show/ }).click();
+  expect(await above.innerText()).toContain('ancestor-59');
+});
+
+test('a module tells what it costs', async () => {
+  const page = await enter('/modules');
+  const figure = (module: string, name: string) =>
+    page.locator('li.card').filter({ has: page.getByRole('heading', { name: module }) }).locator('dl div').filter({ hasText: name }).locator('dd').innerText();
+  expect(await figure('beacon', 'An event')).toBe('6,101 ns');
+  expect(await figure('beacon', 'Memory')).toBe('3.3 MiB');
+  expect(await figure('rules', 'Memory')).toBe('—');
+  // It takes 12 ms of each second.
+  await expect.poll(() => figure('rules', 'CPU'), { timeout: 8000 }).toMatch(/^1\.[1-3] %$/);
+  expect(await figure('beacon', 'CPU')).toBe('0.0 %');
+});
+
 test('what is seen is saved, and what is written', async () => {
   day(fixture, 30);
   const page = await enter('/alerts?process=head');
@@ -316,8 +352,8 @@ test('a mistake is shown where it is, mended, and the rules loaded', async () =>
   await editor.waitFor();
   await page.getByText('Valid', { exact: true }).waitFor();
   await editor.click();
+  // Over a selection, which a browser would do with inline styles.
   await page.keyboard.press('Control+a');
-  await page.keyboard.press('Delete');
   await page.keyboard.insertText('- rule: a\n  condition: proc.nam = bash\n  priority: WARNING\n');
   await page.getByText('1 error', { exact: true }).waitFor();
   await page.getByText('help: did you mean `proc.name`?').waitFor();
