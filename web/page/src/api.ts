@@ -73,6 +73,8 @@ export interface AlertDetail extends Alert {
   object: Record<string, Value>;
   processes: Process[];
   container_details: Container | null;
+  /** Some of it was longer than what is kept. */
+  is_cut: boolean;
   module: string;
   module_digest: string;
   rule_digest: string;
@@ -269,7 +271,7 @@ function remedy(status: number, path: string): string {
     case 401:
       return 'Log in again.';
     case 403:
-      return path === '/session' ? 'Take the token that Saker wrote when it started.' : 'Log in as admin to change things.';
+      return path === '/session' ? 'Take the one of the link that saker ctl page prints on that host.' : 'Log in as admin to change things.';
     case 404:
       return 'It may have been given up for its age; look for others in the list.';
     case 413:

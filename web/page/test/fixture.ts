@@ -306,6 +306,7 @@ export class Fixture {
         namespace: alert.namespace,
         pod: alert.pod,
       },
+      is_cut: false,
       module: 'rules',
       module_digest: 'a1b2c3d4e5f60718293a4b5c',
       rule_digest: '0011223344556677',
@@ -362,14 +363,14 @@ export class Fixture {
         { cause: 'store queue full', count: 0 },
       ],
       queues: [
-        { name: 'store', waiting: 12, most: 4096 },
-        { name: 'parked events', waiting: 3, most: 1024 },
+        { name: 'windows with the judge', waiting: 3, most: 8 },
+        { name: 'bytes of alerts to be kept', waiting: 12_345, most: 64 << 20 },
       ],
       memory_bytes: 61_234_567,
       cpu_ms: Math.floor(900_000 + seconds * 42),
       engines: [
         { engine: 'containerd', socket: '/run/containerd/containerd.sock', trouble: null, asked: 61, failed: 0 },
-        { engine: 'docker', socket: '/var/run/docker.sock', trouble: 'no socket', asked: 0, failed: 0 },
+        { engine: 'docker', socket: '/var/run/docker.sock', trouble: 'nobody listens', asked: 0, failed: 0 },
       ],
       store: {
         path: '/var/lib/saker/alerts.db',
@@ -380,8 +381,8 @@ export class Fixture {
         forgotten: 0,
       },
       checks: [
-        { name: 'kernel', state: 'good', found: '6.1.0', help: '' },
-        { name: 'BTF', state: 'good', found: '/sys/kernel/btf/vmlinux', help: '' },
+        { name: 'kernel', state: 'ok', found: '6.1.0', help: '' },
+        { name: 'BTF', state: 'ok', found: '/sys/kernel/btf/vmlinux', help: '' },
         { name: 'memory lock', state: 'weak', found: '8 MiB', help: 'raise `LimitMEMLOCK`' },
       ],
     };

@@ -64,6 +64,8 @@ describe.each(SIZES)('at $width, $colorScheme', (size) => {
     await look('login');
     await page.goto(`${origin}/#token=${ADMIN}`);
     await page.reload();
+    // What changes must carry is told once, to a page that waits for it.
+    await page.waitForSelector('main#main');
     for (const [name, path, ready] of VIEWS) {
       await page.goto(origin + path);
       await page.waitForSelector(ready);
