@@ -207,6 +207,7 @@ describe.skipIf(why !== null)(`the page of the real program${why === null ? '' :
     await page.getByText(/module `(?:\w{12}-)?trial` is running/).waitFor();
     await readHostname();
     expect((await noticed(trials, 1)).output).toContain('first version');
+    await page.getByRole('button', { name: 'Swap', exact: true }).waitFor();
   });
 
   test('another version is swapped in and rolled back, and the history tells who, when and what', async () => {

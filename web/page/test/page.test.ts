@@ -373,6 +373,9 @@ test('a mistake is shown where it is, mended, and the rules loaded', async () =>
   await page.getByRole('dialog').getByRole('button', { name: 'Load' }).click();
   await page.getByText('module `my_rules` is running').waitFor();
   expect(fixture.requests).toContain('POST /api/v1/modules?file=my_rules.yaml');
+  await page.getByRole('button', { name: 'Swap', exact: true }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Swap' }).click();
+  await page.getByText('module `my_rules` is swapped').waitFor();
 });
 
 test('five thousand alerts a second leave the page responsive and its memory bounded', async () => {
