@@ -105,7 +105,8 @@ fn is_plain(term: &Term) -> bool {
 pub(crate) struct Specialiser<'a> {
     event: EventType,
     plain: &'a Plain,
-    done: HashMap<Id, Id, FixedState>,
+    /// What became of a node, under so many negations, even or odd.
+    done: HashMap<(Id, bool), Id, FixedState>,
 }
 
 impl<'a> Specialiser<'a> {
@@ -120,18 +121,24 @@ impl<'a> Specialiser<'a> {
     /// The condition with everything folded in that is known of the event type. Recursion is
     /// bounded by the graph's depth.
     pub(crate) fn fold(&mut self, graph: &mut Graph, id: Id) -> Id {
+        self.fold_under(graph, id, false)
+    }
+
+    fn fold_under(&mut self, graph: &mut Graph, id: Id, negated: bool) -> Id {
         if self.plain.has(id) {
             return id;
         }
-        if let Some(done) = self.done.get(&id) {
+        // It makes a difference only to names.
+        let negated = negated && self.event.is_named_by_event();
+        if let Some(done) = self.done.get(&(id, negated)) {
             return *done;
         }
         // Tests are not copied: there is one per rule and event type, with a pattern of up to a
         // thousand pieces.
         let part = match graph.node(id) {
             Node::Test(test) => {
-                let folded = self.fold_test(id, test);
-                self.done.insert(id, folded);
+                let folded = self.fold_test(id, test, negated);
+                self.done.insert((id, negated), folded);
                 return folded;
             }
             part => part.clone(),
@@ -139,41 +146,51 @@ impl<'a> Specialiser<'a> {
         let folded = match part {
             Node::False | Node::True | Node::Test(_) => id,
             Node::Not(part) => {
-                let part = self.fold(graph, part);
+                let part = self.fold_under(graph, part, !negated);
                 graph.not(part)
             }
             Node::And(parts) => {
                 let parts = parts
                     .into_iter()
-                    .map(|part| self.fold(graph, part))
+                    .map(|part| self.fold_under(graph, part, negated))
                     .collect();
                 graph.and(parts)
             }
             Node::Or(parts) => {
                 let parts = parts
                     .into_iter()
-                    .map(|part| self.fold(graph, part))
+                    .map(|part| self.fold_under(graph, part, negated))
                     .collect();
                 graph.or(parts)
             }
         };
-        self.done.insert(id, folded);
+        self.done.insert((id, negated), folded);
         folded
     }
 
     /// The answer of a test to the name of an event type that says its name itself, as long as
     /// it can be none of those compared with: else every rule had to be asked about such events.
-    fn name_answer(&self, test: &Test) -> Option<bool> {
+    ///
+    /// A call that has a type by now has none in an old capture, and its name all the same. As in
+    /// Falco, whoever asks for that name is not asked about such an event; who asks for any other
+    /// is, and is told the name.
+    fn name_answer(&self, test: &Test, negated: bool) -> Option<bool> {
         let is_name = |field: &FieldRef| matches!(field.field, Field::EvtType | Field::SyscallType);
         if !self.event.is_named_by_event() || !test.term.field().is_some_and(is_name) {
             return None;
         }
-        let may_be = |name: &Vec<u8>| {
-            std::str::from_utf8(name).is_ok_and(|name| self.event.may_be_named(name))
+        let may_be = |name: &Vec<u8>, asks_for_others: bool| {
+            std::str::from_utf8(name).is_ok_and(|name| match asks_for_others {
+                true => self.event.may_be_called(name),
+                false => self.event.may_be_named(name),
+            })
         };
         match &test.op {
-            Op::In(names) => (!names.iter().any(may_be)).then_some(false),
-            Op::Differs(name) => (!may_be(name)).then_some(true),
+            Op::In(names) => {
+                let mut names = names.iter();
+                (!names.any(|name| may_be(name, negated))).then_some(false)
+            }
+            Op::Differs(name) => (!may_be(name, !negated)).then_some(true),
             Op::Exists
             | Op::Numbers(_)
             | Op::Range(..)
@@ -187,11 +204,11 @@ impl<'a> Specialiser<'a> {
         }
     }
 
-    fn fold_test(&self, id: Id, test: &Test) -> Id {
+    fn fold_test(&self, id: Id, test: &Test, negated: bool) -> Id {
         let counts = |field: &FieldRef| field.field == Field::EvtNum;
         let answer = if test.term.field().is_some_and(counts) {
             number_answer(&test.op)
-        } else if let Some(answer) = self.name_answer(test) {
+        } else if let Some(answer) = self.name_answer(test, negated) {
             Some(answer)
         } else {
             // Absent as soon as one of its fields is, whatever the others are.

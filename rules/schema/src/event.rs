@@ -545,6 +545,14 @@ impl EventType {
         }
     }
 
+    /// Likewise, where calls of old captures count, which have a type of their own by now.
+    pub fn may_be_called(self, name: &str) -> bool {
+        match self {
+            EventType::Syscall => syscall::is_known(name),
+            _ => self.may_be_named(name),
+        }
+    }
+
     /// Whether for Falco it is the end of something (`evt.dir`: `<`), and not the beginning.
     pub const fn is_exit(self) -> bool {
         self.code() & 1 == 1

@@ -9,7 +9,7 @@ use crate::ir::{Id, Op, is_string};
 use crate::terms::{Lower, fault};
 use crate::text::Span;
 use crate::value;
-use saker_rules_schema::field::{Field, Flag, Type};
+use saker_rules_schema::field::{Field, FieldRef, Flag, Type};
 use saker_rules_schema::term::{Comparison, Term, Transformer};
 
 impl Lowering<'_> {
@@ -90,6 +90,13 @@ impl Lowering<'_> {
             return self.compare_many(term, operator, values);
         }
         if operator == Operator::Exists {
+            let all_ancestors = |field: &FieldRef| field.field.is_ancestor() && term.is_list();
+            // One of them has to be there.
+            if term.field().is_some_and(all_ancestors) {
+                let count = Term::Made(Transformer::Len, vec![term.clone()]);
+                let some = Op::Range(1, u64::MAX.into());
+                return Ok(self.graph.test(count, some));
+            }
             return Ok(self.graph.test(term.clone(), Op::Exists));
         }
         if term.kind() == Type::IpNet {
