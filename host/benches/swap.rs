@@ -162,7 +162,7 @@ fn read(rulesets: &mut Rulesets, path: &Path, epoch: u32) -> Rc<Epoch> {
         text: std::fs::read_to_string(path).expect("a folder of the bench"),
     };
     let made = rulesets.module("rules", &[source], &Options::default());
-    let module = made.expect("our own").0.expect("good rules");
+    let module = made.0.expect("good rules");
     Rc::new(Epoch::new(epoch, vec![module], Selection::default()))
 }
 

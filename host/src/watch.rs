@@ -493,6 +493,28 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_named_from_where_one_stands_is_watched_as_well() {
+        let place = tempfile::tempdir().expect("a folder for files of the test");
+        let file = place.path().join("rules.yaml");
+        fs::write(&file, "a").expect("ours");
+        let here = std::env::current_dir().expect("we are somewhere");
+        let mut path: PathBuf = here.components().skip(1).map(|_| "..").collect();
+        path.push(file.strip_prefix("/").expect("from the root"));
+        let sources = Sources {
+            rules: vec![path],
+            ..Sources::default()
+        };
+        let (_watcher, changed) = Watcher::start(sources).expect("a thread");
+        let mut watched = Watched {
+            place,
+            _watcher,
+            changed,
+        };
+        fs::write(&file, "in place").expect("ours");
+        watched.tells_rules();
+    }
+
+    #[test]
     fn a_file_that_is_just_being_written_is_waited_for() {
         use std::io::Write;
         let mut watched = Watched::new(|_| {});

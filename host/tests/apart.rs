@@ -26,7 +26,7 @@ fn ruleset() -> Vec<RulesetImage> {
             .into(),
     };
     let made = Rulesets::default().module("rules", &[source], &Options::default());
-    let module = made.expect("our own").0.expect("a good rule");
+    let module = made.0.expect("a good rule");
     Epoch::new(1, vec![module], Selection::default()).images()
 }
 

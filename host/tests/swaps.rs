@@ -49,7 +49,7 @@ fn version(number: usize) -> Module {
         text,
     };
     let made = Rulesets::default().module("rules", &[source], &Options::default());
-    made.expect("our own").0.expect("good rules")
+    made.0.expect("good rules")
 }
 
 /// A ruleset beside, which never changes.
@@ -61,7 +61,7 @@ fn beside() -> Module {
         text: text.into(),
     };
     let made = Rulesets::default().module("beside", &[source], &Options::default());
-    made.expect("our own").0.expect("a good rule")
+    made.0.expect("a good rule")
 }
 
 /// What goes wrong on purpose.

@@ -94,7 +94,7 @@ fn rules() -> Module {
         text: RULES.into(),
     };
     let made = Rulesets::default().module("rules", &[source], &Options::default());
-    made.expect("our own").0.expect("good rules")
+    made.0.expect("good rules")
 }
 
 fn honest() -> Module {

@@ -23,7 +23,7 @@ fn alerts(cache: &Path) -> (usize, u64) {
             .into(),
     };
     let made = Rulesets::default().module("rules", &[source], &Options::default());
-    let module = made.expect("our own").0.expect("a good rule");
+    let module = made.0.expect("a good rule");
     let window = Window::create(4).expect("memory");
     let cache = Cache::open(cache).expect("it is ours");
     let compiler = Arc::new(Compiler::default().keeping(cache));

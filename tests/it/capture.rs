@@ -94,6 +94,11 @@ impl Own {
         self.event(5, time, &[&[0; 8], &THREE]);
     }
 
+    /// It makes a call that has no event of its own, of that number of Falco's.
+    pub(crate) fn call(&mut self, time: u64, number: u16) {
+        self.event(1, time, &[&number.to_le_bytes(), &[0; 2]]);
+    }
+
     /// It writes to the descriptor.
     pub(crate) fn write(&mut self, time: u64, data: &[u8]) {
         let size = (data.len() as u32).to_le_bytes();

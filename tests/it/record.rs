@@ -314,6 +314,20 @@ fn a_capture_is_not_written_over_while_it_is_read() {
 }
 
 #[test]
+fn what_lies_there_is_kept_where_nothing_can_be_recorded() {
+    let folder = folder();
+    let kept = folder.path().join("kept.scap");
+    std::fs::write(&kept, "of yesterday").expect("a folder of the test");
+    let kept = kept.display().to_string();
+    for input in ["/nonexistent.scap", "/etc/hostname", "/"] {
+        let (_, err, code) = run(&["record", input, "-w", &kept]);
+        assert!(matches!(code, Some(1 | 2)), "{input}: {err}");
+        let text = std::fs::read_to_string(&kept).expect("it is there");
+        assert_eq!(text, "of yesterday", "{input}");
+    }
+}
+
+#[test]
 fn an_event_that_no_capture_can_hold_is_left_out_and_counted() {
     let folder = folder();
     let path = folder.path().join("own.scap");

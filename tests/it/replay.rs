@@ -402,6 +402,70 @@ fn a_port_is_the_same_by_either_name() {
 }
 
 #[test]
+fn times_that_are_asked_for_stand_among_the_fields() {
+    let folder = folder();
+    let capture = own_capture(&folder).display().to_string();
+    let format = "%evt.time.iso8601 %evt.time %proc.name";
+    for more in [&[][..], &["-o", "time_format_iso_8601=true"]] {
+        let args = ["replay", &capture, "--events", "--json", "-p", format];
+        let (out, err, _) = run(&[&args[..], more].concat());
+        let line = out.lines().next().expect("an event");
+        let fields: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(fields["evt.time"], BEGIN, "{out} {err}");
+        let iso = fields["evt.time.iso8601"].as_str().unwrap_or_default();
+        assert!(iso.starts_with("2026-11-22T01:00:00.0"), "{line}");
+    }
+}
+
+#[test]
+fn a_call_of_an_old_capture_is_never_said_to_be_another() {
+    let folder = folder();
+    let path = folder.path().join("old.scap");
+    let mut own = Own::begin(&path, b"sh");
+    for number in 0..256 {
+        own.call(BEGIN + u64::from(number), number);
+    }
+    own.end();
+    let path = path.display().to_string();
+    let shown = |filter: &str| {
+        let args = [
+            "replay",
+            &path,
+            "--events",
+            "-p",
+            "%evt.type",
+            "--filter",
+            filter,
+        ];
+        let (out, err, code) = run(&args);
+        assert_eq!(code, Some(0), "{err}");
+        out.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    // By now it has an event type of its own, of which these events are not.
+    assert_eq!(shown("evt.type contains mprotect"), ["mprotect"]);
+    let all = shown("evt.type exists").len();
+    assert!(all > 200, "{all}");
+    for others in [
+        "evt.type != mprotect",
+        "not evt.type = mprotect",
+        "not (evt.type in (mprotect, open) or proc.name = x)",
+        "syscall.type != mprotect",
+    ] {
+        let shown = shown(others);
+        assert!(!shown.iter().any(|name| name == "mprotect"), "{others}");
+        assert!(shown.len() + 2 >= all, "{others}: {} of {all}", shown.len());
+    }
+    for none in ["evt.type = mprotect", "not evt.type != mprotect"] {
+        assert_eq!(shown(none), [""; 0], "{none}");
+    }
+    // Nobody is the shell's parent.
+    for none in ["proc.apid exists", "proc.aname exists", "proc.apid != 1"] {
+        assert_eq!(shown(none), [""; 0], "{none}");
+    }
+    assert_eq!(shown("not proc.aname exists").len(), all);
+}
+
+#[test]
 fn a_counter_grows_with_what_is_shown() {
     let folder = folder();
     let capture = own_capture(&folder).display().to_string();

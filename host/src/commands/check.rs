@@ -1,7 +1,8 @@
 //! `saker check`: rule files together, as `run` would load them, and compiled modules.
 
 use super::{Failure, complain, configured, escaped, print, rules, shown, stderr_color};
-use saker_rules_compiler::{Compilation, Diagnostic, Severity, Source, Span, compile, render};
+use crate::modules::rulesets::compile_to_run;
+use saker_rules_compiler::{Compilation, Diagnostic, Severity, Source, Span, render};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -73,7 +74,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             }
         }
     }
-    let compilation = compile(&sources, &rules::options(config.matching));
+    let compilation = compile_to_run(&sources, &rules::options(config.matching));
     let diagnostics = &compilation.diagnostics;
     if !args.json && !diagnostics.is_empty() {
         complain(&render(diagnostics, &sources, stderr_color()));

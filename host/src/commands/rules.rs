@@ -6,12 +6,12 @@ use crate::config::{Config, Matching, ModuleChoice, RuleChoice};
 use crate::distribution::signature::{BESIDE_BYTES_MAX, Key, Policy};
 use crate::folder::{self, Folder};
 use crate::modules::roster::Origin;
-use crate::modules::rulesets::Rulesets;
+use crate::modules::rulesets::{Rulesets, compile_to_run};
 use crate::modules::{Module, Unfit, is_meant};
 use crate::sandbox::component::{COMPONENT_BYTES_MAX, ComponentLimits, Workshop, is_component};
 use crate::sandbox::{Compiler, MODULE_BYTES_MAX};
 use anyhow::Context;
-use saker_rules_compiler::{Code, Diagnostic, Options, Ruleset, Source, compile, render, similar};
+use saker_rules_compiler::{Code, Diagnostic, Options, Ruleset, Source, render, similar};
 use saker_rules_schema::manifest::Rule;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -289,8 +289,7 @@ impl Loading {
     /// The module that rules are, or was when they were last read.
     fn compiled(&self, name: &str, sources: &[Source], said: &mut Said) -> Result<Module, Failure> {
         let mut rulesets = self.rulesets.lock().unwrap_or_else(PoisonError::into_inner);
-        let made = rulesets.module(name, sources, &options(self.matching));
-        let (module, found) = made.context(REFUSED_OWN)?;
+        let (module, found) = rulesets.module(name, sources, &options(self.matching));
         said.tell_of(found, sources, self.is_live);
         module.ok_or(Failure::Invalid)
     }
@@ -421,8 +420,6 @@ fn module_of(
     module.plan().map_err(|error| refused(said, &error))?;
     Ok(module)
 }
-
-const REFUSED_OWN: &str = "the compiler made a module that the sandbox refuses";
 
 /// The module that all rule files are together.
 pub(crate) fn ruleset(
@@ -606,7 +603,7 @@ pub(crate) fn compile_or_explain(
     sources: &[Source],
     matching: Matching,
 ) -> Result<Ruleset, Failure> {
-    let compilation = compile(sources, &options(matching));
+    let compilation = compile_to_run(sources, &options(matching));
     tell_of(compilation.diagnostics, sources);
     compilation.ruleset.ok_or(Failure::Invalid)
 }

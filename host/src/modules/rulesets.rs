@@ -2,8 +2,8 @@
 //! there before takes no compiling.
 
 use super::{Module, Written};
-use crate::sandbox::Refusal;
-use saker_rules_compiler::{Diagnostic, Options, Source, compile};
+use crate::sandbox;
+use saker_rules_compiler::{Code, Compilation, Diagnostic, Options, Source, compile};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -41,20 +41,26 @@ impl Rulesets {
         name: &str,
         sources: &[Source],
         options: &Options,
-    ) -> Result<(Option<Module>, Vec<Diagnostic>), Refusal> {
+    ) -> (Option<Module>, Vec<Diagnostic>) {
         let key = key(name, sources, options);
         let known = self.kept.iter().position(|kept| kept.key == key);
         if let Some(kept) = known.and_then(|at| self.kept.remove(at)) {
             let found = (Some(kept.module.clone()), kept.diagnostics.clone());
             self.kept.push_front(kept);
-            return Ok(found);
+            return found;
         }
         let mut compilation = compile(sources, options);
         let written = Written::of(sources, &compilation);
         let Some(ruleset) = compilation.ruleset.take() else {
-            return Ok((None, compilation.diagnostics));
+            return (None, compilation.diagnostics);
         };
-        let mut module = Module::compiled(name, ruleset.wasm)?;
+        let mut module = match Module::compiled(name, ruleset.wasm) {
+            Ok(module) => module,
+            Err(refusal) => {
+                compilation.diagnostics.push(too_large(&refusal));
+                return (None, compilation.diagnostics);
+            }
+        };
         module.written = Some(Arc::new(written));
         self.kept.push_front(Kept {
             key,
@@ -69,7 +75,31 @@ impl Rulesets {
         });
         let fit = fit.count().min(KEPT_MAX);
         self.kept.truncate(fit);
-        Ok((Some(module), compilation.diagnostics))
+        (Some(module), compilation.diagnostics)
+    }
+}
+
+/// Compiles rule files, and sees to it that what comes of them can be run: what is beyond a bound
+/// of the sandbox's is an error like any other.
+pub fn compile_to_run(sources: &[Source], options: &Options) -> Compilation {
+    let mut compilation = compile(sources, options);
+    let wasm = compilation.ruleset.as_ref().map(|ruleset| &ruleset.wasm);
+    if let Some(Err(refusal)) = wasm.map(|wasm| sandbox::validate(wasm)) {
+        compilation.diagnostics.push(too_large(&refusal));
+        compilation.ruleset = None;
+    }
+    compilation
+}
+
+fn too_large(refusal: &sandbox::Refusal) -> Diagnostic {
+    Diagnostic {
+        code: Code::RulesetTooLarge,
+        message: format!("the rules together are too large to be run: {refusal}"),
+        span: None,
+        label: String::new(),
+        context: Vec::new(),
+        help: Some("share them out among several rulesets, or shorten their lists".into()),
+        rules: Vec::new(),
     }
 }
 
@@ -105,9 +135,7 @@ mod tests {
     fn the_same_texts_are_the_same_module_and_others_are_not() {
         let mut rulesets = Rulesets::default();
         let mut digest = |output: &str, options: &Options| {
-            let (module, said) = rulesets
-                .module("rules", &sources(output), options)
-                .expect("our own");
+            let (module, said) = rulesets.module("rules", &sources(output), options);
             (module.expect("no error").identity().digest, said)
         };
         let plain = Options::default();
@@ -123,16 +151,37 @@ mod tests {
     }
 
     #[test]
+    fn what_the_sandbox_would_refuse_is_an_error_of_the_rules() {
+        let pids: Vec<String> = (0..180_000).step_by(3).map(|pid| pid.to_string()).collect();
+        let text = format!(
+            "- rule: R\n  desc: d\n  condition: evt.type = open and proc.pid in ({})\n  \
+             output: o\n  priority: INFO\n",
+            pids.join(", ")
+        );
+        let source = Source {
+            name: "a.yaml".into(),
+            text,
+        };
+        let compilation = compile_to_run(std::slice::from_ref(&source), &Options::default());
+        let is_it = |found: &Diagnostic| found.code == Code::RulesetTooLarge;
+        assert!(compilation.ruleset.is_none());
+        assert!(compilation.diagnostics.iter().any(is_it));
+        let mut rulesets = Rulesets::default();
+        let (module, said) = rulesets.module("rules", &[source], &Options::default());
+        assert!(module.is_none() && said.iter().any(is_it));
+    }
+
+    #[test]
     fn what_is_kept_is_bounded_and_what_is_wrong_is_not_kept() {
         let mut rulesets = Rulesets::default();
         let options = Options::default();
         for number in 0..2 * KEPT_MAX {
             let made = rulesets.module("rules", &sources(&number.to_string()), &options);
-            assert!(matches!(made, Ok((Some(_), _))));
+            assert!(made.0.is_some());
         }
         assert_eq!(rulesets.kept.len(), KEPT_MAX);
         let wrong = rulesets.module("rules", &sources("%nonsense"), &options);
-        assert!(matches!(wrong, Ok((None, said)) if !said.is_empty()));
+        assert!(matches!(wrong, (None, said) if !said.is_empty()));
         assert_eq!(rulesets.kept.len(), KEPT_MAX);
     }
 }

@@ -29,6 +29,8 @@ const ITEM_KINDS: [&str; 5] = [
 const DEPTH_MAX: usize = 64;
 /// Nodes and bytes of scalars, aliases expanded, of one source.
 const EXPANDED_MAX: usize = 16 << 20;
+/// Values in a file, of all kinds: each takes some hundred bytes, however short it is.
+const NODES_MAX: usize = 1_500_000;
 
 /// An item of a rule file.
 pub(crate) enum Item {
@@ -247,6 +249,8 @@ struct Tree<'a> {
     /// Byte offset of each character; empty if all are ASCII.
     offsets: Vec<u32>,
     anchors: hashbrown::HashMap<usize, (Rc<Node>, usize), foldhash::fast::FixedState>,
+    /// Values so far.
+    nodes: usize,
     expanded: usize,
 }
 
@@ -277,6 +281,7 @@ impl<'a> Tree<'a> {
             index,
             offsets,
             anchors: hashbrown::HashMap::default(),
+            nodes: 0,
             expanded: 0,
         }
     }
@@ -393,6 +398,11 @@ impl<'a> Tree<'a> {
                     (Rc::new(Node { span, kind }), open.anchor, expanded)
                 }
             };
+            self.nodes += 1;
+            if self.nodes > NODES_MAX {
+                let what = format!("the file has more than {NODES_MAX} values");
+                return Err((too_large(what), documents));
+            }
             if self.expanded > EXPANDED_MAX {
                 let what = "the file's aliases expand beyond all bounds".to_string();
                 return Err((too_large(what), documents));

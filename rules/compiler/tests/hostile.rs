@@ -173,6 +173,17 @@ fn as_many_faults_as_bytes_give_a_bounded_report() {
 }
 
 #[test]
+fn a_file_of_millions_of_short_values_is_refused() {
+    let text = format!("[{}]\n", "a,".repeat(2 << 20));
+    let found = compile(&[source(&text)], &Options::default()).diagnostics;
+    assert!(
+        found.iter().any(|found| found.code.id() == "S102"),
+        "{}",
+        found.len()
+    );
+}
+
+#[test]
 fn too_many_rules_for_one_module_are_refused_and_not_half_compiled() {
     let many = |alternatives: usize| -> String {
         (0..9000)
