@@ -171,6 +171,31 @@ fn a_file_of_several_begins_with_what_was_so_before_its_first_event() {
 }
 
 #[test]
+fn all_files_of_a_recording_show_what_the_whole_does() {
+    let Some(falco) = falco() else { return };
+    let folder = folder();
+    let files = folder.path().join("part.scap").display().to_string();
+    let whole = falcos(&falco, "docker").display().to_string();
+    let cut = ["--file-seconds", "1"];
+    let (_, err, code) = run(&[&["record", &whole, "-w", &files][..], &cut].concat());
+    assert_eq!(code, Some(0), "{err}");
+    let parts = (0..).map(|number| folder.path().join(format!("part.{number}.scap")));
+    let parts = parts.take_while(|part| part.is_file());
+    let parts: Vec<String> = parts.map(|part| part.display().to_string()).collect();
+    assert!(parts.len() > 5, "{err}");
+    let shown = "%evt.rawtime %evt.type %thread.tid %proc.cmdline %container.id %container.image \
+                 %container.ip %container.mounts %thread.cgroups %fd.name %fd.connected %evt.args";
+    let print = ["--events", "-p", shown];
+    let (expected, ..) = run(&[&["replay", &whole][..], &print].concat());
+    let mut args = vec!["replay"];
+    args.extend(parts.iter().map(String::as_str));
+    let (got, err, _) = run(&[&args[..], &print].concat());
+    let differ = expected.lines().zip(got.lines()).find(|(a, b)| a != b);
+    assert_eq!(differ, None, "{err}");
+    assert_eq!(got.lines().count(), expected.lines().count(), "{err}");
+}
+
+#[test]
 fn a_recording_is_written_to_standard_output_where_that_is_asked_for() {
     let folder = folder();
     let capture = own_capture(&folder).display().to_string();

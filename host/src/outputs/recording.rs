@@ -2,7 +2,7 @@
 
 mod recorder;
 
-use crate::event::{self, Purpose};
+use crate::event::{self, Purpose, encode};
 use crate::extract::{Scratch, View, Wire};
 use crate::state::State;
 use crate::state::container::{self, ContainerFacts};
@@ -157,11 +157,22 @@ impl Recording {
         let written = state.snapshot(number, |entry: &Entry<'_>| writer.write(entry));
         written.map_err(|error| RecordError::Write(self.path.clone(), error))?;
         self.is_empty = false;
+        state.closed_on_exec(number, |tid, fd| self.closed_on_exec(tid, fd, time))?;
         // There is no entry for containers: they are told of by the first events.
         for facts in state.known_containers() {
             self.container(&facts, time)?;
         }
         Ok(())
+    }
+
+    /// Writes that exec closes a descriptor.
+    fn closed_on_exec(&mut self, tid: u32, fd: u32, time: u64) -> Result<(), RecordError> {
+        let mut params = ParamBuffer::default();
+        params.push(&0i64.to_le_bytes());
+        params.push(&i64::from(fd).to_le_bytes());
+        params.push(&[encode::F_SETFD as u8]);
+        params.push(&(libc::FD_CLOEXEC as u64).to_le_bytes());
+        self.hidden(EventType::Fcntl, tid.into(), &params, time)
     }
 
     /// Writes what is known of a container, for the state alone. What is known before a file
@@ -170,19 +181,29 @@ impl Recording {
         if self.is_empty {
             return Ok(());
         }
+        let mut params = ParamBuffer::default();
+        params.push(&container::write_json(facts));
+        self.hidden(EventType::Container, -1, &params, time)
+    }
+
+    /// Writes an event that is there for the state alone, and is no part of what was asked for.
+    fn hidden(
+        &mut self,
+        kind: EventType,
+        tid: i64,
+        params: &ParamBuffer,
+        time: u64,
+    ) -> Result<(), RecordError> {
         let Some(writer) = &mut self.writer else {
             return Ok(());
         };
-        let json = container::write_json(facts);
-        let mut params = ParamBuffer::default();
-        params.push(&json);
         let before = writer.written().bytes;
         let written = writer.event(&Event {
             cpu: 0,
             flags: STATE_ONLY,
             time,
-            tid: -1,
-            code: EventType::Container.code(),
+            tid,
+            code: kind.code(),
             params: params.params(),
         });
         match written {
@@ -192,7 +213,6 @@ impl Recording {
                 return Err(RecordError::Write(self.path.clone(), error));
             }
         }
-        // They are no part of what was asked for.
         if let Some(state) = &mut self.state_bytes {
             *state += writer.written().bytes.saturating_sub(before);
         }

@@ -188,6 +188,14 @@ pub struct FdInfo {
     pub(super) room: u32,
 }
 
+/// The addresses of both ends with which the name of a connected unix socket begins.
+pub(super) fn unix_ends(name: &[u8]) -> Option<(u64, u64)> {
+    let ends = name.split(|byte| *byte == b' ').next()?;
+    let (source, destination) = std::str::from_utf8(ends).ok()?.split_once("->")?;
+    let address = |text| u64::from_str_radix(text, 16).ok();
+    Some((address(source)?, address(destination)?))
+}
+
 /// Whether a file's path reaches up to the root.
 fn is_whole(file: &File) -> bool {
     file.flags & (record::FILE_PATH_CUT | record::FILE_DETACHED) == 0

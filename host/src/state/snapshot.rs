@@ -2,7 +2,7 @@
 //! readers of the events that follow.
 
 use super::captured::flags::{CLONE_FILES, CLONE_THREAD, CLOSED};
-use super::descriptor::{FdInfo, FdKind, Role};
+use super::descriptor::{FdInfo, FdKind, Role, unix_ends};
 use super::version::{ProcessVersion, VersionIndex};
 use super::{Memory, Process, State, TableIndex};
 use crate::event::encode;
@@ -109,6 +109,30 @@ impl State {
         Ok(())
     }
 
+    /// Hands out descriptors that exec closes, with their threads, of which a capture's list of
+    /// descriptors cannot say so: it has no place for that but with files.
+    pub fn closed_on_exec<E>(
+        &self,
+        number: u64,
+        mut each: impl FnMut(u32, u32) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let lived = |process: &&Process| process.born <= number && number <= process.ended;
+        for slot in 0..self.processes.places() {
+            let Some(process) = self.processes.get(slot).filter(lived) else {
+                continue;
+            };
+            for (fd, index) in self.descriptors.entries(process.table) {
+                let is_file = |info: &FdInfo| info.kind == FdKind::File;
+                if self.descriptors.closes_on_exec(process.table, fd.into())
+                    && !self.descriptors.info(index).is_none_or(is_file)
+                {
+                    each(process.pid, fd)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn thread<E>(
         &self,
         version: &ProcessVersion,
@@ -117,7 +141,10 @@ impl State {
     ) -> Result<(), E> {
         let (image, ids, credentials) = (&version.image, &version.ids, &version.credentials);
         let mut cgroups = Vec::new();
-        version.cgroup.write_list(&mut cgroups);
+        match version.is_captured() {
+            true => cgroups.extend_from_slice(version.cgroup.list()),
+            false => version.cgroup.write_list(&mut cgroups),
+        }
         // A clone in a capture says so since boot, the list of threads since 1970.
         let pidns_init_start_time = match ids.pid_ns_start_time {
             start if start == 0 || version.is_captured() => start,
@@ -170,7 +197,10 @@ impl State {
                     descriptor: Descriptor {
                         fd: fd.into(),
                         inode: info.inode,
-                        target: target(info),
+                        target: target(
+                            info,
+                            self.descriptors.closes_on_exec(told.table, fd.into()),
+                        ),
                     },
                 })?;
             }
@@ -185,7 +215,7 @@ fn signed(id: u32) -> i64 {
 }
 
 /// What a descriptor stands for, as captures have it.
-fn target(info: &FdInfo) -> Target<'_> {
+fn target(info: &FdInfo, closes_on_exec: bool) -> Target<'_> {
     let protocol = match info.protocol() {
         "tcp" => Protocol::TCP,
         "udp" => Protocol::UDP,
@@ -208,7 +238,10 @@ fn target(info: &FdInfo) -> Target<'_> {
     };
     match info.kind {
         FdKind::File => Target::File {
-            open_flags: encode::open_flags(0) as u32,
+            open_flags: encode::open_flags(match closes_on_exec {
+                true => libc::O_CLOEXEC as u64,
+                false => 0,
+            }) as u32,
             name: &info.name,
             device: info.device,
         },
@@ -231,20 +264,22 @@ fn target(info: &FdInfo) -> Target<'_> {
             address: v6(info.local()),
             protocol,
         },
+        // Where it is connected, its name begins with both addresses, in which order does not say
+        // whose they are: that does the place of the one that is told here.
         FdKind::Unix => {
-            let (source, destination) = match info.role {
-                Role::Server => (0, info.socket.identity),
-                Role::Client | Role::None => (info.socket.identity, 0),
+            let ends = unix_ends(&info.name);
+            let own = match ends {
+                Some((source, _)) if info.connected => source,
+                Some(_) | None => info.socket.identity,
             };
-            // The name begins with both addresses where the socket is connected.
-            let path = match info.connected {
-                true => info.name.splitn(2, |byte| *byte == b' ').nth(1),
-                false => Some(&info.name[..]),
+            let (source, destination) = match info.role {
+                Role::Server => (0, own),
+                Role::Client | Role::None => (own, 0),
             };
             Target::Unix {
                 source,
                 destination,
-                name: path.unwrap_or_default(),
+                name: &info.name,
             }
         }
         FdKind::Netlink => named(Named::Netlink),

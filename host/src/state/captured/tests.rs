@@ -729,6 +729,7 @@ fn a_snapshot_tells_of_every_thread_what_its_events_told() {
         flags: IN_PIDNS,
         vtid: 1,
         vpid: 1,
+        cgroups: b"cpuset=/docker/3fa4c2d17be09a5586d1f0c4e2b7a9833fa4c2d17be09a5586d1f0c4e2b7a983\0memory=/\0",
         ..told(30, 30, 10)
     };
     replay.clone_of(inside);
@@ -737,6 +738,7 @@ fn a_snapshot_tells_of_every_thread_what_its_events_told() {
         vtid: 2,
         vpid: 1,
         comm: "worker",
+        cgroups: inside.cgroups,
         ..told(31, 30, 10)
     };
     replay.clone_of(worker);
@@ -758,6 +760,8 @@ fn a_snapshot_tells_of_every_thread_what_its_events_told() {
                 seen,
                 &[
                     ("proc.pid", "30"),
+                    ("container.id", "3fa4c2d17be0"),
+                    ("thread.cgroup.memory", "/"),
                     ("proc.vpid", "1"),
                     ("proc.nthreads", "2"),
                     ("proc.vmsize", "500"),

@@ -5,7 +5,7 @@ use crate::event::path::{Base, join};
 use crate::event::{Captured, encode};
 use crate::state::State;
 use crate::state::captured::Saw;
-use crate::state::descriptor::{FdIndex, FdInfo, FdKind, NAME_BYTES_MAX, Role};
+use crate::state::descriptor::{FdIndex, FdInfo, FdKind, NAME_BYTES_MAX, Role, unix_ends};
 use saker_capture::{Descriptor, Named, Target};
 use saker_ebpf::record::{FILE_LOWER_LAYER, FILE_UPPER_LAYER};
 use saker_rules_schema::event::EventType;
@@ -237,10 +237,14 @@ impl FdInfo {
                 name(path);
                 self.kind = named(kind);
             }
-            Target::Unix { name: path, .. } => {
+            Target::Unix {
+                name: path, source, ..
+            } => {
                 name(path);
                 self.kind = FdKind::Unix;
-                self.role = if path.is_empty() {
+                // Falco's own lists have the path alone.
+                self.connected = unix_ends(path).is_some();
+                self.role = if path.is_empty() || self.connected && source != 0 {
                     Role::Client
                 } else {
                     Role::Server

@@ -679,6 +679,52 @@ fn who_owns_the_port_that_a_listed_connection_comes_from_accepted_it() {
 }
 
 #[test]
+fn a_snapshot_tells_of_both_ends_of_a_unix_socket_and_what_exec_closes() {
+    let mut replay = Replay::new(Limits::default());
+    replay.open(3, "/a", 1 | CLOEXEC);
+    replay.open(4, "/b", 1);
+    let addresses = [1u8.raw(), 0xau64.raw(), 0xbu64.raw()].concat();
+    let ends = [addresses, "/run/a".raw()].concat();
+    let socket = params![5i64, 1u32, 1u32, 0u32];
+    replay.at(TID, EventType::Socket, &socket, []);
+    let connect = params![0i64, ends.clone(), 5i64, vec![1u8]];
+    replay.at(TID, EventType::Connect, &connect, []);
+    let accept = params![6i64, ends, 0u8, 0u32, 0u32];
+    replay.at(TID, EventType::Accept, &accept, []);
+    let closing = params![0i64, 6i64, 3u8, 1u64];
+    replay.at(TID, EventType::Fcntl, &closing, []);
+    let mut later = Replay::new(Limits::default());
+    let taken: Result<(), ()> = replay.state.snapshot(replay.number, |entry| {
+        later.state.seed_captured(entry);
+        Ok(())
+    });
+    assert_eq!(taken, Ok(()));
+    let mut told = Vec::new();
+    let taken: Result<(), ()> = replay.state.closed_on_exec(replay.number, |tid, fd| {
+        told.push((tid, fd));
+        Ok(())
+    });
+    assert_eq!(taken, Ok(()));
+    // Of files the list says it.
+    assert_eq!(told, [(TID as u32, 6)]);
+    for (fd, role) in [(5, Role::Client), (6, Role::Server)] {
+        for replay in [&mut replay, &mut later] {
+            let shown = replay.fstat(fd, ["fd.name", "fd.connected"]);
+            assert_eq!(shown, [json!("a->b /run/a"), json!(true)], "{fd}");
+            let slot = replay.state.live_process(TID as u32).expect("it lives");
+            let index = replay.state.captured_fd(slot, fd);
+            let info = replay.state.descriptor(index).expect("it is open");
+            assert_eq!(info.role, role, "{fd}");
+        }
+    }
+    for (fd, closes) in [(3, true), (4, false)] {
+        let slot = later.state.live_process(TID as u32).expect("it lives");
+        let table = later.state.table_of(slot);
+        assert_eq!(later.state.descriptors.closes_on_exec(table, fd), closes);
+    }
+}
+
+#[test]
 fn what_an_event_saw_stays_when_the_socket_goes_on() {
     let mut replay = Replay::new(Limits::default());
     replay.at(
