@@ -510,6 +510,37 @@ fn a_capture_of_an_alert_ends_where_it_is_long_enough() {
 }
 
 #[test]
+fn a_capture_of_an_alert_tells_of_containers_as_they_were_known_then() {
+    let Some(falco) = falco() else { return };
+    let folder = folder();
+    let whole = falcos(&falco, "docker").display().to_string();
+    let rules = shadow_rule(&folder);
+    let text = SHADOW_RULE.replace("fd.name = /etc/shadow", "fd.name = /var/log/x.log");
+    std::fs::write(&rules, text).expect("a folder of the test");
+    let prefix = format!("capture.path_prefix={}/c/x", folder.path().display());
+    let settings = ["capture.enabled=true", &prefix, "capture.before_ms=60"];
+    let mut args = vec!["replay", &whole, "-r", &rules];
+    args.extend(settings.iter().flat_map(|setting| ["-o", setting]));
+    let (_, err, code) = run(&args);
+    assert_eq!(code, Some(0), "{err}");
+    let filter = ["--filter", "evt.type = openat and fd.name = /var/log/x.log"];
+    let shown = [
+        "--events",
+        "-p",
+        "%evt.rawtime %container.name %container.image",
+    ];
+    let (expected, ..) = run(&[&["replay", &whole][..], &filter, &shown].concat());
+    assert!(expected.contains("team/app:1.0"), "{expected}");
+    let made = std::fs::read_dir(folder.path().join("c")).expect("it was made");
+    let made: Vec<String> = made
+        .map(|made| made.expect("readable").path().display().to_string())
+        .collect();
+    assert_eq!(made.len(), 1);
+    let (got, err, _) = run(&[&["replay", &made[0]][..], &filter, &shown].concat());
+    assert_eq!(got, expected, "{err}");
+}
+
+#[test]
 fn what_is_recorded_gives_the_alerts_that_watching_gives() {
     if !needs::live() {
         return;

@@ -159,7 +159,7 @@ impl Recording {
         self.is_empty = false;
         state.closed_on_exec(number, |tid, fd| self.closed_on_exec(tid, fd, time))?;
         // There is no entry for containers: they are told of by the first events.
-        for facts in state.known_containers() {
+        for facts in state.known_containers(number) {
             self.container(&facts, time)?;
         }
         Ok(())

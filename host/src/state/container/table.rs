@@ -104,6 +104,12 @@ impl Containers {
         self.held(id, u64::MAX)?.facts.clone()
     }
 
+    /// What is held of all containers as of an event.
+    pub(in crate::state) fn all(&self, number: u64) -> impl Iterator<Item = Arc<ContainerFacts>> {
+        let held = self.by_id.keys().map(move |id| self.held(id, number));
+        held.filter_map(|held| held?.facts.clone())
+    }
+
     /// The containers of which something is known, or was to events in flight.
     pub(in crate::state) fn ids(&self) -> impl Iterator<Item = &Arc<[u8]>> {
         let known = |held: &&Vec<Held>| held.last().is_some_and(|last| last.facts.is_some());

@@ -447,10 +447,9 @@ impl State {
         self.containers.latest(short)
     }
 
-    /// All that is known of containers by engines or events.
-    pub fn known_containers(&self) -> Vec<Arc<ContainerFacts>> {
-        let ids = self.containers.ids();
-        ids.filter_map(|id| self.containers.latest(id)).collect()
+    /// All that was known of containers, by engines or events, at the event of that number.
+    pub fn known_containers(&self, number: u64) -> Vec<Arc<ContainerFacts>> {
+        self.containers.all(number).collect()
     }
 
     /// What was asked and not answered in time gets no answer any more that is waited for.
