@@ -8,6 +8,7 @@ use crate::source::merge::Batch;
 use crate::state::container::ContainerFacts;
 use crate::state::{Seen, State};
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,6 +27,9 @@ pub struct Settings {
 const KEPT_BYTES_MAX: usize = 64 << 20;
 /// They are dropped in pieces of this size.
 const PIECE_BYTES: usize = 256 << 10;
+
+/// A file has no more of an event beside what is kept of it.
+const BLOCK_BYTES: usize = 64;
 
 /// What was lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -174,7 +178,7 @@ impl Triggered {
         if let Some(running) = &mut self.running {
             running.until = running.until.max(until);
             let from = running.written.saturating_add(1);
-            self.write_recent(state, from, number);
+            self.write_recent(state, from, number, 0);
             return;
         }
         let mut name = self.settings.path_prefix.as_os_str().to_owned();
@@ -198,14 +202,43 @@ impl Triggered {
                     written: 0,
                 });
                 let first = time.saturating_sub(self.settings.before.as_nanos() as u64);
-                self.write_recent(state, first, number);
+                let given_up = self.given_up(first..=time);
+                self.counters.forgotten += given_up as u64;
+                self.write_recent(state, first, number, given_up);
             }
             Err(error) => self.note(Err(error)),
         }
     }
 
-    /// Writes what is kept from that time on, as far as the capture reaches.
-    fn write_recent(&mut self, state: &State, from: u64, number: u64) {
+    /// How many of the kept events of that time, the last of which alerts, have no place in a
+    /// capture. Half of it is for what comes behind the alert.
+    fn given_up(&self, times: RangeInclusive<u64>) -> usize {
+        let Some(most) = self.settings.file_bytes_max else {
+            return 0;
+        };
+        let sizes = || {
+            let records = self.recent.iter().flat_map(Batch::records);
+            let is_in = |bytes: &&[u8]| {
+                Captured::parse(bytes, 0).is_some_and(|event| times.contains(&event.time))
+            };
+            let size = |bytes: &[u8]| (bytes.len() + BLOCK_BYTES) as u64;
+            records.filter(is_in).map(size)
+        };
+        let (mut left, mut events) = (sizes().sum::<u64>(), sizes().count());
+        let all = events;
+        for size in sizes() {
+            if left <= most / 2 || events <= 1 {
+                break;
+            }
+            left -= size;
+            events -= 1;
+        }
+        all - events
+    }
+
+    /// Writes what is kept from that time on without the first `given_up`, as far as the capture
+    /// reaches.
+    fn write_recent(&mut self, state: &State, from: u64, number: u64, mut given_up: usize) {
         let Some(running) = &mut self.running else {
             return;
         };
@@ -219,6 +252,10 @@ impl Triggered {
             let Some(event) = event.filter(is_in) else {
                 continue;
             };
+            if given_up > 0 {
+                given_up -= 1;
+                continue;
+            }
             running.written = running.written.max(event.time);
             let event = Event::Captured(event);
             let view = View::new(&event, state, Seen::NONE);
