@@ -544,6 +544,22 @@ fn a_capture_of_an_alert_tells_of_containers_as_they_were_known_then() {
 }
 
 #[test]
+fn what_tells_of_a_container_is_shown_as_first_event_of_a_slice_too() {
+    let Some(falco) = falco() else { return };
+    let folder = folder();
+    let slice = folder.path().join("slice.scap").display().to_string();
+    let whole = falcos(&falco, "docker").display().to_string();
+    let filter = ["--filter", "evt.type = container"];
+    let (_, err, code) = run(&[&["record", &whole, "-w", &slice][..], &filter].concat());
+    assert_eq!(code, Some(0), "{err}");
+    let shown = ["--events", "-p", "%evt.rawtime %container.id"];
+    let (expected, ..) = run(&[&["replay", &whole][..], &filter, &shown].concat());
+    let (got, err, _) = run(&[&["replay", &slice][..], &filter, &shown].concat());
+    assert!(!expected.is_empty());
+    assert_eq!(got, expected, "{err}");
+}
+
+#[test]
 fn what_is_recorded_gives_the_alerts_that_watching_gives() {
     if !needs::live() {
         return;

@@ -4,6 +4,7 @@ mod recorder;
 
 use crate::event::{self, Purpose, encode};
 use crate::extract::{Scratch, View, Wire};
+use crate::source::capture::is_taken_in_while_opening;
 use crate::state::State;
 use crate::state::container::{self, ContainerFacts};
 pub use recorder::{Recorder, Written};
@@ -58,6 +59,8 @@ pub struct Recording {
     state_bytes: Option<u64>,
     /// The file has no event yet, and nothing of the state.
     is_empty: bool,
+    /// All events of the file so far are such as readers show none of at a capture's beginning.
+    is_opening: bool,
     /// When the first event was that could stand in the file.
     began: Option<u64>,
     files: VecDeque<PathBuf>,
@@ -102,6 +105,7 @@ impl Recording {
             inputs,
             state_bytes: None,
             is_empty: true,
+            is_opening: true,
             began: None,
             files: VecDeque::new(),
             begun: 0,
@@ -186,6 +190,15 @@ impl Recording {
         self.hidden(EventType::Container, -1, &params, time)
     }
 
+    /// Writes an event that says nothing, so that what is told of users and containers behind it
+    /// is shown as any event.
+    fn end_opening(&mut self, time: u64) -> Result<(), RecordError> {
+        let mut params = ParamBuffer::default();
+        params.push(&[0; 8]);
+        params.push(&[0; 8]);
+        self.hidden(EventType::Procinfo, -1, &params, time)
+    }
+
     /// Writes an event that is there for the state alone, and is no part of what was asked for.
     fn hidden(
         &mut self,
@@ -194,6 +207,7 @@ impl Recording {
         params: &ParamBuffer,
         time: u64,
     ) -> Result<(), RecordError> {
+        self.is_opening &= is_taken_in_while_opening(kind);
         let Some(writer) = &mut self.writer else {
             return Ok(());
         };
@@ -257,10 +271,16 @@ impl Recording {
                 Purpose::Beginning => (event.kind.code() - 1, Reason::State),
             },
         };
+        let time = view.event.time();
+        let kind = view.event.kind();
+        if self.is_opening && reason == Reason::Asked && kind.is_some_and(is_taken_in_while_opening)
+        {
+            self.end_opening(time)?;
+        }
         let Some(params) = self.wire.params(view, &mut self.scratch) else {
             return Ok(());
         };
-        let time = view.event.time();
+        self.is_opening &= kind.is_some_and(is_taken_in_while_opening);
         let event = Event {
             cpu: view.event.cpu(),
             flags: match reason {
@@ -310,6 +330,7 @@ impl Recording {
         };
         let writer = self.make(&path)?;
         self.is_empty = true;
+        self.is_opening = true;
         self.began = None;
         self.state_bytes = None;
         self.writer = Some(writer);

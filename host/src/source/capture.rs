@@ -286,7 +286,7 @@ fn head(event: &Event<'_>, kind: EventType, purpose: Purpose) -> Head {
 }
 
 /// Whether Falco takes such an event in before it begins to show any.
-fn is_taken_in_while_opening(kind: EventType) -> bool {
+pub(crate) fn is_taken_in_while_opening(kind: EventType) -> bool {
     matches!(
         kind,
         EventType::Useradded
