@@ -426,7 +426,13 @@ fn a_scope_that_is_no_cgroup_is_refused() {
     if !needs::live() {
         return;
     }
-    let output = run(&["run", "-o", "scope.cgroup=/nonexistent"]);
+    let output = run(&[
+        "run",
+        "-o",
+        "scope.cgroup=/nonexistent",
+        "-o",
+        "store.path=",
+    ]);
     assert_ne!(output.status.code(), Some(0));
     assert!(
         stderr(&output).contains("/nonexistent"),
