@@ -19,7 +19,7 @@ use saker_web::session::Actor;
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -28,6 +28,10 @@ use tokio::sync::watch;
 const EXAMINE_EVERY: Duration = Duration::from_secs(30);
 /// The name of a file that is sent is no longer.
 const FILE_NAME_BYTES_MAX: usize = 128;
+/// So many files that were sent are kept,
+const UPLOADS_MAX: usize = 256;
+/// and so many bytes of them: one that was loaded once may be loaded still, so none is given up.
+const UPLOADS_BYTES_MAX: u64 = 1 << 30;
 /// Who asks where it is the page itself.
 const PAGE: &str = "the page";
 
@@ -129,12 +133,16 @@ impl Behind {
 
     /// Puts a file that was sent where it can be loaded from: in a folder of its content's, so that
     /// what runs is never written over.
-    fn keep(&self, upload: &Upload) -> io::Result<PathBuf> {
+    fn keep(&self, upload: &Upload) -> Result<PathBuf, Unkept> {
         let digest = blake3::hash(&upload.bytes).to_hex();
         let folder = self.uploads.join(&digest[..16]);
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true).mode(0o700).create(&folder)?;
         let path = folder.join(&upload.file);
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(&self.uploads)?;
+        if !path.exists() && !has_room(&self.uploads, upload.bytes.len() as u64)? {
+            return Err(Unkept::Full(self.uploads.clone()));
+        }
+        builder.create(&folder)?;
         let new = path.with_extension("new");
         let mut options = std::fs::OpenOptions::new();
         let mut file = options
@@ -148,6 +156,42 @@ impl Behind {
         std::fs::rename(&new, &path)?;
         Ok(path)
     }
+}
+
+/// Why a file that was sent is not kept.
+#[derive(Debug, thiserror::Error)]
+enum Unkept {
+    #[error("{0}")]
+    Failed(#[from] io::Error),
+    #[error("too many files were sent already: remove those from `{}` that are not loaded", .0.display())]
+    Full(PathBuf),
+}
+
+impl From<Unkept> for Refusal {
+    fn from(why: Unkept) -> Refusal {
+        match why {
+            Unkept::Full(_) => Refusal::Conflict(why.to_string()),
+            Unkept::Failed(error) => {
+                tracing::error!("a module that was sent cannot be kept: {error}");
+                Refusal::Failed("the file cannot be kept; Saker's log says why".into())
+            }
+        }
+    }
+}
+
+/// Whether one more file of so many bytes may be kept in the folders of that folder.
+fn has_room(uploads: &Path, bytes: u64) -> io::Result<bool> {
+    let (mut files, mut kept) = (0, 0);
+    for folder in uploads.read_dir()? {
+        for file in folder?.path().read_dir()? {
+            files += 1;
+            kept += file?.metadata()?.len();
+            if files >= UPLOADS_MAX {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(kept + bytes <= UPLOADS_BYTES_MAX)
 }
 
 fn unexpected() -> Refusal {
@@ -311,10 +355,7 @@ impl Host for Behind {
                  or .yml, in {FILE_NAME_BYTES_MAX} bytes at most"
             )));
         }
-        let path = self.keep(&upload).map_err(|error| {
-            tracing::error!("a module that was sent cannot be kept: {error}");
-            Refusal::Failed("the file cannot be kept; Saker's log says why".into())
-        })?;
+        let path = self.keep(&upload)?;
         let request = match upload.swap {
             Some(name) => Request::Swap { name, path },
             None => Request::Load { path },
@@ -418,6 +459,20 @@ fn resident(pid: u32) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_sent_is_bounded_in_files_and_in_bytes() {
+        let folder = tempfile::tempdir().expect("a folder for files of the test");
+        let room = |bytes| has_room(folder.path(), bytes).expect("a folder of the test");
+        assert!(room(UPLOADS_BYTES_MAX) && !room(UPLOADS_BYTES_MAX + 1));
+        for number in 0..UPLOADS_MAX {
+            assert!(room(1), "{number}");
+            let one = folder.path().join(number.to_string());
+            std::fs::create_dir(&one).expect("a folder of the test");
+            std::fs::write(one.join("x.yaml"), "x").expect("a folder of the test");
+        }
+        assert!(!room(1));
+    }
 
     #[test]
     fn only_plain_names_become_part_of_a_path() {
