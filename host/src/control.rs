@@ -300,15 +300,10 @@ impl Asker {
         runtime.ok()?.block_on(answer)
     }
 
-    /// Asks, and waits for the answer. Not for threads that others wait for.
+    /// The same, for as long as any answer may take.
     pub fn ask_waiting(&self, request: Request, by: &str) -> Answer {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build();
-        match runtime {
-            Ok(runtime) => runtime.block_on(answer(request, by, &self.0)),
-            Err(error) => Answer::Error(error.to_string()),
-        }
+        let answer = self.ask_within(2 * ANSWER, request, by);
+        answer.unwrap_or_else(|| Answer::Error("nothing can be asked now".into()))
     }
 }
 

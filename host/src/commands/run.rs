@@ -97,11 +97,11 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         .control_socket
         .as_deref()
         .and_then(|path| listen(path, asker.clone()));
-    let _webserver = (config.webserver.enabled)
+    let webserver = (config.webserver.enabled)
         .then(|| page::serve_operations(&config, asker.clone()))
         .transpose()
         .map_err(|why| usage(format!("what `webserver` says cannot be: {why}")))?;
-    if let Some(webserver) = &_webserver {
+    if let Some(webserver) = &webserver {
         tracing::info!("the web server listens at {}", webserver.address);
     }
     watch.page = store.and_then(|store| served(&config, store, asker));
