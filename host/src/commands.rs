@@ -7,6 +7,7 @@ mod compile;
 mod ctl;
 mod doctor;
 mod explain;
+mod falco;
 mod list;
 mod module;
 mod record;
@@ -150,6 +151,10 @@ impl From<anyhow::Error> for Failure {
 
 /// Runs the command that the command line asks for.
 pub fn main() -> ExitCode {
+    if let Some(advice) = falco::advice(std::env::args_os().skip(1)) {
+        complain(&advice);
+        return ExitCode::from(2);
+    }
     let cli = Cli::parse();
     log_to_stderr(cli.verbose);
     let done = match cli.command {

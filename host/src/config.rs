@@ -264,6 +264,9 @@ pub enum ConfigError {
     /// No such key.
     #[error("no setting is called `{0}`{1}")]
     UnknownKey(String, Suggestion),
+    /// An entry behind the end of a list.
+    #[error("`{0}` is an entry beyond the next one: write `{1}[]` to append one")]
+    NoEntry(String, String),
     /// What begins like JSON is none.
     #[error("`{0}` takes a JSON value, not `{1}`")]
     NotJson(String, String),
@@ -973,6 +976,14 @@ impl Config {
             value: value.to_owned(),
             wanted: setting.wanted,
         })
+    }
+
+    /// Whether it can be said of rules alone which of them never come to their turn: the first
+    /// that holds is the only one, and no setting switches rules on or off.
+    pub fn is_hiding_certain(&self) -> bool {
+        self.matching == Matching::First
+            && self.rules.is_empty()
+            && self.priority == Priority::Debug
     }
 
     /// The host's name: the setting, else `FALCO_HOSTNAME`, else the kernel's.

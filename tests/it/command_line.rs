@@ -526,8 +526,10 @@ fn a_rule_that_never_holds_or_is_off_is_explained_with_the_reason() {
         stderr(&gone)
     );
     assert!(stderr(&gone).contains("the rule `Gone` is left out"));
-    // A listing shows no warnings.
-    assert_eq!(stderr(&run(&["list", "rules", "-r", &rules])), "");
+    // Of warnings a listing shows those of what it lacks.
+    let said = stderr(&run(&["list", "rules", "-r", &rules]));
+    assert_eq!(said.matches("warning[").count(), 1, "{said}");
+    assert!(said.contains("rule `Gone` is left out"), "{said}");
 }
 
 #[test]
@@ -658,5 +660,50 @@ fn a_rule_hidden_by_another_is_warned_of_only_where_the_first_match_ends_it() {
         stderr(&first).contains("rule `Some` is hidden by rule `Any`"),
         "{}",
         stderr(&first)
+    );
+    // Of rules that settings switch, it cannot be said.
+    let matching = ["-o", "rule_matching=first"];
+    for setting in ["rules[].disable.rule=Any", "priority=alert"] {
+        let output = run(&[&["check", &rules, "-o", setting][..], &matching].concat());
+        assert_eq!(stderr(&output), "", "{setting}");
+    }
+    let output = run(&["check", &rules, "-o", "rules[].disable.rule=Sone"]);
+    assert!(
+        stderr(&output).contains("did you mean `Some`?"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn an_option_of_falco_is_told_our_command() {
+    let output = run(&["-V", "rules.yaml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("write `saker check FILE`"),
+        "{}",
+        stderr(&output)
+    );
+    let output = run(&["--list-events"]);
+    assert!(
+        stderr(&output).contains("write `saker list events`"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(stdout(&run(&["-V"])).starts_with("saker "));
+}
+
+#[test]
+fn a_list_of_rules_tells_which_are_left_out() {
+    let folder = folder();
+    let text = "- rule: R\n  desc: d\n  condition: evt.type = open and no.field = 3\n  output: o\n  \
+                priority: INFO\n  skip-if-unknown-filter: true\n";
+    let rules = file(&folder, "rules.yaml", text);
+    let output = run(&["list", "rules", "-r", &rules]);
+    assert_eq!(stdout(&output), "");
+    assert!(
+        stderr(&output).contains("rule `R` is left out"),
+        "{}",
+        stderr(&output)
     );
 }

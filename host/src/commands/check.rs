@@ -74,10 +74,14 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             }
         }
     }
-    let compilation = compile_to_run(&sources, &rules::options(config.matching));
+    let compilation = compile_to_run(&sources, &rules::options(&config));
     let diagnostics = &compilation.diagnostics;
     if !args.json && !diagnostics.is_empty() {
         complain(&render(diagnostics, &sources, stderr_color()));
+    }
+    if let Some(ruleset) = &compilation.ruleset {
+        let known: Vec<_> = ruleset.manifest.rules.iter().collect();
+        rules::tell_of_switches(&config.rules, &known);
     }
     for (index, source) in sources.iter().enumerate() {
         let found: Vec<&Diagnostic> = diagnostics

@@ -1,7 +1,6 @@
 //! `saker compile`: rule files to one WebAssembly module.
 
 use super::{Failure, complain, count, print_bytes, rules, shown};
-use crate::config::Matching;
 use anyhow::{Context, bail};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
@@ -20,7 +19,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     refuse_to_overwrite_a_source(&args)?;
     let sources = rules::read(&args.files)?;
-    let ruleset = rules::compile_or_explain(&sources, Matching::All)?;
+    let ruleset = rules::compile_or_explain(&sources)?;
     if args.output == Path::new("-") {
         print_bytes(&ruleset.wasm)?;
     } else {

@@ -3,11 +3,10 @@
 //! the rule.
 
 use super::{Failure, escaped, print, rules};
-use crate::config::Matching;
 use saker_rules_compiler::ir::Expr;
 use saker_rules_compiler::listing::{Condition, List};
 use saker_rules_compiler::{
-    Compilation, Diagnostic, Place, Source, compile, describe, explain, similar, why_never,
+    Compilation, Diagnostic, Options, Place, Source, compile, describe, explain, similar, why_never,
 };
 use saker_rules_schema::event::{Class, EventType};
 use saker_rules_schema::field::{Binding, Field};
@@ -39,7 +38,7 @@ struct Case {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     rules::refuse_modules(&args.rules)?;
     let sources = rules::read(&args.rules)?;
-    let mut compilation = compile(&sources, &rules::options(Matching::All));
+    let mut compilation = compile(&sources, &Options::default());
     let Some(ruleset) = compilation.ruleset.take() else {
         rules::tell_of(compilation.diagnostics, &sources);
         return Err(Failure::Invalid);
@@ -78,6 +77,9 @@ fn nobody<'a>(
 
 /// What was found in the rule, or in a macro or list that it uses.
 fn concerning(rule: &str, compilation: &Compilation, sources: &[Source]) -> Vec<Diagnostic> {
+    if compilation.diagnostics.is_empty() {
+        return Vec::new();
+    }
     let mut items = BTreeSet::from([("rule", rule)]);
     let listing = describe(sources).listing.unwrap_or_default();
     let macros: HashMap<&str, &Condition> = (listing.macros.iter())

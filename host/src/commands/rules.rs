@@ -2,7 +2,7 @@
 
 use super::{Failure, complain, shown, stderr_color};
 use crate::alert::RULES;
-use crate::config::{Config, Matching, ModuleChoice, RuleChoice};
+use crate::config::{Config, ModuleChoice, RuleChoice};
 use crate::distribution::signature::{BESIDE_BYTES_MAX, Key, Policy};
 use crate::folder::{self, Folder};
 use crate::modules::roster::Origin;
@@ -209,7 +209,7 @@ pub(crate) fn is_module(path: &Path) -> bool {
 /// How rules and modules are loaded.
 #[derive(Clone, Debug)]
 pub(crate) struct Loading {
-    matching: Matching,
+    options: Options,
     /// What is set for components.
     choices: Vec<ModuleChoice>,
     /// Which rules are switched on or off.
@@ -230,7 +230,7 @@ impl Loading {
     /// For events as they happen.
     pub(crate) fn live(config: &Config, compiler: &Arc<Compiler>) -> Result<Loading, Failure> {
         Ok(Loading {
-            matching: config.matching,
+            options: options(config),
             choices: config.modules.clone(),
             switched: config.rules.clone(),
             signatures: Arc::new(policy(config)?),
@@ -289,7 +289,7 @@ impl Loading {
     /// The module that rules are, or was when they were last read.
     fn compiled(&self, name: &str, sources: &[Source], said: &mut Said) -> Result<Module, Failure> {
         let mut rulesets = self.rulesets.lock().unwrap_or_else(PoisonError::into_inner);
-        let (module, found) = rulesets.module(name, sources, &options(self.matching));
+        let (module, found) = rulesets.module(name, sources, &self.options);
         said.tell_of(found, sources, self.is_live);
         module.ok_or(Failure::Invalid)
     }
@@ -305,6 +305,15 @@ pub(crate) fn read_module(path: &Path, loading: &Loading) -> Result<Module, Fail
 fn not_loaded(name: &str) {
     let name = super::escaped(name);
     tracing::warn!("there are settings for the module `{name}`, which is not loaded");
+}
+
+/// Says which switches are for no rule.
+pub(crate) fn tell_of_switches(switched: &[RuleChoice], rules: &[&Rule]) {
+    for choice in switched {
+        if !rules.iter().any(|rule| is_meant(rule, choice)) {
+            switches_nothing(choice, rules);
+        }
+    }
 }
 
 /// A switch that is for no rule is most likely misspelt.
@@ -516,11 +525,7 @@ pub(crate) fn load_all(
         .iter()
         .flat_map(|(_, module)| module.rules())
         .collect();
-    for choice in &loading.switched {
-        if !rules.iter().any(|rule| is_meant(rule, choice)) {
-            switches_nothing(choice, &rules);
-        }
-    }
+    tell_of_switches(&loading.switched, &rules);
     Ok(loaded)
 }
 
@@ -584,9 +589,9 @@ pub(crate) fn sorted(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<PathBuf>) {
 }
 
 /// What the compiler is told.
-pub(crate) fn options(matching: Matching) -> Options {
+pub(crate) fn options(config: &Config) -> Options {
     Options {
-        first_match: matching == Matching::First,
+        first_match: config.is_hiding_certain(),
         ..Options::default()
     }
 }
@@ -599,11 +604,8 @@ pub(crate) fn tell_of(found: Vec<Diagnostic>, sources: &[Source]) {
 }
 
 /// Compiles, and prints what there is to say of the sources on standard error.
-pub(crate) fn compile_or_explain(
-    sources: &[Source],
-    matching: Matching,
-) -> Result<Ruleset, Failure> {
-    let compilation = compile_to_run(sources, &options(matching));
+pub(crate) fn compile_or_explain(sources: &[Source]) -> Result<Ruleset, Failure> {
+    let compilation = compile_to_run(sources, &Options::default());
     tell_of(compilation.diagnostics, sources);
     compilation.ruleset.ok_or(Failure::Invalid)
 }

@@ -347,6 +347,9 @@ impl Config {
         let at = match index {
             "" => self.entries(list),
             index => match index.parse() {
+                Ok(at) if at > self.entries(list) => {
+                    return Some(Err(ConfigError::NoEntry(key.to_owned(), list.to_owned())));
+                }
                 Ok(at) => at,
                 Err(_) => return Some(Err(ConfigError::NoValue(key.to_owned()))),
             },

@@ -1,7 +1,7 @@
 //! The program behind the page: `saker_web`'s one trait.
 
 use super::{Doctor, Loaded, Shown, editor};
-use crate::config::{Config, Matching};
+use crate::config::Config;
 use crate::control::{Answer, Asker, Containers, Request, Status};
 use crate::modules::roster::Listed;
 use crate::store::{NewChange, Store};
@@ -65,7 +65,7 @@ impl Behind {
             doctor,
             shown,
             hostname: config.hostname(),
-            first_match: config.matching == Matching::First,
+            first_match: config.is_hiding_certain(),
             examined: Mutex::default(),
             compiling: Mutex::default(),
         }

@@ -40,17 +40,20 @@ pub(crate) fn needs(
         if number.is_none() && clues.is_empty() && process.is_empty() {
             return Vec::new();
         }
+        let is_full = needs.len() == CLUES_MAX;
         let alike = |need: &&mut Need| need.number == number && need.process == process;
         match needs.iter_mut().find(alike) {
             // What they have in common is enough for some rule.
             Some(need) if need.clues.is_empty() || clues.is_empty() => need.clues.clear(),
             Some(need) => {
                 for clue in clues {
-                    if !need.clues.contains(&clue) {
-                        need.clues.push(clue);
-                    }
+                    add(&mut need.clues, clue);
+                }
+                if need.clues.len() > CLUES_MAX {
+                    return Vec::new();
                 }
             }
+            None if is_full => return Vec::new(),
             None => needs.push(Need {
                 number,
                 clues,
@@ -59,11 +62,6 @@ pub(crate) fn needs(
         }
     }
     for need in &mut needs {
-        // Among literals of all rules is what one rule names.
-        let known = need.clues.clone();
-        need.clues.retain(
-            |clue| !matches!(clue, Clue::Is(slot, _) if known.contains(&Clue::Known(*slot))),
-        );
         need.clues.sort_by_key(cost);
     }
     let of_event = || needs.iter().flat_map(|need| &need.clues);
@@ -73,6 +71,25 @@ pub(crate) fn needs(
         return Vec::new();
     }
     needs
+}
+
+/// Adds a clue, if those there are do not say it. Among literals of all rules is what one rule
+/// names.
+fn add(clues: &mut Vec<Clue>, clue: Clue) {
+    let is_of = |clue: &Clue, slot: u16| matches!(clue, Clue::Is(of, _) if *of == slot);
+    let clue = match clue {
+        Clue::Is(slot, _) if clues.contains(&Clue::Known(slot)) => return,
+        Clue::Is(slot, _) if clues.iter().filter(|clue| is_of(clue, slot)).count() == CLUES_MAX => {
+            Clue::Known(slot)
+        }
+        clue => clue,
+    };
+    if let Clue::Known(slot) = clue {
+        clues.retain(|known| !is_of(known, slot));
+    }
+    if !clues.contains(&clue) {
+        clues.push(clue);
+    }
 }
 
 /// A number that the condition needs, and clues of which it needs one; of the process, where those

@@ -184,6 +184,9 @@ fn plan(
         }
         return Some(Plan::Append);
     }
+    if change.is_faulty {
+        return None;
+    }
     if change.span.is_none() || change.entries.is_empty() {
         return Some(Plan::Define);
     }

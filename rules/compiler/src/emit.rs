@@ -34,7 +34,7 @@ use crate::Options;
 use crate::clue;
 use crate::guard::{self, Group, Groups, Sign};
 use crate::ir::{Graph, Id, Node, is_string};
-use crate::share::{self, Costs};
+use crate::share::{self, Costs, Long};
 use crate::split::{EventProgram, Programs, bits_below};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -296,6 +296,8 @@ struct Unit<'a> {
     layout: &'a Layout,
     bits: &'a HashMap<Id, u32, FixedState>,
     parts: HashMap<Id, u32, FixedState>,
+    /// Of a chain that is too long for one function, those of its pieces.
+    pieces: HashMap<Id, Vec<u32>, FixedState>,
     costs: Costs<'a>,
 }
 
@@ -309,6 +311,7 @@ impl<'a> Unit<'a> {
             layout,
             bits,
             parts: HashMap::default(),
+            pieces: HashMap::default(),
             costs: Costs::new(graph, bits),
         }
     }
@@ -376,12 +379,20 @@ impl Emitter<'_> {
         Ok(index)
     }
 
-    /// A function per shared part; parts come after those they use, so their indices are known.
-    fn parts(&mut self, unit: &mut Unit<'_>, shared: &[Id]) -> Emitted<()> {
-        let first = self.cells;
+    /// Functions for shared parts and for pieces of long chains below these roots; each comes
+    /// after those it uses, so their indices are known.
+    fn parts(&mut self, unit: &mut Unit<'_>, roots: &[Id], shared: &[Id]) -> Emitted<()> {
+        let mut cells = self.addresses.cells + self.cells as u32..;
         self.cells += shared.len();
-        for (cell, id) in (first..).zip(shared) {
-            let cell = self.addresses.cells + cell as u32;
+        let long = share::long(self.graph, roots, shared, &unit.costs);
+        let mut chains = long.chains.iter().copied().peekable();
+        for id in shared {
+            while let Some(chain) = chains.next_if(|chain| chain <= id) {
+                self.pieces(unit, chain, &long)?;
+            }
+            let Some(cell) = cells.next() else {
+                unreachable!("numbers of cells have no end")
+            };
             let mut body = Body::default();
             {
                 let mut sink = body.sink();
@@ -408,6 +419,22 @@ impl Emitter<'_> {
             let index = self.push(Signature::Two, body.finish(2, Locals::default()))?;
             unit.parts.insert(*id, index);
         }
+        chains.try_for_each(|chain| self.pieces(unit, chain, &long))
+    }
+
+    /// A function per piece of a chain.
+    fn pieces(&mut self, unit: &mut Unit<'_>, chain: Id, long: &Long) -> Emitted<()> {
+        let and = matches!(self.graph.node(chain), Node::And(_));
+        let none = Early::default();
+        let pieces = self.scope(unit, &none).pieces_of(chain, long);
+        let mut indices = Vec::new();
+        for piece in pieces {
+            let mut body = Body::default();
+            self.scope(unit, &none).chain(&mut body, &piece, and);
+            body.sink().end();
+            indices.push(self.push(Signature::Two, body.finish(2, Locals::default()))?);
+        }
+        unit.pieces.insert(chain, indices);
         Ok(())
     }
 
@@ -417,6 +444,7 @@ impl Emitter<'_> {
             layout: unit.layout,
             bits: unit.bits,
             parts: &unit.parts,
+            pieces: &unit.pieces,
             early: &early.tests,
             slots: &early.slots,
             costs: &mut unit.costs,
@@ -615,7 +643,7 @@ impl Emitter<'_> {
         let none = HashMap::default();
         let mut unit = Unit::new(self.graph, self.process, &none);
         let shared = share::shared(self.graph, &programs.bits, &mut unit.costs);
-        self.parts(&mut unit, &shared)?;
+        self.parts(&mut unit, &programs.bits, &shared)?;
         let mut words = Vec::new();
         for word in programs.bits.chunks(64) {
             let mut body = Body::default();
@@ -672,7 +700,7 @@ impl Emitter<'_> {
         let kept = self.cells;
         let first = self.process_cells;
         self.cells = first;
-        self.parts(&mut unit, &shared)?;
+        self.parts(&mut unit, &roots, &shared)?;
         let cells = first..self.cells;
         self.cells = kept.max(cells.end);
 

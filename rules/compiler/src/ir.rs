@@ -8,7 +8,7 @@ use crate::value;
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 use saker_rules_schema::field::Type;
-use saker_rules_schema::term::Term;
+use saker_rules_schema::term::{Term, Transformer};
 use std::fmt;
 use std::sync::Arc;
 
@@ -527,7 +527,14 @@ impl fmt::Display for Test {
         };
         let field = &self.term;
         match &self.op {
-            Op::Exists => write!(f, "{field} exists"),
+            Op::Exists => match field {
+                // A list is there if its length is.
+                Term::Made(Transformer::Len, of) => match of.as_slice() {
+                    [list] if list.is_list() => write!(f, "{list} exists"),
+                    _ => write!(f, "{field} exists"),
+                },
+                field => write!(f, "{field} exists"),
+            },
             Op::In(values) => match values.as_slice() {
                 [value] => write!(f, "{field} = {}", text(value)),
                 values => {

@@ -30,6 +30,7 @@ pub mod listing;
 mod lower;
 pub mod made;
 mod misuse;
+mod never;
 pub mod oracle;
 mod output;
 mod parse;
@@ -55,6 +56,8 @@ pub use text::Span;
 
 use diagnostic::Diagnostics;
 use ir::{Graph, Id};
+use never::Culprits;
+pub use never::why_never;
 use saker_rules_schema::event::{Class, EventType};
 use saker_rules_schema::field::Field;
 use saker_rules_schema::manifest::Manifest;
@@ -284,7 +287,8 @@ fn stages(
     if diagnostics.has_errors() {
         return None;
     }
-    warn_of_events(&lowered.rules, &specialised, diagnostics);
+    let culprits = Culprits::new(&mut graph);
+    warn_of_events(&lowered.rules, &specialised, culprits, diagnostics);
     if options.first_match {
         hidden::warn(&lowered.rules, &graph, &specialised, diagnostics);
     }
@@ -396,24 +400,13 @@ fn specialise_all(graph: &mut Graph, roots: &[Id]) -> Vec<(EventType, Vec<Id>)> 
         .collect()
 }
 
-/// Why a condition holds for no event, by the fields in it that nothing gives a value.
-pub fn why_never(absent: &BTreeSet<Field>) -> String {
-    let names: Vec<String> = (absent.iter())
-        .map(|field| format!("`{}`", field.name()))
-        .collect();
-    match names.as_slice() {
-        [] => "its comparisons contradict each other, or ask for what no event type has".into(),
-        [name] => format!("{name} has no value yet"),
-        names => format!("{} have no value yet", names.join(", ")),
-    }
-}
-
 /// What is said of that which the probe does not record.
 const ONLY_IN_CAPTURES: &str = "true only of events in a capture, for `saker replay`";
 
 fn warn_of_events(
     rules: &[lower::Rule],
     specialised: &[(EventType, Vec<Id>)],
+    mut culprits: Culprits<'_>,
     diagnostics: &mut Diagnostics,
 ) {
     // One that is off costs nothing, and misses nothing.
@@ -428,16 +421,20 @@ fn warn_of_events(
         let asked_live = asked.clone().filter(|(event, _)| event.is_probed()).count();
         let asked = asked.count();
         let name = &rule.rule.name;
-        if asked == 0 {
-            diagnostics.push(
-                Diagnostic::new(
-                    Code::NeverTrue,
-                    rule.span,
-                    format!("rule `{name}` is true for no event"),
-                )
-                .label(why_never(&rule.absent))
-                .help("`saker explain` shows what is left of a condition, and `saker list fields` what has a value"),
-            );
+        let never = match asked {
+            0 => Some(culprits.of(rule)),
+            _ => culprits.contradiction(rule),
+        };
+        if let Some(context) = never {
+            let mut found = Diagnostic::new(
+                Code::NeverTrue,
+                rule.span,
+                format!("rule `{name}` is true for no event"),
+            )
+            .label(why_never(&rule.absent))
+            .help("`saker explain` shows what is left of a condition, and `saker list fields` what has a value");
+            found.context = context;
+            diagnostics.push(found);
         } else if asked_live == 0 {
             diagnostics.push(
                 Diagnostic::new(

@@ -34,6 +34,8 @@ pub(crate) struct Rule {
     pub(crate) warn_evttypes: bool,
     /// The fields in its condition that nothing gives a value.
     pub(crate) absent: BTreeSet<Field>,
+    /// What its condition joins by `and`.
+    pub(crate) parts: Vec<(Span, Id)>,
 }
 
 pub(crate) struct Lowered {
@@ -102,7 +104,7 @@ pub(crate) fn lower(
             absent: BTreeSet::new(),
             suggestions: &mut diagnostics.suggestions,
         };
-        let root = lowering.whole(&resolved.macros[at]);
+        let (root, _) = lowering.whole(&resolved.macros[at]);
         let (found, mut absent) = (lowering.found, lowering.absent);
         let used = || resolved.macro_uses[at].iter().map(|used| &macros[*used]);
         absent.extend(used().flat_map(|used| &used.absent));
@@ -133,7 +135,7 @@ pub(crate) fn lower(
             absent: BTreeSet::new(),
             suggestions: &mut diagnostics.suggestions,
         };
-        let root = lowering.whole(&resolved.rules[at]);
+        let (root, parts) = lowering.whole(&resolved.rules[at]);
         let (found, mut absent) = (lowering.found, lowering.absent);
         let mut output_found = Vec::new();
         let suggestions = &mut diagnostics.suggestions;
@@ -198,6 +200,7 @@ pub(crate) fn lower(
             span: rule.name.whole(),
             warn_evttypes: rule.warn_evttypes,
             absent,
+            parts,
         });
     }
     Lowered {
@@ -218,9 +221,21 @@ struct Lowering<'a> {
 }
 
 impl Lowering<'_> {
-    fn whole(&mut self, expr: &Expr) -> Id {
+    /// A whole condition, and what it joins by `and`, the outermost.
+    fn whole(&mut self, expr: &Expr) -> (Id, Vec<(Span, Id)>) {
         self.graph.take_exceeded();
-        let id = self.expr(expr);
+        let joined = match &expr.kind {
+            Kind::And(parts) => parts.as_slice(),
+            Kind::Or(_) | Kind::Not(_) | Kind::Macro(_) | Kind::Test(_) | Kind::Invalid => {
+                std::slice::from_ref(expr)
+            }
+        };
+        let parts: Vec<(Span, Id)> = (joined.iter())
+            .map(|part| (part.span, self.expr(part)))
+            .collect();
+        let id = self
+            .graph
+            .and(parts.iter().map(|(_, part)| *part).collect());
         if self.graph.take_exceeded() {
             self.found.push(Diagnostic::new(
                 Code::ConditionTooLarge,
@@ -228,7 +243,7 @@ impl Lowering<'_> {
                 "the condition is too large, or nested too deeply, with its macros filled in",
             ));
         }
-        id
+        (id, parts)
     }
 
     /// Recursion is bounded by the parser's bound on groups.

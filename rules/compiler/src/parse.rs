@@ -372,12 +372,50 @@ impl<'a> Parser<'a> {
         }
         if let Some(name) = self.identifier() {
             let range = start..self.at;
+            if let Some(failure) = self.no_macro(&name, range.clone()) {
+                return Err(failure);
+            }
             return Ok(Expr {
                 kind: Kind::Macro(name),
                 span: self.span(range),
             });
         }
         Err(self.no_operand())
+    }
+
+    /// What is wrong with a name that can be no macro's, for what stands behind it.
+    fn no_macro(&self, name: &str, range: Range<usize>) -> Option<Failure> {
+        let rest = &self.text.as_str()[self.at..];
+        let behind = rest.trim_start_matches([' ', '\t', '\n', '\r']);
+        let field = || behind.split([' ', '\t', '\n', '\r', '(', ')', ',']).next();
+        if name == Operator::Exists.name() && behind.starts_with(|c: char| c.is_ascii_alphabetic())
+        {
+            let field = field().filter(|field| field.contains('.'))?;
+            return Some(
+                Failure::at(range, "`exists` stands behind what it asks for")
+                    .help(format!("write `{field} exists`")),
+            );
+        }
+        if !behind.starts_with('(') {
+            return None;
+        }
+        let names = || Transformer::ALL.iter().map(|known| known.name());
+        let failure = Failure::at(range, format!("`{name}` is no transformer"));
+        Some(if name == Operator::Exists.name() {
+            failure.help("write `FIELD exists`")
+        } else if names().any(|known| known == name) {
+            let message = format!("a blank between `{name}` and its parenthesis");
+            Failure { message, ..failure }.help(format!("write `{name}(…)`"))
+        } else {
+            let all: Vec<&str> = names().collect();
+            let all = format!("transformers are {}", all.join(" "));
+            let meant = similar(name, names())
+                .or_else(|| names().find(|known| name.len() > 2 && known.ends_with(name)));
+            failure.help(match meant {
+                Some(meant) => format!("did you mean `{meant}(…)`? ({all})"),
+                None => format!("{all}; a macro takes nothing in parentheses"),
+            })
+        })
     }
 
     fn no_operand(&self) -> Failure {
@@ -388,7 +426,10 @@ impl<'a> Parser<'a> {
             word => format!("expected a comparison or a macro, found `{word}`"),
         };
         let mut failure = Failure::at(range, message);
-        failure.help = connective(word).map(|meant| format!("write `{meant}`"));
+        failure.help = connective(word).map(|meant| match meant {
+            "not" => format!("write `{meant}`"),
+            _ => "something is missing in front of it, or it is one too many".into(),
+        });
         failure
     }
 
@@ -578,26 +619,30 @@ impl<'a> Parser<'a> {
         let Some(operator) = operator else {
             let range = self.word_here();
             let word = self.text.as_str().get(range.clone()).unwrap_or_default();
-            let failure = if word.is_empty() {
-                Failure::at(
-                    range,
-                    "expected an operator, found the end of the condition",
-                )
-            } else {
-                Failure::at(range, format!("`{word}` is no operator"))
-            };
+            let compared = self.text.as_str()[start..operator_start].trim_end();
             let names: Vec<&str> = Operator::ALL
                 .iter()
                 .map(|operator| operator.name())
                 .collect();
-            if connective(word) == Some("not") {
-                return Err(failure.help("write `not` in front of what is compared"));
-            }
             let all = format!("operators are {}", names.join(" "));
-            return Err(failure.help(match similar(word, names.into_iter()) {
-                Some(meant) => format!("did you mean `{meant}`? ({all})"),
-                None => all,
-            }));
+            return Err(match (word, connective(word)) {
+                (_, Some("not")) => Failure::at(range, format!("`{word}` is no operator"))
+                    .help("write `not` in front of what is compared"),
+                ("" | ")", _) | (_, Some(_)) => {
+                    let found = match word {
+                        "" => "the end of the condition".into(),
+                        word => format!("`{word}`"),
+                    };
+                    Failure::at(range, format!("expected an operator, found {found}"))
+                        .help(format!("whether it has a value asks `{compared} exists`"))
+                }
+                (word, None) => Failure::at(range, format!("`{word}` is no operator")).help(
+                    match meant_operator(word, &names) {
+                        Some(meant) => format!("did you mean `{meant}`? ({all})"),
+                        None => all,
+                    },
+                ),
+            });
         };
         self.at += operator.name().len();
         let operator_span = self.span(operator_start..self.at);
@@ -674,7 +719,20 @@ impl<'a> Parser<'a> {
                     });
                 }
                 let start = self.at;
-                match self.identifier() {
+                let name = self.identifier();
+                let is_modifier = |modifier: &Modifier| name.as_deref() == Some(modifier.name());
+                if Modifier::ALL.iter().any(is_modifier) {
+                    self.blank();
+                    if self.peek() == Some(b'(') {
+                        let operator = operator.name();
+                        return Err(
+                            Failure::at(here, format!("`{operator}` takes no modifier")).help(
+                                format!("write `{operator} (VALUE, VALUE)`; modifiers stand behind operators that compare with one value, as in `contains anyof (VALUE, VALUE)`"),
+                            ),
+                        );
+                    }
+                }
+                match name {
                     Some(text) => Ok(Right::List(vec![Value {
                         text,
                         span: self.span(start..self.at),
@@ -757,8 +815,13 @@ impl<'a> Parser<'a> {
                     return Err(Failure::at(start..start + 1, "this list is never closed")
                         .help("add a `)`"));
                 }
-                return Err(Failure::at(range, "expected `,` or `)` in the list")
-                    .help("values with blanks need quotes"));
+                let help = match self.peek() {
+                    Some(b'"' | b'\'') => {
+                        r#"a value with a quote in it needs quotes around it: `"it's"`"#
+                    }
+                    Some(_) | None => "values with blanks need quotes",
+                };
+                return Err(Failure::at(range, "expected `,` or `)` in the list").help(help));
             }
         }
     }
@@ -771,6 +834,21 @@ pub(crate) fn connective(word: &str) -> Option<&'static str> {
         _ if begins("&&") || word.eq_ignore_ascii_case("and") => Some("and"),
         _ if begins("||") || word.eq_ignore_ascii_case("or") => Some("or"),
         _ if begins("!") || word.eq_ignore_ascii_case("not") => Some("not"),
+        _ => None,
+    }
+}
+
+/// The operator that is meant by a mistyped one, or by one of another language.
+fn meant_operator<'a>(word: &str, names: &[&'a str]) -> Option<&'a str> {
+    match word {
+        "~" | "match" | "matches" => Some("regex"),
+        "like" => Some("glob"),
+        "has" | "includes" => Some("contains"),
+        "eq" | ":" => Some("="),
+        "ne" => Some("!="),
+        _ if word.contains(|c: char| c.is_ascii_alphabetic()) => {
+            similar(word, names.iter().copied())
+        }
         _ => None,
     }
 }

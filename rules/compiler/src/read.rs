@@ -59,6 +59,8 @@ pub(crate) struct Change {
     pub(crate) append: Option<Span>,
     /// The entries of `override`: key, `append` or `replace`.
     pub(crate) entries: Vec<(Text, Text)>,
+    /// Whether `override` is no mapping, so that nobody knows what was meant.
+    pub(crate) is_faulty: bool,
     /// Where `override` stands.
     pub(crate) span: Option<Span>,
 }
@@ -573,7 +575,9 @@ impl<'a> Keys<'a> {
             Kind::Sequence(_) | Kind::Mapping(_) => None,
         };
         if value.is_none() {
-            diagnostics.push(shape(node, format!("`{key}` must be a number")));
+            let most = u32::MAX;
+            let message = format!("`{key}` must be a whole number from 0 to {most}");
+            diagnostics.push(shape(node, message));
         }
         value
     }
@@ -632,7 +636,11 @@ impl<'a> Keys<'a> {
                     }
                 }
                 Kind::Scalar { .. } | Kind::Sequence(_) => {
-                    diagnostics.push(shape(node, "`override` must be a mapping".into()));
+                    change.is_faulty = true;
+                    diagnostics
+                        .push(shape(node, "`override` must be a mapping".into()).help(
+                            "name what is changed, and how: `override: {condition: append}`",
+                        ));
                 }
             }
         }

@@ -6,11 +6,11 @@
 //! them once.
 
 use crate::ast::{Expr, Kind};
-use crate::collect::{Collected, List};
+use crate::collect::{Collected, List, Macro};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::exception::push_quoted;
 use crate::parse;
-use crate::text::Text;
+use crate::text::{Span, Text};
 
 /// No condition is longer with its lists filled in.
 const CONDITION_BYTES_MAX: usize = 4 << 20;
@@ -74,17 +74,33 @@ pub(crate) fn resolve(collected: &Collected, diagnostics: &mut Diagnostics) -> R
     let macro_uses: Vec<Vec<usize>> = macros
         .iter()
         .zip(&collected.macros)
-        .map(|(expr, item)| uses(expr, collected, Some(item.visibility), None, diagnostics))
+        .map(|(expr, item)| uses(expr, &macros, collected, Some(item), None, diagnostics))
         .collect();
     let rule_uses: Vec<Vec<usize>> = rules
         .iter()
         .zip(&collected.rules)
-        .map(|(expr, rule)| uses(expr, collected, None, Some(rule.name.as_str()), diagnostics))
+        .map(|(expr, rule)| {
+            let rule = Some(rule.name.as_str());
+            uses(expr, &macros, collected, None, rule, diagnostics)
+        })
         .collect();
     let order = order(collected, &macro_uses, diagnostics);
     let mut macros_used = vec![false; collected.macros.len()];
     for used in macro_uses.iter().chain(&rule_uses).flatten() {
         macros_used[*used] = true;
+    }
+    for span in lists.unfilled.drain(..) {
+        diagnostics.push(
+            Diagnostic::new(
+                Code::ListNotFilled,
+                span,
+                "a list's name that is not filled in here",
+            )
+            .label("compared as a text")
+            .help(
+                "a list of a list of a list is not filled in, as in Falco: name this one in the condition, or its items here",
+            ),
+        );
     }
     warn_of_unused(collected, &lists.used, &macros_used, diagnostics);
     let texts = |items: &Vec<&Text>| items.iter().map(|item| item.as_str().into()).collect();
@@ -109,11 +125,15 @@ struct Lists<'a> {
     used: Vec<bool>,
     /// Those that the text filled in last names itself.
     named: Vec<usize>,
+    /// Items of lists that are lists' names, and stayed texts.
+    unfilled: Vec<Span>,
     room: usize,
     /// Lists whose names are more than one word.
     phrases: Vec<usize>,
 }
 
+/// No more items that stayed texts are kept to be told.
+const UNFILLED_MAX: usize = 1000;
 /// No more of them are looked for.
 const PHRASES_MAX: usize = 64;
 
@@ -158,6 +178,7 @@ impl<'a> Lists<'a> {
             items,
             used,
             named: Vec::new(),
+            unfilled: Vec::new(),
             room,
             phrases: (0..collected.lists.len())
                 .filter(|at| collected.lists[*at].name.as_str().bytes().any(is_delimiter))
@@ -239,7 +260,13 @@ impl<'a> Lists<'a> {
                     }
                 }
                 Some(_) => return None,
-                None if word > 0 => out.push_part(text, at..end),
+                None if word > 0 => {
+                    let range = at..end;
+                    if depth > 0 {
+                        self.note_unfilled(text, range.clone());
+                    }
+                    out.push_part(text, range);
+                }
                 None => {
                     out.push_part(text, at..at + 1);
                     at += 1;
@@ -252,6 +279,20 @@ impl<'a> Lists<'a> {
             }
         }
         (out.len() <= limit).then_some(())
+    }
+}
+
+impl Lists<'_> {
+    /// Notes an item that is the name of another list than its own.
+    fn note_unfilled(&mut self, text: &Text, range: std::ops::Range<usize>) {
+        let Some(named) = self.collected.list(&text.as_str()[range.clone()]) else {
+            return;
+        };
+        let span = text.span(range);
+        let own = &self.collected.lists[named].items;
+        if self.unfilled.len() < UNFILLED_MAX && !own.iter().any(|item| item.whole() == span) {
+            self.unfilled.push(span);
+        }
     }
 }
 
@@ -271,58 +312,71 @@ fn skip_empty(text: &Text, end: usize, out: &mut Text) -> usize {
     end
 }
 
-/// The macros a condition names. `visibility` is that of the macro whose condition it is.
-fn uses(
-    expr: &Expr,
-    collected: &Collected,
-    visibility: Option<usize>,
-    rule: Option<&str>,
-    diagnostics: &mut Diagnostics,
-) -> Vec<usize> {
-    let mut used = Vec::new();
+/// The names of macros in a condition.
+fn named(expr: &Expr) -> Vec<(&str, Span)> {
+    let mut names = Vec::new();
     let mut stack = vec![expr];
     while let Some(expr) = stack.pop() {
         match &expr.kind {
             Kind::And(parts) | Kind::Or(parts) => stack.extend(parts),
             Kind::Not(part) => stack.push(part),
             Kind::Test(_) | Kind::Invalid => {}
-            Kind::Macro(name) => match collected.macro_named(name) {
-                Some(known) => {
-                    let defined = &collected.macros[known];
-                    if visibility.is_some_and(|visibility| defined.index > visibility) {
-                        diagnostics.push(
-                            Diagnostic::new(
-                                Code::MacroOrder,
-                                expr.span,
-                                format!("macro `{name}` is used before it is defined"),
-                            )
-                            .context(defined.name.whole(), "defined here")
-                            .help("move the definition up"),
-                        );
-                    } else {
-                        used.push(known);
-                    }
-                }
-                None => {
-                    let mut diagnostic = Diagnostic::new(
-                        Code::UnknownMacro,
-                        expr.span,
-                        format!("unknown macro `{name}`"),
-                    );
-                    let names = collected.macros.iter().map(|item| item.name.as_str());
-                    let meant = parse::connective(name).map(|meant| format!("write `{meant}`"));
+            Kind::Macro(name) => names.push((name.as_str(), expr.span)),
+        }
+    }
+    names
+}
+
+/// The macros a condition names, which is that of the macro `of`, if of one.
+fn uses(
+    expr: &Expr,
+    macros: &[Expr],
+    collected: &Collected,
+    of: Option<&Macro>,
+    rule: Option<&str>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<usize> {
+    let mut used = Vec::new();
+    for (name, span) in named(expr) {
+        match collected.macro_named(name) {
+            Some(known) => {
+                let defined = &collected.macros[known];
+                let early = of.filter(|of| defined.index > of.visibility);
+                let Some(of) = early else {
+                    used.push(known);
+                    continue;
+                };
+                let of = of.name.as_str();
+                let is_mutual = named(&macros[known]).iter().any(|(name, _)| *name == of);
+                diagnostics.push(
+                    Diagnostic::new(
+                        Code::MacroOrder,
+                        span,
+                        format!("macro `{name}` is used before it is defined"),
+                    )
+                    .context(defined.name.whole(), "defined here")
+                    .help(match is_mutual {
+                        true => format!("take `{of}` out of `{name}`: each names the other"),
+                        false => "move the definition up".into(),
+                    }),
+                );
+            }
+            None => {
+                let mut diagnostic =
+                    Diagnostic::new(Code::UnknownMacro, span, format!("unknown macro `{name}`"));
+                let names = collected.macros.iter().map(|item| item.name.as_str());
+                let meant = parse::connective(name).map(|meant| format!("write `{meant}`"));
+                diagnostic.help =
+                    meant.or_else(|| diagnostics.suggestions.did_you_mean(name, names));
+                if diagnostic.help.is_none() && collected.list(name).is_some() {
                     diagnostic.help =
-                        meant.or_else(|| diagnostics.suggestions.did_you_mean(name, names));
-                    if diagnostic.help.is_none() && collected.list(name).is_some() {
-                        diagnostic.help =
-                            Some(format!("`{name}` is a list: write `FIELD in ({name})`"));
-                    }
-                    if let Some(rule) = rule {
-                        diagnostic = diagnostic.rule(rule);
-                    }
-                    diagnostics.push(diagnostic);
+                        Some(format!("`{name}` is a list: write `FIELD in ({name})`"));
                 }
-            },
+                if let Some(rule) = rule {
+                    diagnostic = diagnostic.rule(rule);
+                }
+                diagnostics.push(diagnostic);
+            }
         }
     }
     used.sort_unstable();

@@ -17,6 +17,9 @@ const EARLY_COST_MAX: u32 = 8;
 const EARLY_USES_MIN: u32 = 3;
 /// No more than so many: each is made whether or not a rule comes to ask for it.
 const EARLY_MAX: usize = 24;
+/// Nodes in one function, or thereabouts: what the compiler to native code keeps of a function
+/// is some 100 KiB per thousand.
+pub(crate) const NODES_MAX: usize = 1000;
 /// What a list costs over one value.
 const LIST_FACTOR: u32 = 6;
 
@@ -212,6 +215,47 @@ pub(crate) fn shared(graph: &Graph, roots: &[Id], costs: &mut Costs<'_>) -> Vec<
         .collect();
     shared.sort_unstable();
     shared
+}
+
+/// Chains that are too long for one function.
+#[derive(Default)]
+pub(crate) struct Long {
+    /// Each after those it refers to.
+    pub(crate) chains: Vec<Id>,
+    /// How many nodes each node puts into a function.
+    sizes: HashMap<Id, usize, FixedState>,
+}
+
+impl Long {
+    pub(crate) fn size(&self, id: Id) -> usize {
+        self.sizes.get(&id).copied().unwrap_or(1)
+    }
+}
+
+/// The chains below these roots that are too long for one function.
+pub(crate) fn long(graph: &Graph, roots: &[Id], shared: &[Id], costs: &Costs<'_>) -> Long {
+    let mut nodes: Vec<Id> = uses(graph, roots, costs).into_keys().collect();
+    // A node comes after those it is made of.
+    nodes.sort_unstable();
+    let mut long = Long::default();
+    for id in nodes {
+        let is_called = costs.bits.contains_key(&id) || shared.binary_search(&id).is_ok();
+        let size = match graph.node(id) {
+            Node::False | Node::True | Node::Test(_) => 1,
+            Node::Not(part) => long.size(*part),
+            Node::And(parts) | Node::Or(parts) => {
+                let size = 1 + parts.iter().map(|part| long.size(*part)).sum::<usize>();
+                if size > NODES_MAX && !costs.bits.contains_key(&id) {
+                    long.chains.push(id);
+                    size / NODES_MAX
+                } else {
+                    size
+                }
+            }
+        };
+        long.sizes.insert(id, if is_called { 1 } else { size });
+    }
+    long
 }
 
 /// The cheap tests most used by these roots, as far as the `hot` ones of them use them.

@@ -839,3 +839,58 @@ fn texts_of_every_length_are_searched_to_their_ends_and_no_further() {
         assert_eq!(judge.judge(&window.bytes), expected, "{length}");
     }
 }
+
+#[test]
+fn of_thousands_of_pairs_each_is_asked_and_no_function_is_long() {
+    // An or of ands in brackets, and, as exceptions are, an and of what is not.
+    let pair = |at: usize| format!("fd.name startswith /p{at}/ and fd.num = {at}");
+    let pairs: Vec<String> = (0..2000).map(|at| format!("({})", pair(at))).collect();
+    let nested: Vec<String> = (0..4)
+        .map(|at| {
+            format!(
+                "(fd.typechar = {at} and ({}))",
+                pairs[500 * at..500 * (at + 1)].join(" or ")
+            )
+        })
+        .collect();
+    let excepted = pairs.iter().map(|pair| format!(" and not {pair}"));
+    let yaml = [
+        format!("({})", pairs.join(" or ")),
+        format!("({})", nested.join(" or ")),
+        format!("fd.num >= 0{}", excepted.collect::<String>()),
+    ]
+    .iter()
+    .enumerate()
+    .map(|(at, condition)| {
+        format!(
+            "- rule: r{at}\n  desc: d\n  condition: evt.type = open and {condition}\n  output: o\n  priority: INFO\n"
+        )
+    })
+    .collect::<String>();
+    let ruleset = ruleset(&yaml, false);
+    for payload in wasmparser::Parser::new(0).parse_all(&ruleset.wasm) {
+        if let Ok(wasmparser::Payload::CodeSectionEntry(body)) = payload {
+            assert!(body.range().len() < 60_000, "{:?}", body.range());
+        }
+    }
+    let manifest = &ruleset.manifest;
+    let mut window = Window::new(manifest);
+    let mut expected = Vec::new();
+    for (path, number) in [(0, 0), (1, 1), (2, 1), (730, 730), (1999, 1999), (1999, 0)] {
+        let of_event = [
+            ("fd.name", &*format!("/p{path}/x")),
+            ("fd.num", &*number.to_string()),
+            ("fd.typechar", &*(path / 500).to_string()),
+        ];
+        window.event(manifest, EventType::Open, 1, 0, &facts(&of_event));
+        let row = window.rows[window.rows.len() - 1].0;
+        match path == number {
+            true => expected.extend([(row, 0), (row, 1)]),
+            false => expected.push((row, 2)),
+        }
+    }
+    let mut judge = Judge::new(&engine(), &ruleset, MATCH_ALL);
+    let mut hits = judge.judge(&window.bytes);
+    hits.sort_unstable();
+    assert_eq!(hits, expected);
+}

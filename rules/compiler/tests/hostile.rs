@@ -553,3 +553,14 @@ fn a_row_that_no_host_would_write_is_refused() {
     assert!(bounded(&of(1023)).ruleset.is_some());
     assert_eq!(codes(&bounded(&of(1024))), ["S801"]);
 }
+
+#[test]
+fn thousands_of_rules_without_an_event_type_are_compiled_soon() {
+    let rules: String = (0..5000)
+        .map(|at| {
+            rule(&format!("proc.name = p{at} and fd.name contains x{at}"))
+                .replace("rule: r", &format!("rule: r{at}"))
+        })
+        .collect();
+    assert!(bounded(&rules).ruleset.is_some());
+}

@@ -4,7 +4,7 @@
 use super::{Form, lines, markdown};
 use crate::commands::{Failure, complain, escaped, rules, stderr_color};
 use saker_rules_compiler::listing::{Condition, List, Listing, Macro, Rule};
-use saker_rules_compiler::{Severity, describe, render, similar};
+use saker_rules_compiler::{Code, Severity, describe, render, similar};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -42,18 +42,19 @@ pub(super) fn show(paths: &[PathBuf], rule: Option<&str>, form: Form) -> Result<
     })
 }
 
-/// What the rule files define. Errors in them are printed; what else is worth a look is the
-/// business of `saker check`.
+/// What the rule files define. Errors in them are printed, and which rules are left out; what
+/// else is worth a look is the business of `saker check`.
 fn listing(paths: &[PathBuf]) -> Result<Listing, Failure> {
     rules::refuse_modules(paths)?;
     let sources = rules::read(paths)?;
-    let mut description = describe(&sources);
-    description.listing.ok_or_else(|| {
-        let found = &mut description.diagnostics;
-        found.retain(|found| found.severity() == Severity::Error);
-        complain(&render(found, &sources, stderr_color()));
-        Failure::Invalid
-    })
+    let description = describe(&sources);
+    let mut found = description.diagnostics;
+    found.retain(|found| {
+        let is_left_out = matches!(found.code, Code::UnknownSource | Code::UnknownFilter);
+        is_left_out || found.severity() == Severity::Error
+    });
+    complain(&render(&found, &sources, stderr_color()));
+    description.listing.ok_or(Failure::Invalid)
 }
 
 /// On one line, for a terminal.

@@ -6,7 +6,7 @@ use super::text;
 use super::{Addresses, Functions, OWN, Pool, WINDOW, own32};
 use crate::guard::{Edge, Sign};
 use crate::ir::{Graph, Id, Network, Node, Op, Test, is_string};
-use crate::share::{Costs, TOGETHER_COST_MAX};
+use crate::share::{Costs, Long, NODES_MAX, TOGETHER_COST_MAX};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use saker_rules_schema::field::Type;
@@ -100,6 +100,7 @@ pub(crate) struct Scope<'a, 'c> {
     pub(crate) layout: &'a Layout,
     pub(crate) bits: &'a HashMap<Id, u32, FixedState>,
     pub(crate) parts: &'a HashMap<Id, u32, FixedState>,
+    pub(crate) pieces: &'a HashMap<Id, Vec<u32>, FixedState>,
     /// Locals of the tests that are made early.
     pub(crate) early: &'a HashMap<Id, u32, FixedState>,
     /// Locals of what is read of often used slots before the rules.
@@ -326,8 +327,17 @@ impl Scope<'_, '_> {
                 self.node(body, *part);
                 body.sink().i32_eqz();
             }
-            Node::And(parts) => self.chain(body, parts, true),
-            Node::Or(parts) => self.chain(body, parts, false),
+            Node::And(_) | Node::Or(_) if self.pieces.contains_key(&id) => {
+                self.called(body, id);
+            }
+            Node::And(parts) => {
+                let steps = self.steps(parts, true);
+                self.chain(body, &steps, true);
+            }
+            Node::Or(parts) => {
+                let steps = self.steps(parts, false);
+                self.chain(body, &steps, false);
+            }
             Node::Test(test) => self.test(body, test),
         }
     }
@@ -355,7 +365,10 @@ impl Scope<'_, '_> {
 
     /// Whether the node's answer is at hand, or a function's.
     fn is_made(&self, id: Id) -> bool {
-        self.early.contains_key(&id) || self.bits.contains_key(&id) || self.parts.contains_key(&id)
+        self.early.contains_key(&id)
+            || self.bits.contains_key(&id)
+            || self.parts.contains_key(&id)
+            || self.pieces.contains_key(&id)
     }
 
     /// The parts of a chain in the order in which they are asked. Those that cost next to nothing
@@ -370,9 +383,51 @@ impl Scope<'_, '_> {
         steps
     }
 
-    /// Parts one after the other, until one decides.
-    fn chain(&mut self, body: &mut Body, parts: &[Id], and: bool) {
-        let steps = self.steps(parts, and);
+    /// A long chain's steps, so many together as fit into a function.
+    pub(crate) fn pieces_of(&mut self, id: Id, long: &Long) -> Vec<Vec<Vec<Id>>> {
+        let steps = match self.graph.node(id) {
+            Node::And(parts) => self.steps(parts, true),
+            Node::Or(parts) => self.steps(parts, false),
+            Node::False | Node::True | Node::Not(_) | Node::Test(_) => Vec::new(),
+        };
+        let mut pieces: Vec<Vec<Vec<Id>>> = Vec::new();
+        let mut room = 0;
+        for step in steps {
+            let size = step.iter().map(|part| long.size(*part)).sum::<usize>();
+            match pieces.last_mut().filter(|_| size <= room) {
+                Some(piece) => piece.push(step),
+                None => {
+                    pieces.push(vec![step]);
+                    room = NODES_MAX;
+                }
+            }
+            room = room.saturating_sub(size);
+        }
+        pieces
+    }
+
+    /// A long chain by its pieces, until one decides.
+    fn called(&mut self, body: &mut Body, id: Id) {
+        let and = matches!(self.graph.node(id), Node::And(_));
+        let mut sink = body.sink();
+        sink.block(BlockType::Result(ValType::I32));
+        let (last, others) = match self.pieces[&id].split_last() {
+            Some(found) => found,
+            None => unreachable!("a long chain has pieces"),
+        };
+        for piece in others {
+            sink.i32_const(i32::from(!and));
+            sink.local_get(ROW).local_get(BITS).call(*piece);
+            if and {
+                sink.i32_eqz();
+            }
+            sink.br_if(0).drop();
+        }
+        sink.local_get(ROW).local_get(BITS).call(*last).end();
+    }
+
+    /// Steps one after the other, until one decides.
+    pub(crate) fn chain(&mut self, body: &mut Body, steps: &[Vec<Id>], and: bool) {
         body.sink()
             .block(BlockType::Result(ValType::I32))
             .i32_const(i32::from(!and));
