@@ -18,7 +18,7 @@ const EARLY_USES_MIN: u32 = 3;
 /// No more than so many: each is made whether or not a rule comes to ask for it.
 const EARLY_MAX: usize = 24;
 /// Nodes in one function, or thereabouts: what the compiler to native code keeps of a function
-/// is some 100 KiB per thousand.
+/// is some 20 MiB per thousand.
 pub(crate) const NODES_MAX: usize = 1000;
 /// What a list costs over one value.
 const LIST_FACTOR: u32 = 6;
