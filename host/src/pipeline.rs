@@ -837,7 +837,8 @@ impl Pipeline {
                 cpu_ns,
                 ..
             } => {
-                self.counters.hits_lost += lost_hits + invalid_hits;
+                let lost = &mut self.counters.hits_lost;
+                *lost = lost.saturating_add(lost_hits).saturating_add(invalid_hits);
                 self.worked(epoch, ruleset, rows, cpu_ns);
                 if let Some(watch) = &mut self.verdicts {
                     watch(Verdict {
@@ -918,7 +919,7 @@ impl Pipeline {
         };
         let work = self.work.entry(module.name).or_default();
         work.events += u64::from(rows);
-        work.cpu_ns += cpu_ns;
+        work.cpu_ns = work.cpu_ns.saturating_add(cpu_ns);
     }
 
     /// What a module of that name did so far.

@@ -137,7 +137,11 @@ fn it_has_no_rights_while_it_judges_and_ends_with_who_started_it() {
         assert_eq!(said(set), "0000000000000000", "{set}");
     }
     if rustix::process::geteuid().is_root() {
-        assert_eq!(said("Uid:"), "65534\t65534\t65534\t65534");
+        // A user of its own.
+        let user = 0x7fff_0000 + pid % 65_536;
+        for line in ["Uid:", "Gid:"] {
+            assert_eq!(said(line), vec![user.to_string(); 4].join("\t"), "{line}");
+        }
         assert_eq!(said("Groups:"), "");
     }
     // All threads have the filter, and nothing is open but what it was given.
@@ -236,4 +240,117 @@ fn epochs_that_are_retired_are_freed_and_windows_sent_before_are_judged() {
     // No judge keeps more than 64, and this one keeps one.
     assert!(maps[199] <= maps[20] + 20, "{maps:?}");
     assert_eq!(judge.standing().map(|standing| standing.restarts), Some(0));
+}
+
+/// Where the process has the line in its memory.
+fn line_of(pid: u32) -> Vec<std::ops::Range<u64>> {
+    let maps = read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+    let lines = maps.lines().filter(|map| map.contains("/memfd:saker-line"));
+    let range = |map: &str| {
+        let (begin, rest) = map.split_once('-')?;
+        let (end, _) = rest.split_once(' ')?;
+        let number = |text| u64::from_str_radix(text, 16).ok();
+        Some(number(begin)?..number(end)?)
+    };
+    lines.filter_map(range).collect()
+}
+
+#[test]
+fn whatever_a_judge_that_was_taken_over_says_every_window_is_answered_once_and_within_its_bounds() {
+    const WINDOWS: u64 = 300;
+    let window = Window::create(4).expect("memory");
+    let filled = fill(&window);
+    let (mut judged, mut died, mut deaths) = (0, 0, 0);
+    for seed in 1..=40_u64 {
+        let process = JudgeProcess {
+            silent_after: Duration::from_millis(200),
+            ..JudgeProcess::by(PROGRAM)
+        };
+        let mut judge = apart(&window, process).expect("a process");
+        assert_eq!(install(&mut judge, 1), FromJudge::Installed { epoch: 1 });
+        let pid = pid(&judge);
+        let memory = std::fs::File::options()
+            .write(true)
+            .open(format!("/proc/{pid}/mem"));
+        let memory = memory.expect("it is ours");
+        let lines = line_of(pid);
+        assert!(!lines.is_empty());
+        // What it was taught to say: words at random, large, small, and those of answers.
+        let liar = std::thread::spawn(move || {
+            let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mut random = || {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                state
+            };
+            // Until the process is no more.
+            loop {
+                let line = &lines[random() as usize % lines.len()];
+                let words = (line.end - line.start) / 8;
+                // Positions lie at the beginning of the queues, heads behind them.
+                let word = match random() % 3 {
+                    0 => random() % 64,
+                    1 => random() % 1024,
+                    _ => random() % words,
+                };
+                let value = match random() % 4 {
+                    0 => random(),
+                    1 => random() % 16,
+                    2 => random() % 16 | (random() % 16) << 32,
+                    _ => u64::MAX - random() % 16,
+                };
+                let at = line.start + word.min(words - 1) * 8;
+                let written =
+                    std::os::unix::fs::FileExt::write_at(&memory, &value.to_le_bytes(), at);
+                if written.is_err() || written.is_ok_and(|bytes| bytes == 0) {
+                    return;
+                }
+            }
+        });
+        let (mut next, mut open) = (0, std::collections::BTreeSet::new());
+        while next < WINDOWS || !open.is_empty() {
+            while next < WINDOWS && open.len() < 4 {
+                send(&mut judge, next, 1, &filled);
+                open.insert(next);
+                next += 1;
+            }
+            match judge.blocking_receive().expect("an answer") {
+                FromJudge::Judged {
+                    window,
+                    epoch,
+                    ruleset,
+                    slot,
+                    rows,
+                    hits,
+                    ..
+                } => {
+                    assert!(open.remove(&window), "{window}");
+                    assert_eq!((epoch, ruleset, slot, rows), (1, 0, filled.slot(), 100));
+                    for hit in hits {
+                        assert!(
+                            filled.range().contains(&hit.row) && hit.rule == 0,
+                            "{hit:?}"
+                        );
+                    }
+                    judged += 1;
+                }
+                FromJudge::Failed { window, .. } => {
+                    assert!(open.remove(&window), "{window}");
+                    died += 1;
+                }
+                FromJudge::Quarantined { epoch, ruleset } => assert_eq!((epoch, ruleset), (1, 0)),
+                other => panic!("{other:?}"),
+            }
+        }
+        deaths += judge.standing().map_or(0, |standing| standing.restarts);
+        drop(judge);
+        liar.join().expect("it ends with the process");
+    }
+    println!("{judged} windows judged, {died} not, {deaths} judges killed");
+    // Most lies cannot be.
+    assert!(
+        deaths > 10 && judged > 0 && died > 0,
+        "{deaths} {judged} {died}"
+    );
 }

@@ -13,6 +13,11 @@ use seccompiler::{
 use std::collections::BTreeMap;
 use std::io;
 
+/// The first of the numbers that are users and groups of such processes alone, one for each: no
+/// process can do anything to another of them, and none to those of anybody else.
+const OWN_FIRST: u32 = 0x7fff_0000;
+/// There are so many.
+const OWN_COUNT: u32 = 1 << 16;
 /// Nobody's user and group, by the kernel's own convention (`/proc/sys/kernel/overflowuid`).
 const NOBODY: u32 = 65_534;
 
@@ -49,8 +54,13 @@ pub(super) fn give_up_rights(bounds: Bounds) -> io::Result<()> {
         // In a user namespace there may be no such user, or no right to become it. Then it is
         // what follows that counts.
         let _ = set_thread_groups(&[]);
-        let _ = set_thread_gid(Gid::from_raw(NOBODY));
-        let _ = set_thread_uid(Uid::from_raw(NOBODY));
+        let own = OWN_FIRST + std::process::id() % OWN_COUNT;
+        if set_thread_gid(Gid::from_raw(own)).is_err() {
+            let _ = set_thread_gid(Gid::from_raw(NOBODY));
+        }
+        if set_thread_uid(Uid::from_raw(own)).is_err() {
+            let _ = set_thread_uid(Uid::from_raw(NOBODY));
+        }
     }
     let none = CapabilitySet::empty();
     set_capabilities(

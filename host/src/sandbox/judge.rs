@@ -244,9 +244,9 @@ impl Judge {
                 counters.windows += 1;
                 counters.rows += u64::from(*rows);
                 counters.hits += hits.len() as u64;
-                counters.hits_lost += lost_hits;
-                counters.hits_invalid += invalid_hits;
-                counters.cpu_ns += cpu_ns;
+                counters.hits_lost = counters.hits_lost.saturating_add(*lost_hits);
+                counters.hits_invalid = counters.hits_invalid.saturating_add(*invalid_hits);
+                counters.cpu_ns = counters.cpu_ns.saturating_add(*cpu_ns);
             }
             FromJudge::Failed {
                 epoch,
@@ -261,7 +261,7 @@ impl Judge {
                 let counters = self.counters.entry((*epoch, *ruleset)).or_default();
                 counters.windows += 1;
                 counters.rows_lost += u64::from(*rows);
-                counters.cpu_ns += cpu_ns;
+                counters.cpu_ns = counters.cpu_ns.saturating_add(*cpu_ns);
                 for (count, of) in counters.failures.iter_mut().zip(FailureKind::ALL) {
                     *count += u64::from(of == *kind);
                 }

@@ -35,6 +35,9 @@ const BACK_WITHIN: Duration = Duration::from_secs(1);
 /// A process that wakes us so often in a row for nothing means harm.
 const VAIN_RINGS_MAX: u32 = 10_000;
 
+/// No window has more hits that were lost, or takes more nanoseconds.
+const FIGURE_MAX: u64 = 1 << 48;
+
 /// The host's end.
 pub(super) struct Apart {
     window: WindowView,
@@ -615,6 +618,10 @@ fn asked_for(
     let of = (asked.epoch, asked.ruleset, asked.slot, asked.rows);
     if of != (head.epoch, head.ruleset, head.slot, head.rows) {
         return Err(Nonsense("an answer to something else"));
+    }
+    let figures = [head.lost_hits, head.invalid_hits, head.cpu_ns];
+    if figures.iter().any(|figure| *figure > FIGURE_MAX) {
+        return Err(Nonsense("a figure that cannot be"));
     }
     if head.what == What::Judged {
         let known = epochs.get(&asked.epoch);

@@ -1,4 +1,4 @@
-//! The life of the process that judges: this program again, as nobody, without a capability, a
+//! The life of the process that judges: this program again, as a user of its own, without a capability, a
 //! file or a socket but the one to who started it, and with few system calls.
 //!
 //! It knows the window and the line, gets modules with their native code over the socket, and
