@@ -297,7 +297,7 @@ fn whatever_a_judge_that_was_taken_over_says_every_window_is_answered_once_and_w
                 let value = match random() % 4 {
                     0 => random(),
                     1 => random() % 16,
-                    2 => random() % 16 | (random() % 16) << 32,
+                    2 => (random() % 16) | ((random() % 16) << 32),
                     _ => u64::MAX - random() % 16,
                 };
                 let at = line.start + word.min(words - 1) * 8;

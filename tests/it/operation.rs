@@ -153,7 +153,7 @@ fn a_flood_is_told_while_it_lasts_and_by_its_cause() {
     }
     let scope = Scope::new();
     let size = "engine.modern_ebpf.buf_size_preset=1";
-    let saker = Saker::watch(&scope, &["-o", size]);
+    let mut saker = Saker::watch(&scope, &["-o", size]);
     let mut floods: Vec<_> = (0..4)
         .map(|_| {
             let mut flood = scope.command(crate::program::ACTOR);
@@ -162,6 +162,15 @@ fn a_flood_is_told_while_it_lasts_and_by_its_cause() {
         })
         .collect();
     std::thread::sleep(std::time::Duration::from_secs(8));
+    // Whoever reads alerts alone is told, too.
+    let alert = saker.next_internal("events lost");
+    assert_eq!(alert["priority"], "Warning");
+    let told = alert["output"].as_str().expect("a text");
+    assert!(told.contains("for want of room"), "{told}");
+    assert!(
+        alert["output_fields"]["saker.events_lost"].as_u64() > Some(0),
+        "{alert}"
+    );
     for flood in &mut floods {
         let _ = flood.kill();
         let _ = flood.wait();
@@ -173,6 +182,39 @@ fn a_flood_is_told_while_it_lasts_and_by_its_cause() {
     assert!(!closing.contains(" 0 dropped"), "{said}");
     let told = before.contains("events are lost") && before.contains("for want of room");
     assert!(told, "{said}");
+}
+
+#[test]
+fn a_judge_that_is_killed_is_told_of_by_an_alert_and_others_follow() {
+    if !needs::live() {
+        return;
+    }
+    let scope = Scope::new();
+    let mut saker = Saker::watch(&scope, &[]);
+    scope.shell(READ_SHADOW);
+    saker.next_of_rules();
+    let is_judge = |pid: &i32| {
+        let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        command.split(|byte| *byte == 0).nth(1) == Some(b"judge")
+    };
+    let of_threads = std::fs::read_dir(format!("/proc/{}/task", saker.pid())).expect("it runs");
+    let children = of_threads
+        .flatten()
+        .map(|thread| std::fs::read_to_string(thread.path().join("children")).unwrap_or_default());
+    let children: String = children.collect();
+    let mut children = children
+        .split_whitespace()
+        .filter_map(|pid| pid.parse().ok());
+    let judge = children.find(is_judge).expect("rules are judged apart");
+    let judge = rustix::process::Pid::from_raw(judge).expect("a process");
+    rustix::process::kill_process(judge, Signal::KILL).expect("it is ours");
+    let alert = saker.next_internal("judge died");
+    assert_eq!(alert["priority"], "Critical");
+    assert_eq!(alert["output_fields"]["saker.judge_restarts"], 1);
+    scope.shell(READ_SHADOW);
+    saker.next_of_rules();
+    let ended = saker.stop();
+    assert!(ended.status.success(), "{}", ended.messages);
 }
 
 #[test]

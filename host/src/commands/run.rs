@@ -24,6 +24,7 @@ use crate::store::history::History;
 use crate::store::{Limits, Store, Writer};
 use crate::watch::{Changed, Sources, Watcher};
 use anyhow::Context;
+use saker_rules_schema::manifest::Priority;
 use saker_shm::window::Window;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -167,6 +168,8 @@ fn listen(path: &Path, asker: Asker) -> Option<Control> {
         .ok()
 }
 
+/// Losses are told by an alert no more often, as Falco does it.
+const LOSSES_TOLD_EVERY: Duration = Duration::from_secs(30);
 /// How often it is looked whether anything was lost.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A container is forgotten so long after its last process.
@@ -199,8 +202,12 @@ pub(super) struct Watch {
     /// What keeps alerts: on a thread of its own, for a disk may be slow.
     keeping: Option<Outputs>,
     compiler: Arc<Compiler>,
-    /// What was lost when it was last looked.
+    /// What was lost when it was last looked,
     lost: Drops,
+    /// and what of that an alert has told, at what time.
+    lost_told: (Drops, Option<Instant>),
+    /// How often the judge had been started anew by then.
+    judge_restarts: u64,
 }
 
 /// What the loop woke up for.
@@ -346,6 +353,8 @@ impl Watch {
             keeping,
             compiler,
             lost: Drops::default(),
+            lost_told: (Drops::default(), None),
+            judge_restarts: 0,
         };
         watch.record_what_rules_want()?;
         Ok(watch)
@@ -693,12 +702,37 @@ impl Watch {
         if !new.is_empty() {
             tracing::warn!("events are lost: {new}");
         }
+        self.tell_of_losses(now);
         match &self.scope {
             Some(scope) if scope.is_gone() => Err(Failure::Failed(anyhow::anyhow!(
                 "the cgroup `{}` is gone: there is nothing left to watch",
                 shown(&scope.path)
             ))),
             Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Has alerts made of what was lost, as whoever reads alerts alone must know.
+    fn tell_of_losses(&mut self, now: u64) {
+        let (told, told_at) = &self.lost_told;
+        let records = self.lost.records() - told.records();
+        if records > 0 && told_at.is_none_or(|at| at.elapsed() >= LOSSES_TOLD_EVERY) {
+            let causes = losses(&self.lost, told);
+            self.lost_told = (self.lost, Some(Instant::now()));
+            let message = format!("Events are lost ({causes})");
+            let fields = vec![("saker.events_lost".to_owned(), records.into())];
+            let alert = Alert::internal("events lost", Priority::Warning, now, message, fields);
+            self.pipeline.alert(alert);
+        }
+        let restarts = self.pipeline.judge().map_or(0, |judge| judge.restarts);
+        if restarts > self.judge_restarts {
+            self.judge_restarts = restarts;
+            let message = format!(
+                "The judge died, and what it had at hand is not judged; another took its place (restarts={restarts})"
+            );
+            let fields = vec![("saker.judge_restarts".to_owned(), restarts.into())];
+            let alert = Alert::internal("judge died", Priority::Critical, now, message, fields);
+            self.pipeline.alert(alert);
         }
     }
 
