@@ -1,4 +1,5 @@
-//! What it costs to hand a window over to the judge: messages, threads, and the call itself.
+//! What it costs to hand a window over to the judge: messages, threads, and the call itself; by
+//! threads of our own, and beside that by a process.
 //! `walk` beside `empty` is what a module pays for finding the rows. Elements are rows, so the
 //! time per element is the cost per row. `component` is the same for a component, in a batch as
 //! it comes from the kernel and row by row as in a replay.
@@ -6,7 +7,7 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use saker::componentise::componentise;
 use saker::sandbox::component::{Code, ComponentLimits, Keep, Means, Resident, Start, Workshop};
-use saker::sandbox::{FromJudge, Judge, Limits, RulesetImage, ToJudge};
+use saker::sandbox::{FromJudge, Judge, JudgeProcess, Limits, RulesetImage, ToJudge};
 use saker_rules_schema::abi;
 use saker_rules_schema::manifest::Manifest;
 use saker_shm::window::{Filled, Window};
@@ -59,9 +60,23 @@ fn fill(window: &Window) -> Filled {
 fn hand_over(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("hand_over");
     group.throughput(Throughput::Elements(ROWS.into()));
-    for (name, body) in [("empty", "(i32.const 0)"), ("walk", WALK)] {
+    let bodies = [("empty", "(i32.const 0)"), ("walk", WALK)];
+    let homes = ["threads", "process"];
+    let cases = bodies
+        .iter()
+        .flat_map(|body| homes.map(|home| (home, *body)));
+    for (home, (body_name, body)) in cases {
+        let name = format!("{body_name}/{home}");
         let window = Window::create(4).expect("a window");
-        let mut judge = Judge::spawn(window.fd(), Limits::default()).expect("a judge");
+        let limits = Limits::default();
+        let judge = match home {
+            "threads" => Judge::spawn(window.fd(), limits),
+            _ => {
+                let program = JudgeProcess::by(env!("CARGO_BIN_EXE_saker"));
+                Judge::spawn_apart(window.fd(), limits, Arc::default(), program)
+            }
+        };
+        let mut judge = judge.expect("a judge");
         let rulesets = vec![RulesetImage {
             wasm: module(body),
             ..RulesetImage::default()

@@ -6,7 +6,7 @@ use saker::event::Clock;
 use saker::modules::rulesets::Rulesets;
 use saker::modules::{Epoch, Module, Selection};
 use saker::pipeline::{Pipeline, Setup, Verdict};
-use saker::sandbox::{Judge, Limits};
+use saker::sandbox::{Judge, JudgeProcess, Limits};
 use saker::source::merge::Batch;
 use saker::source::synthetic::{Options as Machine, Synthetic};
 use saker::state::State;
@@ -14,6 +14,7 @@ use saker_rules_compiler::{Options, Source};
 use saker_shm::window::Window;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 const CLOCK: Clock = Clock {
     boot_to_epoch_ns: 1_750_000_000_000_000_000,
@@ -76,6 +77,13 @@ enum Planted {
     Double,
 }
 
+/// Where windows are judged.
+#[derive(Clone, Copy)]
+enum Home {
+    Threads,
+    Process,
+}
+
 /// What came of a run.
 struct Outcome {
     alerts: Vec<Alert>,
@@ -87,14 +95,22 @@ struct Outcome {
 }
 
 /// Judges so many events while modules are swapped as often, and as evenly spread, as it says.
-fn run(events: usize, swaps: usize, planted: Planted) -> Outcome {
+fn run(events: usize, swaps: usize, planted: Planted, home: Home) -> Outcome {
     let versions = [version(0), version(1)];
     let epoch = |number: usize| {
         let modules = vec![versions[number % 2].clone(), beside()];
         Rc::new(Epoch::new(number as u32 + 1, modules, Selection::default()))
     };
     let window = Window::create(8).expect("memory");
-    let judge = Judge::spawn(window.fd(), Limits::default()).expect("threads");
+    let limits = Limits::default();
+    let judge = match home {
+        Home::Threads => Judge::spawn(window.fd(), limits),
+        Home::Process => {
+            let program = JudgeProcess::by(env!("CARGO_BIN_EXE_saker"));
+            Judge::spawn_apart(window.fd(), limits, Arc::default(), program)
+        }
+    };
+    let judge = judge.expect("a judge");
     let (alerts, verdicts) = (Rc::new(RefCell::new(Vec::new())), Rc::default());
     let sink = alerts.clone();
     let setup = Setup {
@@ -255,14 +271,14 @@ fn hold(swapped: &Outcome, still: &Outcome) -> Result<(), String> {
 }
 
 #[track_caller]
-fn swaps_lose_nothing(events: usize, swaps: usize, alerts: usize) {
-    let still = run(events, 0, Planted::Nothing);
+fn swaps_lose_nothing(events: usize, swaps: usize, alerts: usize, home: Home) {
+    let still = run(events, 0, Planted::Nothing, Home::Threads);
     assert!(
         still.alerts.len() >= alerts,
         "{} alerts",
         still.alerts.len()
     );
-    let swapped = run(events, swaps, Planted::Nothing);
+    let swapped = run(events, swaps, Planted::Nothing, home);
     assert_eq!(swapped.turns.len(), swaps);
     hold(&swapped, &still).unwrap_or_else(|why| panic!("{why}"));
     println!(
@@ -274,25 +290,31 @@ fn swaps_lose_nothing(events: usize, swaps: usize, alerts: usize) {
 
 #[test]
 fn a_hundred_swaps_under_load_lose_no_window_no_event_and_no_alert() {
-    swaps_lose_nothing(100_000, 100, 100);
+    swaps_lose_nothing(100_000, 100, 100, Home::Threads);
+}
+
+#[test]
+fn nor_do_they_where_a_process_judges() {
+    swaps_lose_nothing(100_000, 100, 100, Home::Process);
 }
 
 #[test]
 #[ignore = "takes most of a minute; CI runs it"]
 fn a_thousand_swaps_over_a_million_events_lose_no_window_no_event_and_no_alert() {
-    swaps_lose_nothing(1_000_000, 1_000, 1_000);
+    swaps_lose_nothing(1_000_000, 1_000, 1_000, Home::Process);
 }
 
 #[test]
 fn a_loss_that_is_planted_is_found() {
-    let still = run(20_000, 0, Planted::Nothing);
+    let run = |swaps, planted| run(20_000, swaps, planted, Home::Threads);
+    let still = run(0, Planted::Nothing);
     for (planted, what) in [
         (Planted::Event, "a lost event"),
         (Planted::Window, "a lost window"),
         (Planted::Double, "a window judged twice"),
     ] {
-        let swapped = run(20_000, 20, planted);
+        let swapped = run(20, planted);
         assert!(hold(&swapped, &still).is_err(), "{what} is not found");
     }
-    assert_eq!(hold(&run(20_000, 20, Planted::Nothing), &still), Ok(()));
+    assert_eq!(hold(&run(20, Planted::Nothing), &still), Ok(()));
 }
