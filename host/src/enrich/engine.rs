@@ -25,6 +25,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 /// Questions, and answers, that may wait.
@@ -47,6 +48,10 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_millis(4);
 const ASK_AGAIN_WITHIN: Duration = Duration::from_millis(100);
 /// How long to wait before an engine is called again that has gone away, first and at most.
 const CALL_AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
+/// It is looked who has logged in so often,
+const USERS_LOOKED_FOR_EVERY: Duration = Duration::from_secs(2);
+/// and for each container that is asked about, but not sooner again than that.
+const USERS_LOOKED_FOR_AFTER: Duration = Duration::from_millis(50);
 /// No answer of an engine about one container or image may be longer.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
 
@@ -311,17 +316,80 @@ impl Teller {
     }
 }
 
+/// Whom there is to ask: those at sockets of the settings, and users' own, who come and go.
+struct Clients {
+    fixed: Vec<Arc<Client>>,
+    /// Sockets of Podman's, with `$uid` for whose it is.
+    of_users: Vec<PathBuf>,
+    users: Mutex<Users>,
+}
+
+#[derive(Default)]
+struct Users {
+    clients: Vec<Arc<Client>>,
+    /// What follows each of them.
+    followed: Vec<AbortHandle>,
+    looked_at: Option<Instant>,
+}
+
+impl Clients {
+    fn new(settings: &Settings) -> Arc<Clients> {
+        let is_of_users = |socket: &PathBuf| socket.to_string_lossy().contains(podman::USER);
+        let mut of_users = settings.podman.sockets.clone();
+        of_users.retain(|socket| settings.podman.enabled && is_of_users(socket));
+        Arc::new(Clients {
+            fixed: clients(settings),
+            of_users,
+            users: Mutex::default(),
+        })
+    }
+
+    fn all(&self) -> Vec<Arc<Client>> {
+        let users = self.users.lock().expect("nobody panics with it");
+        self.fixed.iter().chain(&users.clients).cloned().collect()
+    }
+
+    /// Looks who has logged in or out, unless that was just done.
+    fn look_for_users(&self, tell: &Teller) {
+        if self.of_users.is_empty() {
+            return;
+        }
+        let mut users = self.users.lock().expect("nobody panics with it");
+        let users = &mut *users;
+        let is_late = |at: Instant| at.elapsed() >= USERS_LOOKED_FOR_AFTER;
+        if !users.looked_at.is_none_or(is_late) {
+            return;
+        }
+        users.looked_at = Some(Instant::now());
+        let there = podman::sockets(&self.of_users);
+        let gone = |client: &Arc<Client>| !there.contains(&client.socket);
+        while let Some(at) = users.clients.iter().position(gone) {
+            users.clients.remove(at);
+            users.followed.remove(at).abort();
+        }
+        for socket in there {
+            if users.clients.iter().any(|client| client.socket == socket) {
+                continue;
+            }
+            let client = Client::new(Api::Podman(podman::Podman::new(&socket)), &socket);
+            let followed = tokio::spawn(client.clone().follow_for_ever(tell.clone()));
+            users.followed.push(followed.abort_handle());
+            users.clients.push(client);
+        }
+    }
+}
+
 /// The thread that asks engines.
 pub struct Engines {
     lookups: Sender<ContainerLookup>,
     answers: Receiver<ContainerAnswer>,
-    clients: Vec<Arc<Client>>,
+    clients: Arc<Clients>,
 }
 
 impl Engines {
     /// Starts the thread, and has the state ask about containers.
     pub fn start(settings: &Settings, state: &mut State) -> io::Result<Engines> {
-        let clients = clients(settings);
+        let clients = Clients::new(settings);
         let (lookups, asked) = channel(QUEUE);
         let (tell, answers) = channel(QUEUE);
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -366,7 +434,8 @@ impl Engines {
 
     /// How the engines are doing.
     pub fn standings(&self) -> Vec<Standing> {
-        let standings = self.clients.iter().map(|client| Standing {
+        let clients = self.clients.all();
+        let standings = clients.iter().map(|client| Standing {
             engine: client.name(),
             socket: client.socket.clone(),
             trouble: client
@@ -392,7 +461,9 @@ fn clients(settings: &Settings) -> Vec<Arc<Client>> {
         let docker = docker::Docker::new(&socket, &docker::DOCKER);
         clients.push(Client::new(Api::Docker(docker), &socket));
     }
-    for socket in podman::sockets(&sockets(&settings.podman)) {
+    let of_podman = sockets(&settings.podman).into_iter();
+    let of_podman = of_podman.filter(|path| !path.to_string_lossy().contains(podman::USER));
+    for socket in of_podman.map(|path| place(&path)) {
         let podman = podman::Podman::new(&socket);
         clients.push(Client::new(Api::Podman(podman), &socket));
     }
@@ -408,19 +479,26 @@ fn clients(settings: &Settings) -> Vec<Arc<Client>> {
 }
 
 /// Runs until nobody asks any more.
-async fn serve(clients: Vec<Arc<Client>>, mut asked: Receiver<ContainerLookup>, tell: Teller) {
-    for client in &clients {
+async fn serve(clients: Arc<Clients>, mut asked: Receiver<ContainerLookup>, tell: Teller) {
+    for client in &clients.fixed {
         tokio::spawn(client.clone().follow_for_ever(tell.clone()));
     }
-    let clients: Arc<[Arc<Client>]> = clients.into();
     let slots = Arc::new(Semaphore::new(LOOKUPS_MAX));
-    while let Some(lookup) = asked.recv().await {
+    loop {
+        clients.look_for_users(&tell);
+        let lookup = match timeout(USERS_LOOKED_FOR_EVERY, asked.recv()).await {
+            Ok(Some(lookup)) => lookup,
+            Ok(None) => return,
+            Err(_elapsed) => continue,
+        };
+        // It may be the first container of a user who just logged in.
+        clients.look_for_users(&tell);
         let Ok(slot) = slots.clone().try_acquire_owned() else {
             let absent = ContainerAnswer::Absent(lookup.short, Absence::Limit);
             tell.tell(absent).await;
             continue;
         };
-        let (clients, tell) = (clients.clone(), tell.clone());
+        let (clients, tell) = (clients.all(), tell.clone());
         tokio::spawn(async move {
             tell.tell(look_up(&clients, lookup).await).await;
             drop(slot);

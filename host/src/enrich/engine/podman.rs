@@ -13,6 +13,8 @@ const PODMAN: Dialect = Dialect {
     prefixes: [("cgroupfs", "libpod-"), ("systemd", "libpod-")],
 };
 
+/// What stands for a user's number in a path.
+pub(super) const USER: &str = "$uid";
 /// Sockets of users that are asked.
 const USERS_MAX: usize = 64;
 
@@ -38,7 +40,7 @@ pub(super) fn sockets(wanted: &[PathBuf]) -> Vec<PathBuf> {
     let mut sockets = Vec::new();
     for socket in wanted {
         let text = socket.to_string_lossy();
-        let Some((before, after)) = text.split_once("$uid") else {
+        let Some((before, after)) = text.split_once(USER) else {
             sockets.push(host_path(&text));
             continue;
         };

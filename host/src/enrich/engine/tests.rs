@@ -193,3 +193,50 @@ fn an_id_that_no_engine_gives_out_is_not_sent() {
     }
     assert_eq!(asked.load(Ordering::Relaxed), 0);
 }
+
+#[test]
+fn podman_of_a_user_who_logs_in_later_is_asked_and_no_more_when_they_are_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("$uid/podman.sock");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let clients = Clients::new(&only("podman", &socket));
+    let (lookups, asked) = channel(QUEUE);
+    let (tell, mut answers) = channel(QUEUE);
+    let ask = || ContainerLookup {
+        id: ID.as_bytes().into(),
+        short: ID.as_bytes()[..12].into(),
+        likely: Some(Kind::Podman),
+    };
+    let why = |answer: Option<ContainerAnswer>| match answer {
+        Some(ContainerAnswer::Absent(_, why)) => why,
+        answer => panic!("{answer:?}"),
+    };
+    let sockets = || -> Vec<PathBuf> {
+        let clients = clients.all().into_iter();
+        clients.map(|client| client.socket.clone()).collect()
+    };
+    let mut next = async || {
+        lookups.send(ask()).await.expect("it is served");
+        answers.recv().await
+    };
+    runtime.block_on(async {
+        tokio::spawn(serve(clients.clone(), asked, Teller(tell)));
+        assert_eq!(why(next().await), Absence::NoSocket);
+        assert!(sockets().is_empty());
+
+        let user = folder.path().join("1000");
+        std::fs::create_dir(&user).unwrap();
+        server(&user.join("podman.sock"), says("nonsense"));
+        sleep(USERS_LOOKED_FOR_AFTER).await;
+        assert_eq!(why(next().await), Absence::BadAnswer);
+        assert_eq!(sockets(), [user.join("podman.sock")]);
+
+        std::fs::remove_dir_all(&user).unwrap();
+        sleep(USERS_LOOKED_FOR_AFTER).await;
+        assert_eq!(why(next().await), Absence::NoSocket);
+        assert!(sockets().is_empty());
+    });
+}
