@@ -66,7 +66,10 @@ impl Enrichment {
         for lookup in state.take_lookups() {
             match self.questions.try_send(lookup) {
                 Ok(()) => {}
-                Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.dropped += 1,
+                Err(TrySendError::Full(lookup) | TrySendError::Disconnected(lookup)) => {
+                    self.dropped += 1;
+                    state.answer(lookup, None);
+                }
             }
         }
         for answer in self.answers.try_iter() {

@@ -181,6 +181,14 @@ pub struct Lookup {
     pub start_time: u64,
 }
 
+/// A process of which no event told that it began.
+#[derive(Clone, Copy, Debug)]
+pub struct Learnt {
+    /// Number of the first event that saw it.
+    pub number: u64,
+    process: ProcessRef,
+}
+
 /// What an event saw. Valid, with the event's record, until the event's number is released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
@@ -318,6 +326,10 @@ pub struct State {
     interfaces: captured::Interfaces,
     unsettled: captured::Unsettled,
     lookups: Vec<Lookup>,
+    /// Lookups that came up and were not answered yet.
+    awaited: usize,
+    /// Processes that nobody had told of, where somebody takes them.
+    learnt: Option<Vec<Learnt>>,
     eviction_hand: u32,
     users: Users,
     hostname: Box<[u8]>,
@@ -369,6 +381,8 @@ impl State {
             interfaces: captured::Interfaces::default(),
             unsettled: captured::Unsettled::default(),
             lookups: Vec::new(),
+            awaited: 0,
+            learnt: None,
             eviction_hand: 0,
             users: Users::default(),
             hostname: Box::default(),
@@ -491,6 +505,22 @@ impl State {
             }
             None => None,
         }
+    }
+
+    /// Whether the answer to a lookup is to come still.
+    pub fn is_awaiting(&self) -> bool {
+        self.awaited > 0
+    }
+
+    /// Whether [`State::take_learnt`] is to have what is learnt from here on.
+    pub fn keep_learnt(&mut self, keep: bool) {
+        self.learnt = keep.then(Vec::new);
+    }
+
+    /// The processes since the last time of which more is to be known than events told: as they
+    /// came up, and once more as answers to lookups told of them.
+    pub fn take_learnt(&mut self) -> Vec<Learnt> {
+        self.learnt.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The lookups that came up since the last time.
@@ -666,11 +696,25 @@ impl State {
             start_time: process.start_time,
         };
         self.push_lookup(lookup);
+        // What the event says of it is all there is if it ends before it is looked at.
+        self.learn(slot);
+    }
+
+    fn learn(&mut self, slot: u32) {
+        let process = self.reference(slot);
+        if let Some(learnt) = &mut self.learnt
+            && let Some(met) = self.processes.get(slot)
+            && learnt.len() < self.limits.lookups_max
+        {
+            let number = met.born;
+            learnt.push(Learnt { number, process });
+        }
     }
 
     fn push_lookup(&mut self, lookup: Lookup) {
         if self.lookups.len() < self.limits.lookups_max {
             self.lookups.push(lookup);
+            self.awaited += 1;
         } else {
             self.counters.lookups_dropped += 1;
         }

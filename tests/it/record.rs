@@ -596,3 +596,89 @@ fn what_is_recorded_gives_the_alerts_that_watching_gives() {
         }
     }
 }
+
+/// A shell that runs outside and knows nothing of the scope: it enters when it is told where that
+/// is, then reads a file. Two of its ancestors are outside as well.
+fn enter_and_read(scope: &Scope, file: &str) {
+    let procs = scope.path().join("cgroup.procs");
+    let script = format!(
+        "read line; echo $$ > {}; read line < {file}; sleep 0.3",
+        procs.display()
+    );
+    let mut shell = Command::new("/bin/sh")
+        .args(["-c", &script, "shell-from-outside", "an argument"])
+        .current_dir("/var")
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    // Its exec is long over when it enters.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let mut input = shell.stdin.take().expect("piped");
+    input.write_all(b"go\n").expect("it reads");
+    assert!(shell.wait().expect("a child of ours").success());
+}
+
+/// A replay must show of the shell that read it what was so.
+#[track_caller]
+fn knows_the_shell(capture: &str, scope: &Scope, file: &str) {
+    let parent = std::fs::read_to_string("/proc/self/comm").expect("it is there");
+    let parent = format!("{} {}", parent.trim_end(), std::process::id());
+    let filter = format!("fd.name = {file} and evt.type = openat");
+    let shown = "%proc.name %proc.exe %proc.args[3] %proc.cwd %user.name %proc.pname %proc.ppid \
+                 %thread.cgroups";
+    let print = ["--filter", &filter, "--events", "-p", shown];
+    let (out, err, _) = run(&[&["replay", capture][..], &print].concat());
+    let expected = format!("sh /bin/sh an argument /var/ root {parent} ");
+    let cgroups = out.strip_prefix(&expected);
+    let group = scope.path().file_name().expect("it has one");
+    let is_in = |cgroups: &str| cgroups.contains(&*group.to_string_lossy());
+    assert!(
+        cgroups.is_some_and(is_in),
+        "{out:?}, not {expected:?}\n{err}"
+    );
+}
+
+#[test]
+fn what_enters_the_scope_is_known_in_the_recording_that_goes_on() {
+    if !needs::live() {
+        return;
+    }
+    let scope = Scope::new();
+    let folder = folder();
+    let capture = folder.path().join("entered.scap").display().to_string();
+    let recording = Saker::record(&scope, &capture, &[]);
+    enter_and_read(&scope, "/etc/hostname");
+    let ended = recording.stop();
+    assert!(ended.status.success(), "{}", ended.messages);
+    knows_the_shell(&capture, &scope, "/etc/hostname");
+}
+
+#[test]
+fn what_enters_the_scope_is_known_in_the_capture_that_its_alert_asks_for() {
+    if !needs::live() {
+        return;
+    }
+    let scope = Scope::new();
+    let folder = folder();
+    let rules = shadow_rule(&folder);
+    let prefix = format!("capture.path_prefix={}/c/x", folder.path().display());
+    let settings = ["capture.enabled=true", &prefix, "page.enabled=false"];
+    let mut args = vec!["-r", &rules];
+    args.extend(settings.iter().flat_map(|setting| ["-o", setting]));
+    let saker = Saker::watch(&scope, &args);
+    // The first one asks for the capture, and is known to it by its beginning or behind it; the
+    // second comes while it is written.
+    for file in ["/etc/shadow", "/etc/hostname"] {
+        enter_and_read(&scope, file);
+    }
+    let ended = saker.stop();
+    assert!(ended.status.success(), "{}", ended.messages);
+    let made = std::fs::read_dir(folder.path().join("c")).expect("it was made");
+    let made: Vec<String> = made
+        .map(|made| made.expect("readable").path().display().to_string())
+        .collect();
+    assert_eq!(made.len(), 1, "{}", ended.messages);
+    for file in ["/etc/shadow", "/etc/hostname"] {
+        knows_the_shell(&made[0], &scope, file);
+    }
+}

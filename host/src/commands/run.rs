@@ -456,6 +456,7 @@ impl Watch {
                     // Live, an alert is worth more than a full window.
                     self.pipeline.flush()?;
                     self.enrichment.exchange(self.pipeline.state());
+                    self.pipeline.tell_processes();
                     self.engines.ask(self.pipeline.state());
                 }
             }
@@ -744,6 +745,9 @@ impl Watch {
         self.pipeline.push(&Rc::new(last))?;
         self.wait_for_engines()?;
         self.pipeline.drain()?;
+        if self.pipeline.makes_captures() {
+            self.wait_for_processes();
+        }
         let recorded = self.pipeline.finish_recording();
         let captures = super::finish_captures(&mut self.pipeline);
         let counters = self.pipeline.counters();
@@ -778,6 +782,19 @@ impl Watch {
         report(&counters, &drops, &written, recorded.is_some())?;
         captures?;
         Ok(recorded)
+    }
+
+    /// Gives what is asked of `/proc` the time it has, for the captures that wait for it.
+    fn wait_for_processes(&mut self) {
+        let end = Instant::now() + LAST_ANSWERS_WITHIN;
+        loop {
+            self.enrichment.exchange(self.pipeline.state());
+            self.pipeline.tell_processes();
+            if !self.pipeline.state().is_awaiting() || Instant::now() >= end {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Gives what waits for engines the time it has, then takes it in as it is.

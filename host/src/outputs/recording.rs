@@ -1,12 +1,13 @@
 //! Captures being written: as many files as asked for, each with the state it begins in.
 
 mod recorder;
+mod told;
 
 use crate::event::{self, Purpose, encode};
 use crate::extract::{Scratch, View, Wire};
 use crate::source::capture::is_taken_in_while_opening;
-use crate::state::State;
 use crate::state::container::{self, ContainerFacts};
+use crate::state::{Learnt, State};
 pub use recorder::{Recorder, Written};
 use saker_capture::{Compression, Entry, Event, ParamBuffer, WriteError, Writer};
 use saker_rules_schema::event::EventType;
@@ -15,6 +16,7 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use told::{Line, Told, Waiting};
 
 /// The path that stands for standard output.
 pub const STDOUT: &str = "-";
@@ -76,6 +78,10 @@ pub struct Recording {
     cut: u64,
     wire: Wire,
     scratch: Scratch,
+    /// Processes that were learnt of since the file began, by their first event.
+    told: Vec<Told>,
+    /// Events of processes of which more is to be learnt.
+    waiting: Waiting,
 }
 
 /// Why a capture is not written any further.
@@ -116,6 +122,8 @@ impl Recording {
             cut: 0,
             wire: Wire::default(),
             scratch: Scratch::new(),
+            told: Vec::new(),
+            waiting: Waiting::default(),
         };
         recording.open_file()?;
         Ok(recording)
@@ -150,6 +158,9 @@ impl Recording {
 
     /// Begins a file at that time with what was known at the event of that number.
     pub fn begin(&mut self, state: &State, number: u64, time: u64) -> Result<(), RecordError> {
+        self.settle()?;
+        // The others are among what the file begins with.
+        self.told.retain(|told| told.number > number);
         if !self.is_empty {
             self.end_file()?;
             self.open_file()?;
@@ -162,6 +173,9 @@ impl Recording {
         written.map_err(|error| RecordError::Write(self.path.clone(), error))?;
         self.is_empty = false;
         state.closed_on_exec(number, |tid, fd| self.closed_on_exec(tid, fd, time))?;
+        for learnt in state.half_known(number) {
+            self.process(state, &learnt);
+        }
         // There is no entry for containers: they are told of by the first events.
         for facts in state.known_containers(number) {
             self.container(&facts, time)?;
@@ -271,48 +285,88 @@ impl Recording {
                 Purpose::Beginning => (event.kind.code() - 1, Reason::State),
             },
         };
-        let time = view.event.time();
+        let (time, number) = (view.event.time(), view.event.number());
+        if !view.state().is_awaiting() || self.waiting.is_too_much(time) {
+            self.settle()?;
+        } else if let Some(params) = self.wire.params(view, &mut self.scratch) {
+            let line = Line::new(code, view.event, params);
+            self.waiting.push(number, reason, line);
+            return Ok(());
+        }
+        self.tell(number, time)?;
         let kind = view.event.kind();
         if self.is_opening && reason == Reason::Asked && kind.is_some_and(is_taken_in_while_opening)
         {
             self.end_opening(time)?;
         }
+        self.is_opening &= kind.is_some_and(is_taken_in_while_opening);
         let Some(params) = self.wire.params(view, &mut self.scratch) else {
             return Ok(());
         };
-        self.is_opening &= kind.is_some_and(is_taken_in_while_opening);
         let event = Event {
             cpu: view.event.cpu(),
-            flags: match reason {
-                Reason::Asked => 0,
-                Reason::State => STATE_ONLY,
-            },
+            flags: flags(reason),
             time,
             tid: view.event.tid(),
             code,
             params,
         };
-        if let Some(writer) = &mut self.writer {
-            let written = match self.state_bytes {
-                Some(_) => Ok(()),
-                // Ends the last list, so that all of it is counted.
-                None => writer.flush(),
-            };
-            self.state_bytes.get_or_insert(writer.written().bytes);
-            match written.and_then(|()| writer.event(&event)) {
-                Ok(()) => {}
-                Err(WriteError::TooLong { .. } | WriteError::ParamCount(_)) => {
-                    self.too_long += 1;
-                    return Ok(());
-                }
-                Err(error @ (WriteError::Write(_) | WriteError::Order(_))) => {
-                    return Err(RecordError::Write(self.path.clone(), error));
-                }
-            }
+        let Some(writer) = &mut self.writer else {
+            return Ok(());
+        };
+        let put = put(writer, &mut self.state_bytes, &event);
+        self.count(put, reason)
+    }
+
+    /// Writes what is known of processes whose first event is of no later number, in front of an
+    /// event at that time.
+    fn tell(&mut self, number: u64, time: u64) -> Result<(), RecordError> {
+        if self.told.is_empty() {
+            return Ok(());
         }
-        match reason {
-            Reason::Asked => self.events += 1,
-            Reason::State => self.hidden += 1,
+        let later = |told: &mut Told| told.number <= number;
+        let mut told: Vec<Told> = self.told.extract_if(.., later).collect();
+        // A parent that was learnt of after its child is told of before it.
+        told.sort_by_key(|told| told.number);
+        for event in told.iter().flat_map(|told| &told.events) {
+            self.hidden(event.kind, event.tid, &event.params, time)?;
+        }
+        Ok(())
+    }
+
+    /// Has what was learnt of a process stand in front of its first event.
+    pub fn process(&mut self, state: &State, learnt: &Learnt) {
+        let told = Told::new(state, learnt);
+        if !told.events.is_empty() {
+            // What is known later is more.
+            self.told.retain(|before| !before.is_of(&told));
+            self.told.push(told);
+        }
+    }
+
+    /// Writes the events that waited for what is to be learnt of processes.
+    pub fn settle(&mut self) -> Result<(), RecordError> {
+        for (number, reason, line) in self.waiting.take() {
+            if self.is_full() {
+                break;
+            }
+            self.tell(number, line.time())?;
+            self.is_opening = false;
+            let Some(writer) = &mut self.writer else {
+                break;
+            };
+            let put = put(writer, &mut self.state_bytes, &line.event(flags(reason)));
+            self.count(put, reason)?;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, put: Result<bool, WriteError>, reason: Reason) -> Result<(), RecordError> {
+        match (put, reason) {
+            (Ok(true), Reason::Asked) => self.events += 1,
+            (Ok(true), Reason::State) => self.hidden += 1,
+            (Ok(false), _) => self.too_long += 1,
+            (Err(error), _) => return Err(RecordError::Write(self.path.clone(), error)),
         }
         Ok(())
     }
@@ -408,6 +462,32 @@ impl Recording {
             cut: self.cut + self.wire.cut,
             entries_lost: 0,
         })
+    }
+}
+
+/// Libscap's flags of an event that is written for that.
+fn flags(reason: Reason) -> u32 {
+    match reason {
+        Reason::Asked => 0,
+        Reason::State => STATE_ONLY,
+    }
+}
+
+/// Writes an event. `false`: no reader would take it.
+fn put(
+    writer: &mut Writer<File>,
+    state_bytes: &mut Option<u64>,
+    event: &Event<'_>,
+) -> Result<bool, WriteError> {
+    if state_bytes.is_none() {
+        // Ends the last list, so that all of it is counted.
+        writer.flush()?;
+        *state_bytes = Some(writer.written().bytes);
+    }
+    match writer.event(event) {
+        Ok(()) => Ok(true),
+        Err(WriteError::TooLong { .. } | WriteError::ParamCount(_)) => Ok(false),
+        Err(error @ (WriteError::Write(_) | WriteError::Order(_))) => Err(error),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::event::{Captured, Event, captured};
 use crate::extract::{Scratch, View, Wire};
 use crate::source::merge::Batch;
 use crate::state::container::ContainerFacts;
-use crate::state::{Seen, State};
+use crate::state::{Learnt, Seen, State};
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -102,6 +102,22 @@ impl Triggered {
             && !running.recording.is_full()
         {
             let written = running.recording.container(facts, time);
+            self.end_if(written);
+        }
+    }
+
+    /// Takes in what a lookup told of a process. A capture that begins later has it at its
+    /// beginning.
+    pub fn process(&mut self, state: &State, learnt: &Learnt) {
+        if let Some(running) = &mut self.running {
+            running.recording.process(state, learnt);
+        }
+    }
+
+    /// Nothing is awaited any more that events of the capture waited for.
+    pub fn settle(&mut self) {
+        if let Some(running) = &mut self.running {
+            let written = running.recording.settle();
             self.end_if(written);
         }
     }

@@ -15,7 +15,13 @@ impl Pipeline {
     /// renders no alerts.
     pub fn record(&mut self, recorder: Recorder) {
         self.state.keep_all_descriptors(true);
+        self.state.keep_learnt(true);
         self.recorder = Some(recorder);
+    }
+
+    /// Whether there is a recording, or captures may be asked for.
+    pub fn makes_captures(&self) -> bool {
+        self.recorder.is_some() || self.triggered.is_some()
     }
 
     /// Whether there is a recording that takes no more.
@@ -30,6 +36,7 @@ impl Pipeline {
 
     /// Makes captures where alerts ask for them, from here on.
     pub fn make_captures(&mut self, triggered: Triggered, mode: CaptureMode) {
+        self.state.keep_learnt(true);
         self.triggered = Some(triggered);
         self.capture = mode;
     }
@@ -58,7 +65,7 @@ impl Pipeline {
 
     /// Captures that are being made hold what is told of a container, in front of its events.
     pub(super) fn tell_captures(&mut self, facts: &Arc<ContainerFacts>) {
-        if self.recorder.is_none() && self.triggered.is_none() {
+        if !self.makes_captures() {
             return;
         }
         let time = self.parking.since().unwrap_or(self.time);
@@ -73,6 +80,28 @@ impl Pipeline {
             if let Some(recorder) = &mut self.recorder {
                 recorder.container(facts, time);
             }
+        }
+    }
+
+    /// Captures that are being made hold what is known of processes that came from elsewhere, in
+    /// front of their first events.
+    pub fn tell_processes(&mut self) {
+        for learnt in self.state.take_learnt() {
+            if let Some(recorder) = &mut self.recorder {
+                recorder.process(&self.state, &learnt);
+            }
+            if let Some(triggered) = &mut self.triggered {
+                triggered.process(&self.state, &learnt);
+            }
+        }
+        if self.state.is_awaiting() {
+            return;
+        }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.settle();
+        }
+        if let Some(triggered) = &mut self.triggered {
+            triggered.settle();
         }
     }
 

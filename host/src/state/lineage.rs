@@ -39,7 +39,7 @@ impl State {
         }
     }
 
-    fn process(&self, reference: ProcessRef) -> Option<&Process> {
+    pub(super) fn process(&self, reference: ProcessRef) -> Option<&Process> {
         if self.processes.generation(reference.slot) != reference.generation {
             return None;
         }

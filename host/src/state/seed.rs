@@ -41,6 +41,7 @@ impl State {
 
     /// Takes in the answer to a lookup. `None`: there is no such process any more.
     pub fn answer(&mut self, lookup: Lookup, answer: Option<ProcessFacts>) {
+        self.awaited = self.awaited.saturating_sub(1);
         let Some(facts) = answer else {
             return;
         };
@@ -67,6 +68,7 @@ impl State {
             }
         };
         self.adopt(slot);
+        self.learn(slot);
         if parent != 0 && self.live_process(parent).is_none() {
             self.push_lookup(Lookup {
                 pid: parent,

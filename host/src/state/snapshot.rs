@@ -3,8 +3,8 @@
 
 use super::captured::flags::{CLONE_FILES, CLONE_THREAD, CLOSED};
 use super::descriptor::{FdInfo, FdKind, Role, unix_ends};
-use super::version::{ProcessVersion, VersionIndex};
-use super::{Memory, Process, State, TableIndex};
+use super::version::{KNOWS_COMM, KNOWS_IDS, ProcessVersion, VersionIndex};
+use super::{Learnt, Memory, Process, State, TableIndex};
 use crate::event::encode;
 use saker_capture::{Descriptor, Entry, Group, Machine, Named, Protocol, Target, Thread, User};
 use saker_ebpf::record::{FILE_LOWER_LAYER, FILE_MEMFD, FILE_UPPER_LAYER};
@@ -25,9 +25,46 @@ struct Told {
     table: TableIndex,
 }
 
+impl Told {
+    /// The first thread of a process that the kernel told of.
+    fn first(process: &Process, version: &ProcessVersion) -> Told {
+        Told {
+            tid: process.pid,
+            vtid: version.ids.vpid.into(),
+            flags: match process.first_has_ended {
+                true => CLOSED,
+                false => 0,
+            },
+            memory: version.memory(),
+            table: process.table,
+        }
+    }
+
+    /// Another thread.
+    fn other(thread: &super::Thread, version: &ProcessVersion) -> Told {
+        Told {
+            tid: thread.tid,
+            vtid: thread.vtid.into(),
+            flags: SHARES,
+            memory: version.memory(),
+            table: TableIndex::NONE,
+        }
+    }
+}
+
+impl super::Thread {
+    fn version(&self, process: &Process) -> VersionIndex {
+        match self.own {
+            VersionIndex::NONE => process.latest,
+            own => own,
+        }
+    }
+}
+
 impl State {
-    /// Hands out all that was known at an event, in the order in which a capture has it. (Of
-    /// descriptors, and of memory in a capture, the state knows only what they are now.)
+    /// Hands out all that was known at an event, in the order in which a capture has it, but for
+    /// processes of which [`State::half_known`] tells. (Of descriptors, and of memory in a capture,
+    /// the state knows only what they are now.)
     pub fn snapshot<E>(
         &self,
         number: u64,
@@ -60,6 +97,9 @@ impl State {
             let Some(version) = self.as_of(process, number) else {
                 continue;
             };
+            if version.known & KNOWS_IDS == 0 {
+                continue;
+            }
             let told = match version.is_captured() {
                 true => {
                     let kept = self.kept(slot);
@@ -71,16 +111,7 @@ impl State {
                         table: process.table,
                     }
                 }
-                false => Told {
-                    tid: process.pid,
-                    vtid: version.ids.vpid.into(),
-                    flags: match process.first_has_ended {
-                        true => CLOSED,
-                        false => 0,
-                    },
-                    memory: version.memory(),
-                    table: process.table,
-                },
+                false => Told::first(process, version),
             };
             self.thread(version, &told, &mut each)?;
         }
@@ -88,25 +119,59 @@ impl State {
             let Some(process) = self.processes.get(thread.process) else {
                 continue;
             };
-            let index = match thread.own {
-                VersionIndex::NONE => process.latest,
-                own => own,
-            };
             if thread.tid == process.pid {
                 continue;
             }
-            if let Some(version) = self.versions.get(index.0) {
-                let told = Told {
-                    tid: thread.tid,
-                    vtid: thread.vtid.into(),
-                    flags: SHARES,
-                    memory: version.memory(),
-                    table: TableIndex::NONE,
-                };
-                self.thread(version, &told, &mut each)?;
+            if let Some(version) = self.versions.get(thread.version(process).0) {
+                self.thread(version, &Told::other(thread, version), &mut each)?;
             }
         }
         Ok(())
+    }
+
+    /// The processes of which it was not known at an event whose children they are: a reader learns
+    /// that only of one that its list does not have.
+    pub fn half_known(&self, number: u64) -> Vec<Learnt> {
+        let lived = |process: &&Process| process.born <= number && number <= process.ended;
+        let places = 0..self.processes.places();
+        let half_known = places.filter(|slot| {
+            let process = self.processes.get(*slot).filter(lived);
+            let version = process.and_then(|process| self.as_of(process, number));
+            version.is_some_and(|version| version.known & KNOWS_IDS == 0)
+        });
+        let learnt = half_known.map(|slot| Learnt {
+            number,
+            process: self.reference(slot),
+        });
+        learnt.collect()
+    }
+
+    /// Hands out the threads of a process that was learnt of, as they were when it was first seen
+    /// (of those behind the first one, what they are now). None, if it is gone since.
+    pub fn learnt(&self, learnt: &Learnt, mut each: impl FnMut(&Thread<'_>)) {
+        let Some(process) = self.process(learnt.process) else {
+            return;
+        };
+        let mut each = |entry: &Entry<'_>| {
+            if let Entry::Thread(thread) = entry {
+                each(thread);
+            }
+            Ok::<_, std::convert::Infallible>(())
+        };
+        let version = self.as_of(process, learnt.number);
+        if let Some(version) = version.filter(|version| version.known & KNOWS_COMM != 0) {
+            let Ok(()) = self.thread(version, &Told::first(process, version), &mut each);
+        }
+        let mut next = process.first_thread;
+        while let Some(thread) = self.threads.get(next) {
+            next = thread.next;
+            if thread.tid == process.pid {
+                continue;
+            }
+            if let Some(version) = self.versions.get(thread.version(process).0) {
+                let Ok(()) = self.thread(version, &Told::other(thread, version), &mut each);
+            }
+        }
     }
 
     /// Hands out descriptors that exec closes, with their threads, of which a capture's list of

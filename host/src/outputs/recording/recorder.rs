@@ -5,8 +5,8 @@
 use super::{Reason, RecordError, Recording, STDOUT};
 use crate::event::Event;
 use crate::extract::View;
-use crate::state::State;
 use crate::state::container::ContainerFacts;
+use crate::state::{Learnt, State};
 use saker_capture::{Entry, WriteError};
 use saker_rules_schema::event::{
     CREATES_FD, Class, EventType, MODIFIES_STATE, READS_FD, WRITES_FD,
@@ -142,6 +142,22 @@ impl Recorder {
         }
     }
 
+    /// Takes what a lookup told of a process.
+    pub fn process(&mut self, state: &State, learnt: &Learnt) {
+        if !self.is_over {
+            self.recording.process(state, learnt);
+        }
+    }
+
+    /// Nothing is awaited any more that events waited for.
+    pub fn settle(&mut self) {
+        if !self.is_over {
+            let written = self.recording.settle();
+            self.note(written);
+            self.is_over |= self.recording.is_full();
+        }
+    }
+
     /// Hands on what a pipe's reader may wait for.
     pub fn pause(&mut self) {
         if self.is_stdout && !self.is_over {
@@ -151,7 +167,8 @@ impl Recorder {
     }
 
     /// Ends it. Tells what there is now.
-    pub fn finish(self) -> Result<Written, RecordError> {
+    pub fn finish(mut self) -> Result<Written, RecordError> {
+        self.settle();
         if let Some(error) = self.error {
             return Err(error);
         }
