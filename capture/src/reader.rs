@@ -42,6 +42,9 @@ pub struct Counts {
     pub blocks: u64,
     /// Blocks of a type that is not known, which were passed over.
     pub blocks_unknown: u64,
+    /// Those of them that stand behind an event. Libscap passes over the others as well, and takes
+    /// these for another recording.
+    pub blocks_unknown_late: u64,
     /// Entries of lists, all kinds together.
     pub entries: u64,
     /// Entries of lists of a kind that is not known, which were passed over.
@@ -59,6 +62,8 @@ pub struct Reader<R> {
     window: Window<R>,
     place: Place,
     counts: Counts,
+    /// The first block or entry that [`Counts`] says is not known: where it begins, and its block.
+    first_unknown: Option<(u64, u32)>,
     /// Whether a block was met that only captures have. Their header is that of pcapng files, in
     /// which there are others.
     is_capture: bool,
@@ -107,6 +112,7 @@ impl<R: Read> Reader<R> {
             window,
             place: Place::Between,
             counts: Counts::default(),
+            first_unknown: None,
             is_capture: false,
             head: Head::default(),
             data: 0..0,
@@ -120,6 +126,12 @@ impl<R: Read> Reader<R> {
     /// What was met so far.
     pub fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// The first block of a type that is not known, or block with an entry of a kind that is not:
+    /// where that begins, and the block's type.
+    pub fn first_unknown(&self) -> Option<(u64, u32)> {
+        self.first_unknown
     }
 
     /// Whether the next entry is an event that is in memory already, so that [`Reader::next`]
@@ -139,8 +151,9 @@ impl<R: Read> Reader<R> {
     ///
     /// # Errors
     /// The capture is damaged or cannot be read. Unless the error
-    /// [is the end](CaptureError::is_end), what is left of the block is passed over and the
-    /// reader goes on behind it; after the end comes `None`.
+    /// [is the end](CaptureError::is_end), the entry of a list is passed over where its length says
+    /// how, otherwise what is left of the block, and the reader goes on behind it; after the end
+    /// comes `None`.
     #[expect(
         clippy::should_implement_trait,
         reason = "an entry borrows from the reader, which `Iterator` cannot say"
@@ -327,6 +340,9 @@ impl<R: Read> Reader<R> {
                 }
                 None => {
                     self.counts.blocks_unknown += 1;
+                    self.counts.blocks_unknown_late += u64::from(self.counts.events > 0);
+                    let offset = self.window.offset();
+                    self.first_unknown.get_or_insert((offset, block));
                     self.skip(u64::from(total) - TRAILER_BYTES as u64, block)?;
                     self.trailer(block, total)?;
                 }

@@ -405,17 +405,12 @@ impl Alert {
 fn visible(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for char in json.chars() {
-        match char {
-            '\u{7f}'..='\u{9f}'
-            | '\u{61c}'
-            | '\u{200e}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}'
-            | '\u{feff}' => {
+        match printable::is_obeyed(char) {
+            true => {
                 // Writing to a String does not fail.
                 let _ = write!(out, "\\u{:04x}", char as u32);
             }
-            char => out.push(char),
+            false => out.push(char),
         }
     }
     out

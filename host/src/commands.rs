@@ -16,6 +16,7 @@ mod rules;
 mod run;
 
 use crate::config::{Config, JudgedBy, Use};
+use crate::extract::printable::is_obeyed;
 use crate::pipeline::{CaptureMode, Pipeline};
 use crate::sandbox::{
     Apart, Budget, COMPILE_COMMAND, Cache, Compiler, JUDGE_COMMAND, Judge, JudgeProcess, Limits,
@@ -36,7 +37,7 @@ const EXIT_CODES: &str = "Exit codes:
   2  the command line or the configuration says what cannot be
   3  rules or a module are invalid
   4  what is needed is missing here
-  5  some events of a capture could not be judged";
+  5  some parts of a capture could not be read, or events not be judged";
 
 /// Linux runtime security: kernel events judged by sandboxed WebAssembly rules.
 #[derive(Parser)]
@@ -155,7 +156,7 @@ pub fn main() -> ExitCode {
         complain(&advice);
         return ExitCode::from(2);
     }
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     log_to_stderr(cli.verbose);
     let done = match cli.command {
         Command::Run(args) => run::run(args),
@@ -190,6 +191,20 @@ pub fn main() -> ExitCode {
         complain(&format!("saker: {}\n", escaped(&format!("{error:#}"))));
     }
     ExitCode::from(code)
+}
+
+/// Says what is wrong with the command line, or what was asked of it. Clap repeats arguments as they
+/// are: it is to see them as people may.
+fn refuse(error: &clap::Error) -> ! {
+    let shown = std::env::args_os().map(|arg| escaped(&arg.to_string_lossy()));
+    match Cli::try_parse_from(shown) {
+        Err(error) => error.exit(),
+        // Only what is no text is no mistake any more.
+        Ok(_) => {
+            complain(&format!("{}\n", escaped(&error.to_string())));
+            std::process::exit(2)
+        }
+    }
 }
 
 /// Writes to standard output.
@@ -227,7 +242,7 @@ fn shown(path: &std::path::Path) -> String {
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for char in text.chars() {
-        match char.is_control() {
+        match is_obeyed(char) {
             true => escaped.extend(char.escape_default()),
             false => escaped.push(char),
         }
@@ -293,8 +308,11 @@ fn finish_captures(pipeline: &mut Pipeline) -> Result<(), Failure> {
     let mut line = count(counters.captures, "capture");
     let lost = list_of(&[
         (counters.failed, "not whole"),
-        (counters.forgotten, "events forgotten before their time"),
-        (counters.too_long, "events longer than a capture can hold"),
+        (
+            counters.forgotten,
+            "event(s) forgotten before (its|their) time",
+        ),
+        (counters.too_long, "event(s) longer than a capture can hold"),
     ]);
     if !lost.is_empty() {
         line.push_str(&format!(" ({lost})"));
@@ -413,10 +431,24 @@ fn report_kept_code(compiler: &Compiler) {
 /// `3 too long, 1 malformed`, without what there is none of.
 fn list_of(counts: &[(u64, &str)]) -> String {
     let some = counts.iter().filter(|(count, _)| *count > 0);
-    let words: Vec<String> = some
-        .map(|(count, what)| format!("{count} {what}"))
-        .collect();
+    let words: Vec<String> = some.map(|(count, what)| several(*count, what)).collect();
     words.join(", ")
+}
+
+/// A count of things, of which the text has both forms: `(an event|events) of (a type|types)`, or
+/// `event(s)`.
+fn several(count: u64, what: &str) -> String {
+    let mut words = count.to_string();
+    words.push(' ');
+    for (index, part) in what.split(['(', ')']).enumerate() {
+        let (one, more) = part.split_once('|').unwrap_or(("", part));
+        words.push_str(match (index % 2, count) {
+            (0, _) => part,
+            (_, 1) => one,
+            (_, _) => more,
+        });
+    }
+    words
 }
 
 /// A count of things: `1 rule`, `2 rules`.

@@ -118,6 +118,14 @@ pub struct Counters {
     pub cgroups_refused: u64,
     /// Addresses of a capture's machine not kept.
     pub interfaces_refused: u64,
+    /// Users and groups not kept.
+    pub names_refused: u64,
+    /// Entries of a capture's beginning not kept, for want of room or sense.
+    pub entries_refused: u64,
+    /// Events of a capture of threads with ids that no kernel gives out.
+    pub events_of_bad_ids: u64,
+    /// Number of the first event of those, and of those of containers that cannot be read.
+    pub first_unread: Option<u64>,
     /// Lookups not asked.
     pub lookups_dropped: u64,
     /// Answers about a process that is no longer that one.

@@ -186,7 +186,7 @@ fn events_of_old_captures_become_current_ones_without_an_allocation() {
     loop {
         batch.clear();
         let before = (ALLOCATIONS.get(), Instant::now());
-        let more = capture.read::<CaptureError>(&mut batch, 1000, 1 << 20, |_, _| Ok(()));
+        let more = capture.read::<CaptureError>(&mut batch, 1000, 1 << 20, |_, _, _| Ok(()));
         // The first thousand of rounds make the threads' places.
         if events > 10_000 {
             allocations += ALLOCATIONS.get() - before.0;

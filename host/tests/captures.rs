@@ -126,7 +126,7 @@ fn each_event(path: &std::path::Path, mut see: impl FnMut(&States, &Event<'_>, [
         batch.clear();
     };
     loop {
-        let more = capture.read::<CaptureError>(&mut batch, 256, 1 << 20, |batch, entry| {
+        let more = capture.read::<CaptureError>(&mut batch, 256, 1 << 20, |batch, entry, _| {
             apply(&mut states, batch);
             for state in &mut states {
                 state.seed_captured(entry);

@@ -71,7 +71,7 @@ fn values(capture: &[u8], field: &str) -> Vec<(u64, Value)> {
         }
         batch.clear();
     };
-    let read = capture.read::<CaptureError>(&mut batch, 10_000, 1 << 24, |batch, entry| {
+    let read = capture.read::<CaptureError>(&mut batch, 10_000, 1 << 24, |batch, entry, _| {
         apply(&mut state, batch);
         state.seed_captured(entry);
         Ok(())

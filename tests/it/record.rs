@@ -390,7 +390,7 @@ fn an_event_that_no_capture_can_hold_is_left_out_and_counted() {
     assert_eq!(code, Some(0), "{err}");
     assert!(err.contains("recorded 1 event,"), "{err}");
     assert!(
-        err.contains("1 events longer than a capture can hold"),
+        err.contains("1 event longer than a capture can hold"),
         "{err}"
     );
 }

@@ -750,3 +750,175 @@ fn alerts_stand_above_the_progress_on_one_terminal() {
     // The bar's line is empty, and the alert at its beginning.
     assert!(before.ends_with("\r\u{1b}[2K"), "{shown:?}");
 }
+
+/// A block of that type; its body is made up to a multiple of four.
+fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+    let total = (12 + body.len()).next_multiple_of(4);
+    let mut block = Vec::new();
+    block.extend(kind.to_le_bytes());
+    block.extend((total as u32).to_le_bytes());
+    block.extend(body);
+    block.resize(total - 4, 0);
+    block.extend((total as u32).to_le_bytes());
+    block
+}
+
+/// An event's block of that thread and of Falco's code.
+fn event(tid: i64, code: u16, params: &[&[u8]]) -> Vec<u8> {
+    let data = params.concat();
+    let mut body = vec![1, 0];
+    body.extend((BEGIN + 9 * SECOND).to_le_bytes());
+    body.extend(tid.to_le_bytes());
+    body.extend(((26 + 2 * params.len() + data.len()) as u32).to_le_bytes());
+    body.extend(code.to_le_bytes());
+    body.extend((params.len() as u32).to_le_bytes());
+    let lengths = params.iter().map(|param| param.len() as u16);
+    body.extend(lengths.flat_map(u16::to_le_bytes));
+    body.extend(data);
+    block(0x216, &body)
+}
+
+#[test]
+fn what_is_left_out_of_a_capture_is_counted_with_its_place_and_the_rest_is_judged() {
+    let folder = folder();
+    let whole = std::fs::read(own_capture(&folder)).expect("it was just written");
+    let path = folder.path().join("more.scap");
+    let rules = shadow_rule(&folder);
+    let closed = event(77, 5, &[&[0; 8], &3i64.to_le_bytes()]);
+    let at = format!("byte {}", whole.len());
+    let long = block(0x216, &vec![0; 17 << 20]);
+    let container = event(-1, 272, &[b"{\"container\":\0"]);
+    let impossible = event(1 << 23, 5, &[&[0; 8][..]; 2]);
+    for (bad, said, place) in [
+        (event(77, 4000, &[]), "1 event of an unknown type", &*at),
+        (
+            event(77, 5, &[&[0; 8][..]; 9]),
+            "1 event of an unknown version",
+            &at,
+        ),
+        (block(0x7777, &[0; 8]), "1 unknown part", &at),
+        (long, "1 damaged part", &at),
+        (block(0x216, &[0; 3]), "1 damaged part", &at),
+        (impossible, "1 event of an impossible thread id", "event 11"),
+        (container, "1 unreadable container", "event 11"),
+    ] {
+        std::fs::write(&path, [&whole[..], &bad, &closed].concat()).expect("a folder of the test");
+        let capture = path.display().to_string();
+        let (out, err, code) = run(&["replay", &capture, "-r", &rules]);
+        assert_eq!((out.lines().count(), code), (1, Some(5)), "{said}: {err}");
+        assert!(
+            err.contains(&format!("not everything was judged: {said}\n")),
+            "{err}"
+        );
+        assert!(err.contains(place), "{said}: {err}");
+        let (out, _, code) = run(&["replay", &capture, "--events"]);
+        assert_eq!(code, Some(5), "{said}");
+        // The last one stands behind it.
+        assert!(out.lines().count() >= 11, "{said}: {out}");
+    }
+    // In front of the events every reader passes over such a block.
+    let section = u32::from_le_bytes(whole[4..8].try_into().expect("four bytes")) as usize;
+    let unknown = block(0x7777, &[0; 8]);
+    let bytes = [&whole[..section], &unknown, &whole[section..]].concat();
+    std::fs::write(&path, bytes).expect("a folder of the test");
+    let (_, err, code) = run(&["replay", &path.display().to_string(), "-r", &rules]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("1 unknown block\n"), "{err}");
+    assert!(err.contains(&format!("byte {section}")), "{err}");
+}
+
+#[test]
+fn entries_of_a_capture_beyond_all_bounds_are_counted_with_the_place_of_the_first() {
+    use saker_capture::{Compression, Entry, User, Writer};
+    let folder = folder();
+    let path = folder.path().join("users.scap");
+    let file = File::create(&path).expect("a folder of the test");
+    let mut writer = Writer::new(file, Compression::Plain).expect("a new file");
+    for uid in 0..100_002 {
+        let user = User {
+            uid,
+            gid: 0,
+            name: b"u",
+            home: b"",
+            shell: b"",
+        };
+        writer.write(&Entry::User(user)).expect("it fits");
+    }
+    writer.finish().expect("there is room");
+    let (_, err, code) = run(&["replay", &path.display().to_string(), "--events"]);
+    assert_eq!(code, Some(5), "{err}");
+    assert!(err.contains("2 entries without room"), "{err}");
+    assert!(err.contains("2 users and groups"), "{err}");
+    assert!(
+        err.contains("there is no room for all of what stands there"),
+        "{err}"
+    );
+}
+
+#[test]
+fn nothing_is_judged_where_one_of_several_captures_is_not_there() {
+    let folder = folder();
+    let (capture, rules) = (own_capture(&folder), shadow_rule(&folder));
+    let capture = capture.display().to_string();
+    let (out, err, code) = run(&["replay", &capture, "/nonexistent.scap", "-r", &rules]);
+    assert_eq!((&*out, code), ("", Some(1)), "{err}");
+    assert!(
+        err.contains("cannot open the capture `/nonexistent.scap`"),
+        "{err}"
+    );
+    assert!(!err.contains("events"), "{err}");
+}
+
+#[test]
+fn a_signal_ends_a_replay_that_waits_for_a_pipe_to_be_opened() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use rustix::process::{Pid, Signal, kill_process};
+    let folder = folder();
+    let pipe = folder.path().join("pipe");
+    let mode = Mode::RUSR | Mode::WUSR;
+    mknodat(CWD, &pipe, FileType::Fifo, mode, 0).expect("a folder of the test");
+    let begin = || {
+        let mut command = Command::new(saker());
+        command.arg("replay").arg(&pipe);
+        command.args(["--events", "-o", "cache.dir="]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("saker starts");
+        std::thread::sleep(Duration::from_secs(3));
+        assert!(child.try_wait().expect("a child of ours").is_none());
+        child
+    };
+    let child = begin();
+    kill_process(Pid::from_child(&child), Signal::TERM).expect("it runs");
+    let began = Instant::now();
+    let ended = child.wait_with_output().expect("a child of ours");
+    assert!(began.elapsed() < Duration::from_secs(10));
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(0), "{said}");
+    assert!(said.contains("stopped"), "{said}");
+    // Where somebody opens it, it is read.
+    let child = begin();
+    let bytes = std::fs::read(own_capture(&folder)).expect("it was just written");
+    std::fs::write(&pipe, bytes).expect("somebody reads it");
+    let ended = child.wait_with_output().expect("a child of ours");
+    assert_eq!(String::from_utf8_lossy(&ended.stdout).lines().count(), 10);
+}
+
+#[test]
+fn no_argument_and_no_name_of_a_file_turns_to_the_terminal() {
+    for args in [
+        &["replay", "--\u{9b}31m"][..],
+        &["replay", "x.scap", "--pace=\u{9b}\u{202e}1"],
+        &["replay", "no\u{202e}such\u{2066}\u{9b}.scap"],
+        &["repl\u{9b}y"],
+    ] {
+        let (out, err, code) = run(args);
+        assert!(matches!(code, Some(1 | 2)), "{args:?}: {err}");
+        for bad in ['\u{9b}', '\u{202e}', '\u{2066}'] {
+            assert!(
+                !err.contains(bad) && !out.contains(bad),
+                "{args:?}: {err:?}"
+            );
+        }
+        assert!(err.contains("\\u{"), "{args:?}: {err}");
+    }
+}

@@ -142,6 +142,7 @@ impl<R: Read> Reader<R> {
                         }
                         Some(_) if list.kind.uncounted().is_some() => {
                             self.counts.entries_unknown += 1;
+                            self.first_unknown.get_or_insert((offset, list.block));
                             continue;
                         }
                         Some(kind) => CaptureError {
@@ -152,7 +153,15 @@ impl<R: Read> Reader<R> {
                     }
                 }
                 Err(error) if error.is_end() => return Err(error),
-                Err(error) => error,
+                Err(error) => {
+                    if let Some(bytes) = self.said_length(list) {
+                        self.skip(bytes.into(), list.block)?;
+                        list.left -= bytes;
+                        self.place = Place::List(list);
+                        return Err(error);
+                    }
+                    error
+                }
             };
             self.leave(list)?;
             return Err(error);
@@ -197,6 +206,16 @@ impl<R: Read> Reader<R> {
             bytes,
             unknown,
         })
+    }
+
+    /// How long the entry that comes next says it is, where that can be so.
+    fn said_length(&self, list: List) -> Option<u32> {
+        let uncounted = list.kind.uncounted()?;
+        let said: u32 = Cursor::new(self.window.unread()).get()?;
+        let length = said.checked_add(uncounted)?;
+        (LENGTH_BYTES..=list.left)
+            .contains(&length)
+            .then_some(length)
     }
 
     /// The same for an entry that ends where its last member does.

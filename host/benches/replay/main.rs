@@ -228,7 +228,7 @@ fn read(capture: &Path, mut take: impl FnMut(&mut State, Event<'_>)) {
     let mut batch = Batch::new();
     let mut number = 0;
     loop {
-        let more = source.read::<CaptureError>(&mut batch, 4096, 1 << 20, |_, entry| {
+        let more = source.read::<CaptureError>(&mut batch, 4096, 1 << 20, |_, entry, _| {
             state.seed_captured(entry);
             Ok(())
         });

@@ -155,12 +155,12 @@ fn tell(written: &Written, target: &str) {
         files => line.push_str(&format!(", in {files} files")),
     }
     let lost = list_of(&[
-        (written.removed, "files removed to make room"),
-        (written.too_long, "events longer than a capture can hold"),
-        (written.cut, "texts longer than a capture can hold"),
+        (written.removed, "file(s) removed to make room"),
+        (written.too_long, "event(s) longer than a capture can hold"),
+        (written.cut, "text(s) longer than a capture can hold"),
         (
             written.entries_lost,
-            "entries of its beginning that stand elsewhere",
+            "(entry|entries) of its beginning that stand(s|) elsewhere",
         ),
     ]);
     if !lost.is_empty() {

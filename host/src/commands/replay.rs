@@ -26,6 +26,7 @@ use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::io::BufReader;
 use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -109,6 +110,15 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if files.is_empty() {
         return Err(usage("name a capture to replay"));
     }
+    // What is judged of the first is not given away for a mistake in the name of the last.
+    for path in &files {
+        let is_file = path
+            .metadata()
+            .map_or(true, |found| !found.file_type().is_fifo());
+        if path != Path::new("-") && is_file {
+            open(path)?;
+        }
+    }
     let (purpose, output): (_, Option<Box<dyn Output>>) = match &events {
         Some(events) => (Purpose::Print, Some(Box::new(events.lines()))),
         None => {
@@ -147,8 +157,8 @@ pub(super) struct Replay {
     outputs: Outputs,
     compiler: Arc<Compiler>,
     skipped: Skipped,
-    /// Blocks of kinds that nobody knows.
-    unknown_blocks: u64,
+    /// Entries that the state did not keep, and whether it has been said of one.
+    entries_refused: u64,
     alerts: Rc<std::cell::RefCell<BTreeMap<String, u64>>>,
     /// When the first event was.
     first_time: Option<u64>,
@@ -212,7 +222,7 @@ impl Replay {
             outputs,
             compiler,
             skipped: Skipped::default(),
-            unknown_blocks: 0,
+            entries_refused: 0,
             alerts,
             first_time: None,
             broken: None,
@@ -255,14 +265,8 @@ impl Replay {
             let input = input.context("cannot use standard input")?;
             (File::from(input), None)
         } else {
-            let file =
-                File::open(path).with_context(|| format!("cannot open the capture `{name}`"))?;
+            let file = open(path)?;
             let found = file.metadata().ok();
-            if found.as_ref().is_some_and(Metadata::is_dir) {
-                return Err(usage(format!(
-                    "`{name}` is a directory: name the captures in it"
-                )));
-            }
             let bytes = found.filter(Metadata::is_file).map(|found| found.len());
             (file, bytes)
         };
@@ -292,14 +296,22 @@ impl Replay {
                 let batch = Rc::get_mut(&mut batch).expect("nobody else has it");
                 let pipeline = &mut self.pipeline;
                 let (stop, outputs) = (&self.stop, &self.outputs);
-                let take = |batch: &mut Batch, entry: &Entry<'_>| {
+                let refused = &mut self.entries_refused;
+                let take = |batch: &mut Batch, entry: &Entry<'_>, offset: u64| {
                     // With recordings of few events each, no batch would ever be full.
                     if matches!(entry, Entry::Section(_))
                         && (stop.is_asked() || outputs.is_deserted() || pipeline.is_recorded())
                     {
                         return Err(ReplayError::LeftOff);
                     }
-                    seed(pipeline, batch, entry)
+                    seed(pipeline, batch, entry)?;
+                    let all = pipeline.state().counters.entries_refused;
+                    if std::mem::replace(refused, all) == 0 && all > 0 {
+                        tracing::warn!(
+                            "`{name}`, byte {offset}: there is no room for all of what stands there, nor for all behind it"
+                        );
+                    }
+                    Ok(())
                 };
                 capture.read_unless(is_silent, batch, batch_events, BATCH_BYTES, take)
             };
@@ -352,10 +364,9 @@ impl Replay {
             Ok(()) | Err(_) => progress.clear(),
         }
         self.skipped += capture.skipped();
-        if let Some(first) = capture.unconverted() {
-            tracing::warn!("`{name}`, {first}; such events are left out");
+        for first in capture.unread() {
+            tracing::warn!("`{name}`, {first}; it is left out, and so are its like");
         }
-        self.unknown_blocks += capture.reader().counts().blocks_unknown;
         match result {
             Ok(()) => Ok(()),
             Err(ReplayError::Capture(error)) => {
@@ -403,12 +414,14 @@ impl Replay {
             purpose: self.purpose,
             counters,
             skipped: self.skipped,
-            unknown_blocks: self.unknown_blocks,
             unread: if is_deserted { unwritten } else { 0 },
         };
         let left_off = if self.is_cut_short { "stopped: " } else { "" };
         tracing::info!("{left_off}{line}");
         forgot(&forgotten);
+        if let Some(first) = forgotten.first_unread {
+            tracing::warn!("event {first} is the first that is not to be read, or of no thread");
+        }
         super::report_kept_code(&self.compiler);
         for (rule, count) in self.alerts.borrow().iter() {
             if self.purpose == Purpose::Judge {
@@ -425,9 +438,24 @@ impl Replay {
         let broken = self.broken.map(Failure::Failed);
         Ok(Recorded {
             written: recorded,
-            failed: broken.or_else(|| unjudged(&counters)),
+            failed: broken.or_else(|| unjudged(&counters, &self.skipped, &forgotten)),
         })
     }
+}
+
+/// Opens a capture. A pipe's writer is waited for when it is read, which a signal may end.
+fn open(path: &Path) -> Result<File, Failure> {
+    let name = shown(path);
+    let mut options = File::options();
+    options.read(true).custom_flags(libc::O_NONBLOCK);
+    let file = options.open(path);
+    let file = file.with_context(|| format!("cannot open the capture `{name}`"))?;
+    if file.metadata().is_ok_and(|found| found.is_dir()) {
+        return Err(usage(format!(
+            "`{name}` is a directory: name the captures in it"
+        )));
+    }
+    Ok(file)
 }
 
 /// What became of a replay.
@@ -439,11 +467,31 @@ pub(super) struct Recorded {
 }
 
 /// Whoever counts on what a replay found must hear that something was not looked at.
-fn unjudged(counters: &Counters) -> Option<Failure> {
+fn unjudged(
+    counters: &Counters,
+    skipped: &Skipped,
+    state: &crate::state::Counters,
+) -> Option<Failure> {
     let lost = list_of(&[
-        (counters.rows_unjudged, "events unjudged"),
-        (counters.rows_too_large, "events too large"),
-        (counters.hits_lost, "hits lost"),
+        (
+            skipped.unknown,
+            "event(s) of (an unknown type|unknown types)",
+        ),
+        (
+            skipped.unconverted,
+            "event(s) of (an unknown version|unknown versions)",
+        ),
+        (skipped.damaged, "damaged part(s)"),
+        (skipped.unknown_parts, "unknown part(s)"),
+        (state.entries_refused, "(entry|entries) without room"),
+        (state.containers_unreadable, "unreadable container(s)"),
+        (
+            state.events_of_bad_ids,
+            "event(s) of (an impossible thread id|impossible thread ids)",
+        ),
+        (counters.rows_unjudged, "event(s) unjudged"),
+        (counters.rows_too_large, "event(s) too large"),
+        (counters.hits_lost, "hit(s) lost"),
     ]);
     let error = || anyhow::anyhow!("not everything was judged: {lost}");
     (!lost.is_empty()).then(|| Failure::Unjudged(error()))
@@ -500,14 +548,19 @@ fn forgot(counters: &crate::state::Counters) {
     let processes = counters.processes_evicted + counters.processes_refused;
     let containers = counters.containers_evicted + counters.containers_refused;
     let lost = list_of(&[
-        (processes, "processes"),
-        (counters.versions_overwritten, "states of processes"),
-        (counters.descriptors_refused, "descriptors"),
-        (counters.images_cut, "command lines in part"),
-        (counters.cgroups_refused, "control groups"),
-        (counters.interfaces_refused, "addresses of the machine"),
-        (containers, "containers"),
-        (counters.containers_unreadable, "unreadable containers"),
+        (processes, "process(es)"),
+        (counters.versions_overwritten, "state(s) of processes"),
+        (counters.descriptors_refused, "descriptor(s)"),
+        (counters.images_cut, "command line(s) in part"),
+        (counters.cgroups_refused, "control group(s)"),
+        (counters.interfaces_refused, "address(es) of the machine"),
+        (counters.names_refused, "(user or group|users and groups)"),
+        (
+            counters.events_of_bad_ids,
+            "event(s) of (an impossible thread id|impossible thread ids)",
+        ),
+        (containers, "container(s)"),
+        (counters.containers_unreadable, "unreadable container(s)"),
     ]);
     if !lost.is_empty() {
         tracing::warn!("not kept for want of room or sense: {lost}");
@@ -529,7 +582,6 @@ struct Summary {
     purpose: Purpose,
     counters: Counters,
     skipped: Skipped,
-    unknown_blocks: u64,
     /// What was to be written when nobody read it any more.
     unread: u64,
 }
@@ -540,14 +592,13 @@ impl std::fmt::Display for Summary {
             purpose,
             counters,
             skipped,
-            unknown_blocks,
             unread,
         } = self;
         f.write_str(&count(counters.events, "event"))?;
         let beside = list_of(&[
-            (skipped.merged, "beginnings of calls"),
-            (skipped.hidden, "events for the state alone"),
-            (counters.of_plugins, "events of plugins"),
+            (skipped.merged, "beginning(s) of (a call|calls)"),
+            (skipped.hidden, "event(s) for the state alone"),
+            (counters.of_plugins, "event(s) of plugins"),
         ]);
         if !beside.is_empty() {
             write!(f, " (beside {beside})")?;
@@ -562,22 +613,33 @@ impl std::fmt::Display for Summary {
             Purpose::Print | Purpose::Record => "not printed: nobody reads them any more",
         };
         let lost = list_of(&[
-            (skipped.unknown, "events of unknown types"),
-            (skipped.unconverted, "events of unknown versions"),
+            (
+                skipped.unknown,
+                "event(s) of (an unknown type|unknown types)",
+            ),
+            (
+                skipped.unconverted,
+                "event(s) of (an unknown version|unknown versions)",
+            ),
             (
                 skipped.mismatched,
-                "events that lack what their call was given",
+                "event(s) that (lacks what its|lack what their) call was given",
             ),
-            (skipped.forgotten, "beginnings of calls that were forgotten"),
-            (*unknown_blocks, "unknown blocks"),
-            (counters.malformed, "malformed events"),
-            (counters.rows_unjudged, "events unjudged"),
-            (counters.rows_too_large, "events too large"),
+            (
+                skipped.forgotten,
+                "beginning(s) of (a call that was|calls that were) forgotten",
+            ),
+            (skipped.damaged, "damaged part(s)"),
+            (skipped.unknown_blocks, "unknown block(s)"),
+            (skipped.unknown_parts, "unknown part(s)"),
+            (counters.malformed, "malformed event(s)"),
+            (counters.rows_unjudged, "event(s) unjudged"),
+            (counters.rows_too_large, "event(s) too large"),
             (
                 counters.rows_truncated,
-                "events judged by texts that were cut",
+                "event(s) judged by (a text that was|texts that were) cut",
             ),
-            (counters.hits_lost, "hits lost"),
+            (counters.hits_lost, "hit(s) lost"),
             (*unread, what),
         ]);
         match lost.is_empty() {

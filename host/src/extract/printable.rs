@@ -44,6 +44,20 @@ pub(crate) fn text(text: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// Whether a terminal would obey the character, a reader end a line with it, or the direction of
+/// writing turn: what no text from outside may do.
+pub(crate) fn is_obeyed(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}'
+                | '\u{200e}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+                | '\u{feff}'
+        )
+}
+
 /// Whether Unicode has no character there, and never will.
 fn is_set_aside(character: char) -> bool {
     let number = u32::from(character);

@@ -4,6 +4,7 @@
 use super::{Module, Selection};
 use crate::alert::Identity;
 use crate::config::ModuleChoice;
+use crate::extract::printable::is_obeyed;
 use crate::http::Server;
 use crate::sandbox::component::{
     Capability, Code, Column, Description, Keep, Means, Metrics, Post, Start, Workshop,
@@ -226,7 +227,7 @@ fn check(description: &Description) -> Result<(), String> {
     if rules.is_empty() {
         return Err("it has no rule".into());
     }
-    let is_shown = |text: &str| !text.chars().any(char::is_control);
+    let is_shown = |text: &str| !text.chars().any(is_obeyed);
     for (index, rule) in rules.iter().enumerate() {
         at_most("bytes in a rule's name", rule.name.len(), NAME_BYTES_MAX)?;
         at_most(

@@ -31,6 +31,13 @@ pub struct Skipped {
     pub unknown: u64,
     /// Events of which no version is known that has so many parameters.
     pub unconverted: u64,
+    /// Blocks, and entries of lists, that are not as they must be, and are passed over.
+    pub damaged: u64,
+    /// Blocks of unknown types that stand in front of the first event: readers of captures pass
+    /// over them.
+    pub unknown_blocks: u64,
+    /// Blocks of unknown types behind it, and entries of lists of unknown kinds.
+    pub unknown_parts: u64,
     /// Events that are there for the state alone.
     pub hidden: u64,
     /// Beginnings of calls, which are part of the call's end.
@@ -46,6 +53,9 @@ impl std::ops::AddAssign for Skipped {
     fn add_assign(&mut self, more: Skipped) {
         self.unknown += more.unknown;
         self.unconverted += more.unconverted;
+        self.damaged += more.damaged;
+        self.unknown_blocks += more.unknown_blocks;
+        self.unknown_parts += more.unknown_parts;
         self.hidden += more.hidden;
         self.merged += more.merged;
         self.mismatched += more.mismatched;
@@ -53,16 +63,38 @@ impl std::ops::AddAssign for Skipped {
     }
 }
 
-/// An event that could not be made a current one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("byte {offset}: no event of type {code} is known that has {params} parameters")]
-pub struct Unconverted {
-    /// Where its block begins, in bytes after decompression.
-    pub offset: u64,
-    /// Falco's code of it.
-    pub code: u16,
-    /// How many parameters it has.
-    pub params: usize,
+/// A part of a capture that is left out, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum Unread {
+    /// An event of a type that is not known.
+    #[error("byte {offset}: an event of type {code} is not known")]
+    Unknown {
+        /// Where its block begins, in bytes after decompression.
+        offset: u64,
+        /// Falco's code of it.
+        code: u16,
+    },
+    /// An event that could not be made a current one.
+    #[error("byte {offset}: no event of type {code} is known that has {params} parameters")]
+    Unconverted {
+        /// Where its block begins.
+        offset: u64,
+        /// Falco's code of it.
+        code: u16,
+        /// How many parameters it has.
+        params: usize,
+    },
+    /// Something that is not as it must be.
+    #[error(transparent)]
+    Damaged(CaptureError),
+    /// A block of a type that is not known, or one with an entry of such a kind.
+    #[error("byte {offset}: what stands there, in a block of type {block:#x}, is not known")]
+    Block {
+        /// Where it begins.
+        offset: u64,
+        /// The type.
+        block: u32,
+    },
 }
 
 /// A capture being read.
@@ -79,8 +111,8 @@ struct Intake {
     /// Whether nothing was met yet that Falco shows.
     opening: bool,
     skipped: Skipped,
-    /// The first event that could not be converted.
-    unconverted: Option<Unconverted>,
+    /// The first part of each kind that was left out.
+    unread: Vec<Unread>,
 }
 
 impl<R: Read> Capture<R> {
@@ -93,23 +125,29 @@ impl<R: Read> Capture<R> {
                 beginnings: Beginnings::new(Limits::default()),
                 opening: true,
                 skipped: Skipped::default(),
-                unconverted: None,
+                unread: Vec::new(),
             },
         }
     }
 
     /// What was not judged so far.
     pub fn skipped(&self) -> Skipped {
+        let counts = self.reader.counts();
         Skipped {
             mismatched: self.converter.mismatched(),
             forgotten: self.converter.forgotten() + self.intake.beginnings.forgotten(),
+            unknown_blocks: counts.blocks_unknown - counts.blocks_unknown_late,
+            unknown_parts: counts.blocks_unknown_late + counts.entries_unknown,
             ..self.intake.skipped
         }
     }
 
-    /// The first of the events that [`Skipped::unconverted`] counts.
-    pub fn unconverted(&self) -> Option<Unconverted> {
-        self.intake.unconverted
+    /// The first part of each kind that was left out.
+    pub fn unread(&self) -> impl Iterator<Item = String> {
+        let block = self.reader.first_unknown();
+        let block = block.map(|(offset, block)| Unread::Block { offset, block });
+        let others = self.intake.unread.iter().map(Unread::to_string);
+        others.chain(block.map(|block| block.to_string()))
     }
 
     /// The reader, for its counts.
@@ -119,13 +157,13 @@ impl<R: Read> Capture<R> {
 
     /// Reads on until the batch has `events_max` events or `bytes_max` bytes. What is no event is
     /// for `entry` to take, together with the batch so far, whose events come before it and are to
-    /// be applied and taken out first. `false`: the capture has ended.
+    /// be applied and taken out first, and the byte where it begins (its list, of a first one). `false`: the capture has ended.
     pub fn read<E: From<CaptureError>>(
         &mut self,
         batch: &mut Batch,
         events_max: usize,
         bytes_max: usize,
-        entry: impl FnMut(&mut Batch, &Entry<'_>) -> Result<(), E>,
+        entry: impl FnMut(&mut Batch, &Entry<'_>, u64) -> Result<(), E>,
     ) -> Result<bool, E> {
         self.read_unless(|| false, batch, events_max, bytes_max, entry)
     }
@@ -138,14 +176,22 @@ impl<R: Read> Capture<R> {
         batch: &mut Batch,
         events_max: usize,
         bytes_max: usize,
-        mut entry: impl FnMut(&mut Batch, &Entry<'_>) -> Result<(), E>,
+        mut entry: impl FnMut(&mut Batch, &Entry<'_>, u64) -> Result<(), E>,
     ) -> Result<bool, E> {
         while batch.len() < events_max && batch.bytes() < bytes_max {
             let offset = self.reader.offset();
             if !self.reader.is_event_at_hand() && !batch.is_empty() && is_silent() {
                 return Ok(true);
             }
-            match self.reader.next()? {
+            let next = match self.reader.next() {
+                Err(error) if !error.is_end() => {
+                    self.intake.skipped.damaged += 1;
+                    self.intake.note(Unread::Damaged(error));
+                    continue;
+                }
+                next => next?,
+            };
+            match next {
                 None => return Ok(false),
                 Some(Entry::Event(event)) => {
                     take(&mut self.converter, &mut self.intake, &event, offset, batch);
@@ -156,7 +202,7 @@ impl<R: Read> Capture<R> {
                         self.intake.beginnings.clear();
                         self.intake.opening = true;
                     }
-                    entry(batch, &other)?;
+                    entry(batch, &other, offset)?;
                 }
             }
         }
@@ -182,10 +228,14 @@ fn take(
     match outcome {
         Outcome::Written => return,
         Outcome::Merged => intake.skipped.merged += 1,
-        Outcome::Unknown => intake.skipped.unknown += 1,
+        Outcome::Unknown => {
+            intake.skipped.unknown += 1;
+            let code = event.code;
+            intake.note(Unread::Unknown { offset, code });
+        }
         Outcome::Unconverted => {
             intake.skipped.unconverted += 1;
-            intake.unconverted.get_or_insert(Unconverted {
+            intake.note(Unread::Unconverted {
                 offset,
                 code: event.code,
                 params: event.params.len(),
@@ -196,6 +246,18 @@ fn take(
 }
 
 impl Intake {
+    #[cold]
+    fn note(&mut self, unread: Unread) {
+        let kind = std::mem::discriminant(&unread);
+        if self
+            .unread
+            .iter()
+            .all(|other| std::mem::discriminant(other) != kind)
+        {
+            self.unread.push(unread);
+        }
+    }
+
     fn put_converted(&mut self, event: &Event<'_>, converted: &Converted<'_>, batch: &mut Batch) {
         let params = converted.params.iter().copied();
         let Some(code) = converted.beginning else {

@@ -23,6 +23,7 @@ pub(super) use descriptors::{Interfaces, Unsettled};
 
 use super::descriptor::FdIndex;
 use super::note::Note;
+use super::slab::IdTable;
 use super::version::VersionIndex;
 use super::{Seen, State};
 use crate::event::{Captured, Purpose};
@@ -84,7 +85,15 @@ impl State {
                 EventType::Procinfo => self.live_process(tid),
                 _ => None,
             },
-            _ => self.captured_thread_of(tid),
+            _ if tid == threads::NO_ID && event.tid == -1 => None,
+            _ => {
+                let slot = self.captured_thread_of(tid);
+                if slot.is_none() && !IdTable::holds(tid) {
+                    self.counters.events_of_bad_ids += 1;
+                    self.counters.first_unread.get_or_insert(event.number);
+                }
+                slot
+            }
         }
     }
 

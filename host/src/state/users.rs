@@ -64,9 +64,10 @@ impl Users {
         users
     }
 
-    /// Takes in a user, in place of one with that number.
-    pub fn set_user(&mut self, uid: u32, name: &[u8], home: &[u8], shell: &[u8]) {
-        if self.users.len() < ENTRIES_MAX || self.users.contains_key(&uid) {
+    /// Takes in a user, in place of one with that number. Whether there was room.
+    pub fn set_user(&mut self, uid: u32, name: &[u8], home: &[u8], shell: &[u8]) -> bool {
+        let has_room = self.users.len() < ENTRIES_MAX || self.users.contains_key(&uid);
+        if has_room {
             let user = User {
                 name: bounded(name).into(),
                 home: bounded(home).into(),
@@ -74,13 +75,16 @@ impl Users {
             };
             self.users.insert(uid, user);
         }
+        has_room
     }
 
-    /// Takes in a group, in place of one with that number.
-    pub fn set_group(&mut self, gid: u32, name: &[u8]) {
-        if self.groups.len() < ENTRIES_MAX || self.groups.contains_key(&gid) {
+    /// Takes in a group, in place of one with that number. Whether there was room.
+    pub fn set_group(&mut self, gid: u32, name: &[u8]) -> bool {
+        let has_room = self.groups.len() < ENTRIES_MAX || self.groups.contains_key(&gid);
+        if has_room {
             self.groups.insert(gid, bounded(name).into());
         }
+        has_room
     }
 
     /// All users, by number.

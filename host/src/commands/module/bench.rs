@@ -122,7 +122,7 @@ fn judge_capture(pipeline: &mut Pipeline, path: &Path) -> anyhow::Result<()> {
             None => batch = Rc::default(),
         }
         let empty = Rc::get_mut(&mut batch).expect("nobody else has it");
-        let take = |batch: &mut Batch, entry: &Entry<'_>| seed(pipeline, batch, entry);
+        let take = |batch: &mut Batch, entry: &Entry<'_>, _| seed(pipeline, batch, entry);
         let more = capture.read::<ReplayError>(empty, BATCH_EVENTS, BATCH_BYTES, take)?;
         pipeline.push(&batch)?;
         // So nobody is late.

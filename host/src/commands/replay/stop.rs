@@ -5,7 +5,7 @@ use anyhow::Context;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 use std::fs::File;
-use std::io::{Error, Read, Result};
+use std::io::{Error, ErrorKind, Read, Result};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -138,7 +138,11 @@ impl Read for Stoppable {
             let [file, _] = &either;
             // Of a file whose writers are gone reading says so.
             if !file.revents().is_empty() {
-                return self.file.read(buffer);
+                match self.file.read(buffer) {
+                    // Somebody else was faster.
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    read => return read,
+                }
             }
         }
     }

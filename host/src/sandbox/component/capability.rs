@@ -3,6 +3,7 @@
 
 use super::call::Capability;
 use super::post;
+use crate::extract::printable::is_obeyed;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -276,7 +277,7 @@ pub(super) fn for_people(message: &str) -> String {
     let mut text = String::new();
     let end = message.floor_char_boundary(MESSAGE_BYTES_MAX);
     for char in message[..end].chars() {
-        match char.is_control() {
+        match is_obeyed(char) {
             true => text.extend(char.escape_default()),
             false => text.push(char),
         }

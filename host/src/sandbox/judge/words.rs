@@ -11,6 +11,7 @@
 //! Of two numbers in a word the first is the lower half.
 
 use super::bench::Request;
+use crate::extract::printable::is_obeyed;
 use crate::sandbox::message::{FailureKind, FromJudge, Hit};
 
 pub(super) const REQUEST_WORDS: usize = 5;
@@ -219,7 +220,7 @@ pub(super) fn hit_of(word: u64) -> Hit {
 pub(super) fn text_of(words: &[u64], bytes: usize) -> String {
     let text: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     let text = String::from_utf8_lossy(&text[..bytes.min(text.len())]);
-    let shown = text.chars().map(|char| match char.is_control() {
+    let shown = text.chars().map(|char| match is_obeyed(char) {
         true => ' ',
         false => char,
     });

@@ -44,7 +44,7 @@ fn read(bytes: &[u8]) -> (Vec<Became>, Capture<&[u8]>) {
     let mut capture = Capture::new(Reader::new(bytes).expect("it is a capture"));
     let mut batch = Batch::new();
     while capture
-        .read::<CaptureError>(&mut batch, 10_000, 1 << 24, |_, _| Ok(()))
+        .read::<CaptureError>(&mut batch, 10_000, 1 << 24, |_, _, _| Ok(()))
         .expect("it is whole")
     {}
     let became = batch.records().map(|bytes| {
@@ -206,9 +206,14 @@ fn what_cannot_be_converted_is_counted_and_the_first_is_told() {
     assert_eq!(became.len(), 2);
     let skipped = capture.skipped();
     assert_eq!((skipped.unconverted, skipped.unknown), (2, 2));
-    let first = capture.unconverted().expect("there is one");
-    let bytes = capture_bytes_before(&[(0, 7, 5, closed)]);
-    assert_eq!((first.offset, first.code, first.params), (bytes, 5, 3));
+    let first = capture_bytes_before(&[(0, 7, 5, closed)]);
+    let second = capture_bytes_before(&[(0, 7, 5, closed), (0, 7, 5, &[&[0; 8], &[9; 8], &[1]])]);
+    let second = second + (capture_bytes_before(&[(0, 7, 17, &[])]) - capture_bytes_before(&[]));
+    let told = [
+        format!("byte {first}: no event of type 5 is known that has 3 parameters"),
+        format!("byte {second}: an event of type 4000 is not known"),
+    ];
+    assert_eq!(capture.unread().collect::<Vec<_>>(), told);
 }
 
 fn capture_bytes_before(events: &[(u32, i64, u16, &[&[u8]])]) -> u64 {

@@ -22,6 +22,7 @@ impl State {
     /// Takes in an entry of a capture that is no event. With a section another recording begins:
     /// no event in flight may refer to the state any more.
     pub fn seed_captured(&mut self, entry: &Entry<'_>) {
+        let refused = self.refused();
         match entry {
             Entry::Event(_) => {}
             Entry::Interface(interface) => {
@@ -35,18 +36,33 @@ impl State {
                 self.set_machine(machine);
             }
             Entry::User(user) => {
-                self.users
-                    .set_user(user.uid, user.name, user.home, user.shell);
+                let (name, home) = (user.name, user.home);
+                let kept = self.users.set_user(user.uid, name, home, user.shell);
+                self.counters.names_refused += u64::from(!kept);
                 self.names_changed();
             }
             Entry::Group(group) => {
-                self.users.set_group(group.gid, group.name);
+                let kept = self.users.set_group(group.gid, group.name);
+                self.counters.names_refused += u64::from(!kept);
                 self.names_changed();
             }
             Entry::Thread(thread) => self.seed_thread(thread),
             Entry::Descriptor { tid, descriptor } => self.seed_descriptor(*tid, descriptor),
         }
         self.descriptors.keeps_order = self.noted.kinds;
+        self.counters.entries_refused += u64::from(self.refused() > refused);
+    }
+
+    /// How much was not kept of what stands at a capture's beginning.
+    fn refused(&self) -> u64 {
+        let counters = &self.counters;
+        counters.processes_refused
+            + counters.bad_ids
+            + counters.images_cut
+            + counters.cgroups_refused
+            + counters.interfaces_refused
+            + counters.names_refused
+            + self.descriptors.refused
     }
 
     pub(super) fn names_changed(&mut self) {

@@ -327,6 +327,7 @@ impl State {
         };
         let Some(facts) = captured::read(json.unwrap_or_default()) else {
             self.counters.containers_unreadable += 1;
+            self.counters.first_unread.get_or_insert(event.number);
             return VersionIndex::NONE;
         };
         let facts = Arc::new(facts);
