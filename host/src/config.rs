@@ -147,6 +147,20 @@ pub struct Page {
     pub key: Option<PathBuf>,
     /// Names by which it is reached.
     pub hosts: Vec<String>,
+    /// The rule file that exceptions are saved to.
+    pub local_rules: LocalRules,
+}
+
+/// Where the rule file is that is loaded last, and that the page writes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LocalRules {
+    /// Beside the last rule file.
+    #[default]
+    Beside,
+    /// There.
+    At(PathBuf),
+    /// There is none.
+    Nowhere,
 }
 
 impl Default for Page {
@@ -159,6 +173,7 @@ impl Default for Page {
             certificate: None,
             key: None,
             hosts: Vec::new(),
+            local_rules: LocalRules::Beside,
         }
     }
 }
@@ -618,6 +633,19 @@ pub const SETTINGS: &[Setting] = &[
             let is_name = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
             let is_sound = names.iter().all(|name| name.chars().all(is_name));
             set(&mut config.page.hosts, is_sound.then_some(names))
+        },
+    },
+    Setting {
+        key: "page.local_rules",
+        used: Use::Kernel,
+        wanted: "an absolute path (default: `saker_rules.local.yaml` beside the last rule file; \
+                 /etc/saker/saker_rules.local.yaml where only the bundled rules run), or nothing \
+                 for none",
+        description: "The rule file that is loaded behind all others, if it is there, and the \
+                      only one that the page writes to: it saves exceptions in it.",
+        apply: |config, value| {
+            let file = absolute(value).map(|path| path.map_or(LocalRules::Nowhere, LocalRules::At));
+            set(&mut config.page.local_rules, file)
         },
     },
     Setting {

@@ -3,11 +3,13 @@
 
 mod behind;
 mod editor;
+mod exception;
 mod operating;
 mod token;
 
 use crate::config::Config;
 use crate::control::Asker;
+use crate::local::LocalFile;
 use crate::modules::{Module, Selection};
 use crate::store::Store;
 use behind::Behind;
@@ -66,6 +68,7 @@ impl Page {
         store: Store,
         asker: Asker,
         doctor: Doctor,
+        local: Option<LocalFile>,
     ) -> Result<Page, Unstarted> {
         let page = &config.page;
         let beside = || store.path().with_file_name("page.token");
@@ -93,7 +96,7 @@ impl Page {
             hosts: page.hosts.clone(),
         };
         let shown = Shown::default();
-        let behind = Behind::new(config, store, asker, doctor, shown.clone());
+        let behind = Behind::new(config, store, asker, doctor, shown.clone(), local);
         Ok(Page {
             served: saker_web::serve(&settings, Arc::new(behind))?,
             is_secure: settings.tls.is_some(),

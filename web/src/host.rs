@@ -8,6 +8,7 @@ use crate::alerts::{
 };
 use crate::changes::{ChangePage, ChangeQuery};
 use crate::editor::{CheckRequest, Checked, Completion};
+use crate::exceptions::{Draft, Proposal, Tried};
 use crate::health::Health;
 use crate::incidents::{IncidentDetail, IncidentPage, IncidentQuery};
 use crate::modules::{Done, Module, Upload};
@@ -54,6 +55,12 @@ pub trait Host: Send + Sync + 'static {
     fn acknowledge(&self, actor: &Actor, what: &Acknowledgement) -> Result<u64, Refusal>;
     /// Adds a comment to an alert.
     fn comment(&self, actor: &Actor, id: u64, text: &str) -> Result<Comment, Refusal>;
+    /// What an exception from an alert may be made of.
+    fn propose_exception(&self, id: u64) -> Result<Proposal, Refusal>;
+    /// What an exception would do.
+    fn try_exception(&self, id: u64, draft: &Draft) -> Result<Tried, Refusal>;
+    /// Adds an exception to the local rules file.
+    fn save_exception(&self, actor: &Actor, id: u64, text: &str) -> Result<Done, Refusal>;
     /// Alerts by the root of their process tree, the latest first.
     fn incidents(&self, query: &IncidentQuery) -> Result<IncidentPage, Refusal>;
     /// One of them, with what happened when.

@@ -9,6 +9,7 @@ pub mod alerts;
 pub mod answer;
 pub mod changes;
 pub mod editor;
+pub mod exceptions;
 mod files;
 mod guard;
 pub mod health;
@@ -64,6 +65,8 @@ fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(alerts::acknowledge))
         .routes(routes!(alerts::detail))
         .routes(routes!(alerts::comment))
+        .routes(routes!(exceptions::propose, exceptions::save))
+        .routes(routes!(exceptions::attempt))
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::detail))
         .routes(routes!(rules::list))

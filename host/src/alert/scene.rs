@@ -66,6 +66,8 @@ pub struct Container {
     #[serde(rename = "type")]
     pub kind: String,
     pub image: String,
+    #[serde(default)]
+    pub image_repository: String,
     pub image_digest: String,
     pub namespace: String,
     pub pod: String,
@@ -214,6 +216,7 @@ fn container(view: &View<'_>, scratch: &mut Scratch) -> Container {
         name: text(Field::ContainerName),
         kind: text(Field::ContainerType),
         image: text(Field::ContainerImage),
+        image_repository: text(Field::ContainerImageRepository),
         image_digest: text(Field::ContainerImageDigest),
         namespace: text(Field::K8sNsName),
         pod: text(Field::K8sPodName),

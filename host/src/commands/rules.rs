@@ -5,6 +5,7 @@ use crate::alert::RULES;
 use crate::config::{Config, ModuleChoice, RuleChoice};
 use crate::distribution::signature::{BESIDE_BYTES_MAX, Key, Policy};
 use crate::folder::{self, Folder};
+use crate::local::LocalFile;
 use crate::modules::roster::Origin;
 use crate::modules::rulesets::{Rulesets, compile_to_run};
 use crate::modules::{Module, Unfit, is_meant};
@@ -224,6 +225,8 @@ pub(crate) struct Loading {
     rulesets: Arc<Mutex<Rulesets>>,
     /// The events will be the running kernel's, of which there are not all types.
     is_live: bool,
+    /// The rule file that is loaded behind those that are named.
+    local: Option<LocalFile>,
 }
 
 impl Loading {
@@ -239,6 +242,7 @@ impl Loading {
             workshop: Arc::default(),
             rulesets: Arc::default(),
             is_live: true,
+            local: None,
         })
     }
 
@@ -276,6 +280,31 @@ impl Loading {
 }
 
 impl Loading {
+    /// The same with a local rule file.
+    pub(crate) fn with_local(self, local: Option<LocalFile>) -> Loading {
+        Loading { local, ..self }
+    }
+
+    /// The local rule file behind those, if it is there, may be trusted, and is none of them.
+    fn local(&self, files: &[PathBuf], said: &mut Said) -> Result<Option<Source>, Failure> {
+        let Some(local) = &self.local else {
+            return Ok(None);
+        };
+        let own = local.path().canonicalize().ok();
+        let mut named = self::files(files)?.into_iter();
+        if own.is_some() && named.any(|path| path.canonicalize().ok() == own) {
+            return Ok(None);
+        }
+        match local.read() {
+            Ok(Some(bytes)) => source(&shown(local.path()), bytes, said).map(Some),
+            Ok(None) => Ok(None),
+            Err(why) => {
+                tracing::warn!("`{}` is not loaded: {why}", shown(local.path()));
+                Ok(None)
+            }
+        }
+    }
+
     fn workshop(&self) -> Result<Arc<Workshop>, Failure> {
         let mut workshop = self.workshop.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(made) = &*workshop {
@@ -436,7 +465,8 @@ pub(crate) fn ruleset(
     loading: &Loading,
     said: &mut Said,
 ) -> Result<Module, Failure> {
-    let sources = read_saying(files, said)?;
+    let mut sources = read_saying(files, said)?;
+    sources.extend(loading.local(files, said)?);
     loading.compiled(RULES, &sources, said)
 }
 

@@ -9,6 +9,7 @@ use crate::config::{Config, Engine, Use};
 use crate::control::{self, Asked, Asker, Control, Request};
 use crate::enrich::engine::Engines;
 use crate::enrich::{self, Enrichment};
+use crate::local::LocalFile;
 use crate::modules::roster::Roster;
 use crate::modules::{Epoch, Module, Selection};
 use crate::outputs::recording::{RecordError, Recorder, Written};
@@ -58,12 +59,18 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     config.format.json |= args.json;
     let rules = rule_files(&args.rules, &config);
     let compiler = super::compiler(&config);
-    let loading = rules::Loading::live(&config, &compiler)?;
+    let (files, modules) = rules::sorted(&rules);
+    // Where there are modules alone, there is nothing that it could add to.
+    let local = (!files.is_empty() || modules.is_empty())
+        .then(|| LocalFile::of(&config.page.local_rules, &files))
+        .flatten();
+    let loading = rules::Loading::live(&config, &compiler)?.with_local(local.clone());
     let folder = config.modules_folder.as_deref();
     let folder = folder.filter(|folder| folder.is_dir());
-    let (files, modules) = rules::sorted(&rules);
+    let (named, watched) = (files.clone(), files.into_iter());
+    let watched = watched.chain(local.iter().map(|local| local.path().to_owned()));
     let sources = Sources {
-        rules: files,
+        rules: watched.collect(),
         files: modules,
         folder: folder.map(Path::to_owned),
     };
@@ -89,6 +96,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     watch.changed = changed;
     let history = store.clone().map(History::start).transpose();
     let history = history.context("cannot start the thread of the history")?;
+    let sources = Sources {
+        rules: named,
+        ..sources
+    };
     watch.swaps = Some(Swaps::new(
         roster, selection, loading, sources, watcher, history,
     ));
@@ -105,7 +116,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if let Some(webserver) = &webserver {
         tracing::info!("the web server listens at {}", webserver.address);
     }
-    watch.page = store.and_then(|store| served(&config, store, asker));
+    watch.page = store.and_then(|store| served(&config, store, asker, local));
     watch.show_what_is_loaded();
     let end = args.duration.and_then(|seconds| {
         // Further away than the clock reaches is as good as never.
@@ -136,12 +147,12 @@ fn kept(config: &Config) -> Option<(Store, Writer)> {
 }
 
 /// Serves the page, if it is to be and can be.
-fn served(config: &Config, store: Store, asker: Asker) -> Option<Page> {
+fn served(config: &Config, store: Store, asker: Asker, local: Option<LocalFile>) -> Option<Page> {
     if !config.page.enabled {
         return None;
     }
     let doctor: page::Doctor = Box::new(doctor::checks);
-    match Page::serve(config, store, asker, doctor) {
+    match Page::serve(config, store, asker, doctor, local) {
         Ok(page) => {
             tracing::info!(
                 "the page is at {} (`saker ctl page` prints a link that lets you in)",

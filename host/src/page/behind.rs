@@ -1,8 +1,9 @@
 //! The program behind the page: `saker_web`'s one trait.
 
-use super::{Doctor, Loaded, Shown, editor};
+use super::{Doctor, Loaded, Shown, editor, exception};
 use crate::config::Config;
 use crate::control::{Answer, Asker, Containers, Request, Status};
+use crate::local::LocalFile;
 use crate::modules::roster::Listed;
 use crate::store::{NewChange, Store};
 use saker_web::alerts::{
@@ -10,6 +11,7 @@ use saker_web::alerts::{
 };
 use saker_web::changes::{ChangePage, ChangeQuery};
 use saker_web::editor::{CheckRequest, Checked, Completion};
+use saker_web::exceptions::{Draft, Proposal, Tried};
 use saker_web::health::{Check, Count, Engine, Health, Queue};
 use saker_web::host::{Host, ModuleChange, Refusal};
 use saker_web::incidents::{IncidentDetail, IncidentPage, IncidentQuery};
@@ -20,7 +22,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -37,14 +39,20 @@ const PAGE: &str = "the page";
 
 /// What the page asks, answered.
 pub(super) struct Behind {
-    store: Store,
+    pub(super) store: Store,
     asker: Asker,
     doctor: Doctor,
     shown: Shown,
     hostname: String,
-    first_match: bool,
+    pub(super) first_match: bool,
     /// Where files are put that are sent.
     uploads: PathBuf,
+    /// Where exceptions are saved.
+    pub(super) local: Option<LocalFile>,
+    /// It is read again when it has changed.
+    pub(super) is_watching: bool,
+    /// One exception is saved at a time.
+    pub(super) saving: Mutex<()>,
     examined: Mutex<Option<(Instant, Vec<Check>)>>,
     /// One text is compiled at a time.
     compiling: Mutex<()>,
@@ -57,6 +65,7 @@ impl Behind {
         asker: Asker,
         doctor: Doctor,
         shown: Shown,
+        local: Option<LocalFile>,
     ) -> Behind {
         Behind {
             uploads: store.path().with_file_name("modules"),
@@ -66,14 +75,29 @@ impl Behind {
             shown,
             hostname: config.hostname(),
             first_match: config.is_hiding_certain(),
+            local,
+            is_watching: config.watch_files,
+            saving: Mutex::default(),
             examined: Mutex::default(),
             compiling: Mutex::default(),
         }
     }
 
-    fn loaded(&self) -> Arc<Loaded> {
+    pub(super) fn loaded(&self) -> Arc<Loaded> {
         let shown = self.shown.lock();
         shown.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whose text is compiled.
+    pub(super) fn turn(&self) -> Result<MutexGuard<'_, ()>, Refusal> {
+        let busy = || Refusal::Busy("another text is being checked".into());
+        self.compiling.try_lock().map_err(|_| busy())
+    }
+
+    /// The same, waited for.
+    pub(super) fn next_turn(&self) -> MutexGuard<'_, ()> {
+        let turn = self.compiling.lock();
+        turn.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ask(&self, request: Request, by: &str) -> Result<Answer, Refusal> {
@@ -420,9 +444,21 @@ impl Host for Behind {
         })
     }
 
+    fn propose_exception(&self, id: u64) -> Result<Proposal, Refusal> {
+        exception::propose(self, id)
+    }
+
+    fn try_exception(&self, id: u64, draft: &Draft) -> Result<Tried, Refusal> {
+        let _turn = self.turn()?;
+        exception::attempt(self, id, draft)
+    }
+
+    fn save_exception(&self, actor: &Actor, id: u64, text: &str) -> Result<Done, Refusal> {
+        exception::save(self, actor, id, text)
+    }
+
     fn check(&self, request: &CheckRequest) -> Result<Checked, Refusal> {
-        let busy = || Refusal::Busy("another text is being checked".into());
-        let _turn = self.compiling.try_lock().map_err(|_| busy())?;
+        let _turn = self.turn()?;
         Ok(editor::check(request, &self.loaded(), self.first_match))
     }
 

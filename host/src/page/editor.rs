@@ -3,7 +3,8 @@
 
 use super::Loaded;
 use crate::alert::RULES;
-use saker_rules_compiler::{Diagnostic, Options, Source, Words, compile};
+use crate::modules::rulesets::compile_to_run;
+use saker_rules_compiler::{Diagnostic, Options, Ruleset, Source, Words};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::{ArgKind, Field as Known};
 use saker_rules_schema::manifest::Priority;
@@ -23,26 +24,36 @@ pub(super) fn sources(loaded: &Loaded) -> Vec<Source> {
 
 /// What is wrong with rules.
 pub(super) fn check(request: &CheckRequest, loaded: &Loaded, first_match: bool) -> Checked {
-    let mut all = match request.with_loaded {
+    let before = match request.with_loaded {
         true => sources(loaded),
         false => Vec::new(),
     };
+    compiled(&request.text, before, first_match).0
+}
+
+/// What is wrong with a rule file behind others, and what comes of all of them.
+pub(super) fn compiled(
+    text: &str,
+    before: Vec<Source>,
+    first_match: bool,
+) -> (Checked, Option<Ruleset>) {
+    let mut all = before;
     let own = all.len() as u32;
     all.push(Source {
         name: EDITED.into(),
-        text: request.text.clone(),
+        text: text.into(),
     });
     let options = Options {
         first_match,
         ..Options::default()
     };
-    let compilation = compile(&all, &options);
+    let compilation = compile_to_run(&all, &options);
     // What is wrong elsewhere is not for this text to mend, unless it is since this text.
     let is_here = |found: &&Diagnostic| found.span.is_none_or(|span| span.source == own);
     let is_error = |found: &Diagnostic| found.severity() == saker_rules_compiler::Severity::Error;
     let found = compilation.diagnostics.iter();
     let found = found.filter(|found| is_here(found) || is_error(found));
-    Checked {
+    let checked = Checked {
         valid: compilation.ruleset.is_some(),
         diagnostics: found
             .map(|found| saker_web::editor::Diagnostic {
@@ -58,10 +69,11 @@ pub(super) fn check(request: &CheckRequest, loaded: &Loaded, first_match: bool) 
                 range: found
                     .span
                     .filter(|span| span.source == own)
-                    .map(|span| range(&request.text, span.start as usize, span.end as usize)),
+                    .map(|span| range(text, span.start as usize, span.end as usize)),
             })
             .collect(),
-    }
+    };
+    (checked, compilation.ruleset)
 }
 
 /// Line and column of a byte, both from 0, columns in UTF-16 units.

@@ -96,11 +96,16 @@ fn difference(texts: &Texts) -> String {
     }
     let mut text = String::new();
     for (name, [before, after]) in files.into_iter().filter(|(_, [a, b])| a != b) {
-        let difference = TextDiff::configure()
-            .timeout(COMPARING)
-            .diff_lines(before, after);
-        let mut shown = difference.unified_diff();
-        text.push_str(&shown.header(name, name).to_string());
+        text.push_str(&difference_of(name, before, after));
     }
     text
+}
+
+/// How two texts of a file differ.
+pub fn difference_of(name: &str, before: &str, after: &str) -> String {
+    let difference = TextDiff::configure()
+        .timeout(COMPARING)
+        .diff_lines(before, after);
+    let mut shown = difference.unified_diff();
+    shown.header(name, name).to_string()
 }

@@ -2,11 +2,11 @@
 
 use super::change::unknown;
 use super::query::{Filter, incident_id, incident_mark};
-use super::{NS_PER_MS, Refused, Store, now};
+use super::{NS_PER_MS, Refused, Store, mark, now};
 use crate::alert::Scene;
 use crate::extract::time;
 use rusqlite::types::Value as Bound;
-use rusqlite::{Connection, OptionalExtension, Row as Found, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row as Found, params, params_from_iter};
 use saker_rules_schema::manifest::Priority;
 use saker_web::alerts::{
     Alert, AlertDetail, AlertPage, AlertQuery, Comment, Container, Histogram, PAGE_MAX, Process,
@@ -17,6 +17,7 @@ use saker_web::incidents::{Incident, IncidentDetail, IncidentPage, IncidentQuery
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// How many are on a page where nobody says.
 const PAGE: u32 = 100;
@@ -158,6 +159,58 @@ impl Store {
         self.read(|connection| detail(connection, id)?.ok_or_else(|| unknown(id).into()))
     }
 
+    /// What is kept of an alert's event: its line, what stood around it, why its rule held.
+    pub fn kept<T>(
+        &self,
+        id: u64,
+        take: impl FnOnce(&Value, Option<&Scene>, Option<&crate::alert::Why>) -> T,
+    ) -> Result<T, Refusal> {
+        let number = i64::try_from(id).unwrap_or(i64::MAX);
+        let sql = "SELECT line, scene, why FROM body WHERE id = ?";
+        self.read(|connection| {
+            let found = connection
+                .prepare_cached(sql)?
+                .query_row([number], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .optional()?;
+            let (line, scene, why): (String, Option<String>, Option<String>) =
+                found.ok_or_else(|| unknown(id))?;
+            let line = serde_json::from_str(&line).unwrap_or_default();
+            let scene: Option<Scene> = read_json(scene);
+            Ok(take(&line, scene.as_ref(), read_json(why).as_ref()))
+        })
+    }
+
+    /// Alerts of a module's rule that are no older than that, the newest first, each with what is
+    /// kept of its event, until no more are wanted.
+    pub fn each_of_rule(
+        &self,
+        module: &str,
+        rule: &str,
+        back: Duration,
+        mut take: impl FnMut(&Value, Option<&Scene>, Option<&crate::alert::Why>, Alert) -> bool,
+    ) -> Result<(), Refusal> {
+        let back = i64::try_from(back.as_nanos()).unwrap_or(i64::MAX);
+        let sql = format!(
+            "SELECT {COLUMNS}, body.why FROM alert JOIN body ON body.id = alert.id WHERE \
+             alert.rule = ? AND alert.time >= ? AND body.module = ? AND body.line ->> 'rule' = ? \
+             ORDER BY alert.time DESC"
+        );
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let since = now().saturating_sub(back);
+            let mut rows = statement.query(params![mark(rule), since, module, rule])?;
+            while let Some(row) = rows.next()? {
+                let (alert, line, scene) = alert(row)?;
+                let line = serde_json::from_str(&line).unwrap_or_default();
+                let why = read_json(row.get(6)?);
+                if !take(&line, scene.as_ref(), why.as_ref(), alert) {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
     /// Alerts by the root of their process tree, the latest first.
     pub fn incidents(&self, query: &IncidentQuery) -> Result<IncidentPage, Refusal> {
         let limit = limit(query.limit)?;
@@ -295,6 +348,11 @@ fn bodies(connection: &Connection, ids: &[i64]) -> Result<Vec<(Alert, String)>, 
         found.extend(one.optional()?);
     }
     Ok(found)
+}
+
+/// What was written as JSON; none where it is of another form.
+fn read_json<T: serde::de::DeserializeOwned>(text: Option<String>) -> Option<T> {
+    text.and_then(|text| serde_json::from_str(&text).ok())
 }
 
 fn text(value: &Value, name: &str) -> String {

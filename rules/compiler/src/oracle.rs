@@ -73,6 +73,54 @@ pub(crate) fn node(graph: &Graph, id: Id, values: &impl Values, event: EventType
     }
 }
 
+/// Whether the condition holds where not all values are known: none where those that are not
+/// decide it.
+pub fn holds_as_known(
+    condition: &Expr,
+    values: &impl Values,
+    knows: &impl Fn(&FieldRef) -> bool,
+    event: EventType,
+) -> Option<bool> {
+    let Expr { graph, root } = condition;
+    graph.walk(*root, || node_as_known(graph, *root, values, knows, event))
+}
+
+fn node_as_known(
+    graph: &Graph,
+    id: Id,
+    values: &impl Values,
+    knows: &impl Fn(&FieldRef) -> bool,
+    event: EventType,
+) -> Option<bool> {
+    let part = |id: &Id| node_as_known(graph, *id, values, knows, event);
+    // One part of that truth decides, however little is known of the others.
+    let joined = |parts: &[Id], decides: bool| {
+        let mut all = Some(!decides);
+        for found in parts.iter().map(part) {
+            match found {
+                Some(held) if held == decides => return found,
+                Some(_) => {}
+                None => all = None,
+            }
+        }
+        all
+    };
+    match graph.node(id) {
+        Node::False => Some(false),
+        Node::True => Some(true),
+        Node::Not(inner) => part(inner).map(|held| !held),
+        Node::And(parts) => joined(parts, false),
+        Node::Or(parts) => joined(parts, true),
+        Node::Test(test) => {
+            let mut is_known = true;
+            test.term.each_field(&mut |field| {
+                is_known &= value_by_type(field, event).is_some() || knows(field);
+            });
+            is_known.then(|| test_holds(test, values, event))
+        }
+    }
+}
+
 /// Whether one test holds: what `why` shows per line.
 pub fn test_holds(test: &Test, values: &impl Values, event: EventType) -> bool {
     let satisfies = |value: &Value<'_>| answer(&test.op, value);

@@ -210,6 +210,48 @@ export interface Checked {
   diagnostics: Diagnostic[];
 }
 
+export interface Candidate {
+  field: string;
+  value: string;
+  operators: string[];
+  proposed: boolean;
+}
+
+/** What an exception from an alert may be made of. */
+export interface Proposal {
+  rule: string;
+  /** Why there can be none. */
+  refused: string | null;
+  fields: Candidate[];
+  text: string;
+  file: string | null;
+  /** Why it cannot be saved there. */
+  unwritable: string | null;
+}
+
+export interface Part {
+  field: string;
+  operator: string;
+  value: string;
+}
+
+/** What an exception would have done to the alerts of its rule in the last 24 hours. */
+export interface Effect {
+  judged: number;
+  is_cut: boolean;
+  silenced: number;
+  unknown: number;
+  silenced_alerts: Alert[];
+  unknown_alerts: Alert[];
+  missing: string[];
+}
+
+export interface Tried {
+  text: string;
+  checked: Checked;
+  effect: Effect | null;
+}
+
 export interface Completion {
   fields: { name: string; type: string; argument: string; description: string; has_value: boolean }[];
   operators: string[];
@@ -347,6 +389,11 @@ export const api = {
     send<{ changed: number }>('POST', '/alerts/acknowledge', { ids, acknowledged }),
   comment: (id: number, text: string) => send<Comment>('POST', `/alerts/${id}/comments`, { text }),
   exported: (format: 'jsonl' | 'csv', query: URLSearchParams) => `${BASE}/alerts/export.${format}${asked(query)}`,
+
+  proposal: (id: number, signal?: AbortSignal) => get<Proposal>(`/alerts/${id}/exception`, signal),
+  tryException: (id: number, draft: { parts: Part[] } | { text: string }, signal?: AbortSignal) =>
+    send<Tried>('POST', `/alerts/${id}/exception/try`, draft, signal),
+  saveException: (id: number, text: string) => send<Done>('POST', `/alerts/${id}/exception`, { text }),
 
   incidents: (query: URLSearchParams, signal?: AbortSignal) => get<IncidentPage>(`/incidents${asked(query)}`, signal),
   incident: (id: string, signal?: AbortSignal) => get<IncidentDetail>(`/incidents/${part(id)}`, signal),

@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { existsSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import type { Alert, AlertDetail, Change, Comment, Incident, Module, Rule, Why } from '../src/api';
+import type { Alert, AlertDetail, Change, Checked, Comment, Incident, Module, Part, Proposal, Rule, Why } from '../src/api';
 
 const DIST = join(import.meta.dirname, '../dist');
 const POLICY =
@@ -219,6 +219,20 @@ export class Fixture {
       const alert = this.alerts.find((alert) => alert.id === Number(detail[1]));
       return alert ? json(this.#detail(alert)) : refuse(404, `there is no alert ${detail[1]}`);
     }
+    const exception = /^(GET|POST) \/alerts\/(\d+)\/exception(\/try)?$/.exec(at);
+    if (exception) {
+      const alert = this.alerts.find((alert) => alert.id === Number(exception[2]));
+      if (!alert) return refuse(404, `there is no alert ${exception[2]}`);
+      if (exception[1] === 'GET') return json(proposal(alert));
+      const draft = sent() as unknown as { parts?: Part[]; text?: string };
+      if (!exception[3]) return json(this.#done(`saved to \`${LOCAL}\`, and in force`));
+      const text = draft.text ?? written(alert, draft.parts ?? []);
+      const checked = check(text) as Checked;
+      const like = this.alerts.filter((one) => one.rule === alert.rule).reverse();
+      const silenced = like.filter((one) => one.process === alert.process);
+      const effect = { judged: like.length, is_cut: false, silenced: silenced.length, unknown: 2, silenced_alerts: silenced.slice(0, 50), unknown_alerts: like.slice(0, 2), missing: ['proc.pname'] };
+      return json({ text, checked, effect: checked.valid ? effect : null });
+    }
     if (at === 'GET /incidents') return json({ incidents: this.#incidents(query.get('acknowledged')), next: null });
     const incident = /^GET \/incidents\/(.+)$/.exec(at);
     if (incident) {
@@ -387,6 +401,35 @@ export class Fixture {
       ],
     };
   }
+}
+
+const LOCAL = '/etc/saker/saker_rules.local.yaml';
+
+function written(alert: Alert, parts: Part[]): string {
+  const of = (what: (part: Part) => string): string => parts.map(what).join(', ');
+  return `- rule: ${alert.rule}
+  exceptions:
+    - name: alert_${alert.id}
+      fields: [${of(({ field }) => field)}]
+      comps: [${of(({ operator }) => operator)}]
+      values:
+        - [${of(({ value }) => JSON.stringify(value))}]
+  override:
+    exceptions: append
+`;
+}
+
+function proposal(alert: Alert): Proposal {
+  const refused = alert.source === 'internal' ? "it is an alert of Saker's own, and of no rule" : null;
+  const texts = ['=', 'startswith', 'endswith', 'contains', 'glob'];
+  const fields = [
+    { field: 'proc.name', value: alert.process, operators: texts, proposed: true },
+    { field: 'fd.name', value: '/etc/shadow', operators: texts, proposed: true },
+    { field: 'proc.cmdline', value: 'head -1 /etc/shadow\u202e', operators: texts, proposed: false },
+    { field: 'user.uid', value: '0', operators: ['='], proposed: false },
+  ];
+  const parts = fields.filter((one) => one.proposed).map(({ field, value }) => ({ field, operator: '=', value }));
+  return { rule: alert.rule, refused, fields: refused ? [] : fields, text: refused ? '' : written(alert, parts), file: LOCAL, unwritable: null };
 }
 
 function process(pid: number, name: string, cmdline: string): AlertDetail['processes'][number] {

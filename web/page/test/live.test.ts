@@ -1,11 +1,11 @@
 // What people do with the page of the real program, which watches what is really done.
 
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { Alert, AlertPage, ChangePage, Health } from '../src/api';
+import type { Alert, AlertPage, ChangePage, Health, Rule } from '../src/api';
 import { launch, overflow, violations, visit, type Visit } from './browser';
 import { Program, VIEWER, missing } from './program';
 
@@ -167,9 +167,55 @@ describe.skipIf(why !== null)(`the page of the real program${why === null ? '' :
     await expect.poll(() => rows(other).count()).toBe(1);
   });
 
+  test('an exception from an alert is tried, saved and in force, and all else is noticed as before', async () => {
+    const hostile = "it's \"- {x}";
+    const like = `&rule=${encodeURIComponent(NOTICED)}`;
+    const { length } = await kept(like);
+    const steal = (name: string): Promise<void> => program.run('/bin/sh', '-c', '"$0" /etc/shadow; true', program.disguise(name));
+    await steal(hostile);
+    const alert = await noticed(like, length + 1);
+    expect(alert.process).toBe(hostile);
+    await go(`/alerts/${alert.id}`);
+    await page.getByRole('button', { name: 'Make an exception' }).click();
+    const card = page.getByRole('region', { name: 'An exception from this alert' });
+    await card.getByText(/^1 of \d+ alerts of this rule would not have been\.$/).waitFor();
+    expect(await card.locator('.found li').count()).toBe(1);
+    // Fewer fields are more alerts.
+    await card.getByRole('checkbox', { name: 'proc.name' }).uncheck();
+    await card.getByText(new RegExp(`^${length + 1} of ${length + 1} alerts`)).waitFor();
+    await card.getByRole('checkbox', { name: 'proc.name' }).check();
+    await card.getByText(/^1 of /).waitFor();
+    const yaml = card.getByRole('textbox', { name: 'The exception as YAML' });
+    const proposed = await yaml.inputValue();
+    await yaml.fill(proposed.replace('fd.name', 'fd.nmae'));
+    await card.getByText('error[S501]').waitFor();
+    expect(await card.getByRole('button', { name: 'Save' }).isDisabled()).toBe(true);
+    await yaml.fill(proposed);
+    await card.getByText(/^1 of /).waitFor();
+    await page.screenshot({ path: join(PICTURES, 'live-exception.png'), fullPage: true });
+    await card.getByRole('button', { name: 'Save' }).click();
+    await agree('Save');
+    await card.getByText(/and in force$/).waitFor();
+    await steal(hostile);
+    await steal(`${hostile}!`);
+    expect((await noticed(like, length + 2)).process).toBe(`${hostile}!`);
+    const { changes } = await asAdmin<ChangePage>('/changes');
+    const saved = changes.find((one) => one.what.includes(`what alert ${alert.id} is`));
+    expect(saved).toMatchObject({ by: 'admin from 127.0.0.1', done: true });
+    expect(saved?.difference).toContain(`+    - name: alert_${alert.id}`);
+    const { page: other } = await enter(VIEWER);
+    await other.goto(`${program.origin}/alerts/${alert.id}`);
+    await other.getByRole('button', { name: 'Make an exception' }).click();
+    const seen = other.getByRole('region', { name: 'An exception from this alert' });
+    await seen.getByText('Your role may only look.').waitFor();
+    expect(await seen.getByRole('button', { name: 'Save' }).isDisabled()).toBe(true);
+    rmSync(program.local);
+    await expect.poll(async () => (await asAdmin<Rule[]>('/rules')).find((one) => one.name === NOTICED)?.text).not.toContain(`alert_${alert.id}`);
+  });
+
   test('alerts of one origin are an incident, whose open ones are acknowledged at once', async () => {
     await program.run('/bin/sh', '-c', 'cat /etc/shadow; head -1 /etc/shadow; true');
-    const newest = await noticed('', 6);
+    const newest = await noticed('', 8);
     await go(`/alerts/${newest.id}`);
     await page.getByRole('link', { name: 'Its incident' }).click();
     await page.getByRole('heading', { name: 'What happened when' }).waitFor();

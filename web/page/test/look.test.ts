@@ -76,6 +76,11 @@ describe.each(SIZES)('at $width, $colorScheme', (size) => {
     await page.getByRole('button', { name: 'Filters' }).click();
     await page.getByLabel('Select').nth(1).check();
     await look('alerts-filtered');
+    await page.goto(`${origin}/alerts/399`);
+    await page.getByRole('button', { name: 'Make an exception' }).click();
+    await page.getByText(/would not have been\.$/).waitFor();
+    await page.getByRole('button', { name: /more fields$/ }).click();
+    await look('exception');
     await page.goto(`${origin}/modules`);
     await page.getByRole('button', { name: 'Turn off' }).click();
     await look('question');

@@ -58,6 +58,11 @@ export class Program {
     writeFileSync(join(this.folder, 'viewer'), VIEWER, { mode: 0o600 });
   }
 
+  /** The rule file that the page writes to. */
+  get local(): string {
+    return join(this.folder, 'local.yaml');
+  }
+
   /** A link that lets in whoever follows it. */
   get link(): string {
     return `${this.origin}/#token=${this.token}`;
@@ -72,6 +77,7 @@ export class Program {
       'control.socket': socket,
       'store.path': join(this.folder, 'alerts.db'),
       'page.address': this.#address,
+      'page.local_rules': this.local,
       'page.viewer_token_file': join(this.folder, 'viewer'),
     };
     const options = Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
