@@ -14,6 +14,7 @@ use saker::event::{self, Clock};
 use saker::extract::row::{Full, Plan};
 use saker::modules::{Epoch, Module, Selection};
 use saker::pipeline::{Pipeline, Setup};
+use saker::recent::Recent;
 use saker::sandbox::{FromJudge, Judge, Limits, ToJudge};
 use saker::source::merge::Batch;
 use saker::source::synthetic::{Mix, Options as Machine, Synthetic};
@@ -642,5 +643,25 @@ fn open_by_process() -> Vec<u8> {
         .finish()
 }
 
-criterion_group!(benches, stages, evaluation, command_lines);
+/// What keeping recent events costs the event thread, and the thread that lets go of the oldest:
+/// with room for all, with room for a part, and without.
+fn recent(criterion: &mut Criterion) {
+    let (births, _) = batch(Mix::default());
+    let mut group = criterion.benchmark_group("recent");
+    group.throughput(Throughput::Elements(EVENTS as u64));
+    for (name, bytes) in [("roomy", 1 << 30), ("full", 16 << 20)] {
+        let mut machine = machine(&births);
+        let mut recent = Recent::start(state_after(&births).copy(), bytes).expect("a thread");
+        // Until the first are let go of.
+        time_batches(20, &mut machine, |batch| recent.records(batch));
+        group.bench_function(name, |b| {
+            b.iter_custom(|times| time_batches(times, &mut machine, |batch| recent.records(batch)));
+        });
+        let standing = recent.standing();
+        println!("{name}: {standing:?}");
+    }
+    group.finish();
+}
+
+criterion_group!(benches, stages, evaluation, command_lines, recent);
 criterion_main!(benches);

@@ -128,6 +128,8 @@ pub struct Config {
     pub store_age: Duration,
     /// Bytes that alerts may take.
     pub store_bytes: u64,
+    /// Bytes that recent events may take; 0: none are kept.
+    pub recent_bytes: usize,
 }
 
 /// How the page is served.
@@ -266,6 +268,7 @@ impl Default for Config {
             store: Some(PathBuf::from(STORE)),
             store_age: Duration::from_secs(30 * DAY_SECONDS),
             store_bytes: 1 << 30,
+            recent_bytes: 64 << 20,
         }
     }
 }
@@ -646,6 +649,17 @@ pub const SETTINGS: &[Setting] = &[
         apply: |config, value| {
             let file = absolute(value).map(|path| path.map_or(LocalRules::Nowhere, LocalRules::At));
             set(&mut config.page.local_rules, file)
+        },
+    },
+    Setting {
+        key: "recent.max_mb",
+        used: Use::Kernel,
+        wanted: "a number from 0 to 4096 (default 64)",
+        description: "MiB that recent events may take, against which rules are tried on the page; \
+                      0 keeps none.",
+        apply: |config, value| {
+            let bytes = number(value, 0, 4096).map(|mebibytes| (mebibytes as usize) << 20);
+            set(&mut config.recent_bytes, bytes)
         },
     },
     Setting {

@@ -7,9 +7,11 @@
 //! anybody waits is bounded.
 
 use crate::modules::roster::Listed;
+use crate::recent::Standing;
 use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use saker_web::trial::Shadow;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
@@ -46,6 +48,25 @@ pub enum Request {
     List {},
     /// Which rules the loaded modules have.
     Rules {},
+    /// How much is kept of recent events; what is not together yet is put together.
+    Recent {},
+    /// Have rules judge beside those that run, without anybody hearing them.
+    Shadow {
+        /// Their file, from the root.
+        path: PathBuf,
+        /// The module whose place they would take.
+        replaces: Option<String>,
+        /// Whether the loaded rule files come before them.
+        with_loaded: bool,
+        /// For how long.
+        seconds: u32,
+    },
+    /// What they come to.
+    ShadowStanding {},
+    /// Put them in their place.
+    Promote {},
+    /// Forget them.
+    EndShadow {},
     /// Where the page is.
     Page {},
     /// Turn a rule on.
@@ -88,7 +109,7 @@ pub enum Request {
 }
 
 /// What is answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
     /// It is not done, and why.
@@ -103,6 +124,10 @@ pub enum Answer {
     Containers(Containers),
     /// How it goes.
     Status(Status),
+    /// How much is kept of recent events; none where they are not kept.
+    Recent(Option<Standing>),
+    /// What a shadow comes to, if there is one.
+    Shadow(Option<Box<Shadow>>),
     /// A link to the page that lets in whoever follows it; none where there is no page.
     Page(Option<String>),
 }

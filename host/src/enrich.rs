@@ -22,10 +22,26 @@ const QUEUE: usize = 1024;
 /// How often user tables and clocks are looked at.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-enum Answer {
+/// What comes back.
+#[derive(Clone)]
+pub enum Answer {
+    /// A process, or that there is none any more.
     Process(Lookup, Option<Box<ProcessFacts>>),
+    /// Users and groups, which are others now.
     Users(crate::state::users::Users),
+    /// The calendar's clock was set.
     Clock(Clock),
+}
+
+impl Answer {
+    /// Tells the state.
+    pub fn tell(self, state: &mut State) {
+        match self {
+            Answer::Process(lookup, facts) => state.answer(lookup, facts.map(|facts| *facts)),
+            Answer::Users(users) => state.set_users(users),
+            Answer::Clock(clock) => state.set_clock(clock),
+        }
+    }
 }
 
 /// The asking thread.
@@ -61,8 +77,9 @@ impl Enrichment {
         })
     }
 
-    /// Hands the state's open questions over, and the answers there are to the state.
-    pub fn exchange(&mut self, state: &mut State) {
+    /// Hands the state's open questions over, and the answers there are to the state, after `hear`
+    /// has heard them.
+    pub fn exchange(&mut self, state: &mut State, mut hear: impl FnMut(&Answer)) {
         for lookup in state.take_lookups() {
             match self.questions.try_send(lookup) {
                 Ok(()) => {}
@@ -73,11 +90,8 @@ impl Enrichment {
             }
         }
         for answer in self.answers.try_iter() {
-            match answer {
-                Answer::Process(lookup, facts) => state.answer(lookup, facts.map(|facts| *facts)),
-                Answer::Users(users) => state.set_users(users),
-                Answer::Clock(clock) => state.set_clock(clock),
-            }
+            hear(&answer);
+            answer.tell(state);
         }
     }
 }

@@ -6,9 +6,11 @@
 mod component;
 pub mod roster;
 pub mod rulesets;
+mod shadow;
 mod written;
 
 pub use component::{Component, Unfit};
+pub use shadow::Shadow;
 pub use written::Written;
 
 use crate::alert::Identity;
@@ -294,6 +296,8 @@ pub struct Epoch {
     fields: Vec<Vec<Vec<OutputPart>>>,
     literals: Arc<Literals>,
     selection: Selection,
+    /// Which of the modules is only compared.
+    pub shadow: Option<Shadow>,
 }
 
 impl Epoch {
@@ -326,6 +330,24 @@ impl Epoch {
             fields,
             literals: Arc::new(literals),
             selection,
+            shadow: None,
+        }
+    }
+
+    /// The epoch of these modules and of a candidate that nobody hears. It would take the place of
+    /// the module of that name, or stand beside all.
+    pub fn shadowed(
+        id: u32,
+        mut modules: Vec<Module>,
+        candidate: Module,
+        replaces: Option<&str>,
+        selection: Selection,
+    ) -> Epoch {
+        modules.push(candidate);
+        let shadow = Shadow::last_of(&modules, replaces);
+        Epoch {
+            shadow,
+            ..Epoch::new(id, modules, selection)
         }
     }
 
@@ -354,8 +376,14 @@ impl Epoch {
 
     /// How many rules may alert: those that are on, and urgent enough.
     pub fn rules_on(&self) -> usize {
-        let modules = self.modules.iter();
-        modules.map(|module| module.rules_on(&self.selection)).sum()
+        let modules = self.modules.iter().enumerate();
+        let heard = modules.filter(|(place, _)| {
+            let shadow = self.shadow.as_ref();
+            shadow.is_none_or(|shadow| shadow.module != *place)
+        });
+        heard
+            .map(|(_, module)| module.rules_on(&self.selection))
+            .sum()
     }
 
     /// Which rules may alert, and which are on.

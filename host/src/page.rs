@@ -15,7 +15,7 @@ use crate::store::Store;
 use behind::Behind;
 pub use operating::serve as serve_operations;
 use saker_web::health::Check;
-use saker_web::{Served, Settings, Tls, Unserved};
+use saker_web::{Refusal, Served, Settings, Tls, Unserved};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +23,26 @@ pub use token::Unfit;
 
 /// Tells what is missing here.
 pub type Doctor = Box<dyn Fn() -> Vec<Check> + Send + Sync>;
+
+/// Tries rules. What tries them stands below the page, which therefore knows it by this.
+pub trait Try: Send + Sync {
+    /// Over recent events, or those of a capture.
+    fn judge(&self, tried: &Tried<'_>) -> Result<saker_web::trial::Tried, Refusal>;
+}
+
+/// What is tried, over what, and what it is compared with.
+pub struct Tried<'a> {
+    /// The rules.
+    pub module: Module,
+    /// The module whose place they would take.
+    pub replaces: Option<String>,
+    /// A capture; recent events where it is none.
+    pub capture: Option<&'a [u8]>,
+    /// The modules that run.
+    pub running: Vec<Module>,
+    /// Which rules are on.
+    pub selection: &'a Selection,
+}
 
 /// Why there is no page.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +88,7 @@ impl Page {
         store: Store,
         asker: Asker,
         doctor: Doctor,
+        trials: Box<dyn Try>,
         local: Option<LocalFile>,
     ) -> Result<Page, Unstarted> {
         let page = &config.page;
@@ -96,7 +117,7 @@ impl Page {
             hosts: page.hosts.clone(),
         };
         let shown = Shown::default();
-        let behind = Behind::new(config, store, asker, doctor, shown.clone(), local);
+        let behind = Behind::new(config, store, asker, doctor, trials, shown.clone(), local);
         Ok(Page {
             served: saker_web::serve(&settings, Arc::new(behind))?,
             is_secure: settings.tls.is_some(),

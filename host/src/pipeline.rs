@@ -6,6 +6,7 @@
 //! ([`Pipeline::propose`], [`Pipeline::outcome`], [`Pipeline::switch`]). It reads no clock and
 //! knows no source.
 
+pub mod contest;
 mod epochs;
 mod parking;
 mod recording;
@@ -22,6 +23,7 @@ use crate::sandbox::{FailureKind, FromJudge, Hit, Judge, SendError, Standing, To
 use crate::source::merge::{Batch, Form};
 use crate::state::container::{Absence, ContainerAnswer};
 use crate::state::{Seen, State};
+use contest::Contest;
 use parking::Parking;
 pub use parking::{Counters as ParkingCounters, Limits as ParkingLimits};
 use saker_capture::Entry;
@@ -130,6 +132,10 @@ pub struct Pipeline {
     whys: Allowance,
     /// Is told of every window that was judged.
     verdicts: Option<Box<dyn FnMut(Verdict)>>,
+    /// What a candidate is compared in.
+    contest: Option<Box<Contest>>,
+    /// Events before it.
+    contest_from: u64,
 }
 
 /// A window was judged, and by which epoch.
@@ -309,6 +315,8 @@ impl Pipeline {
         } = setup;
         state.keep_all_descriptors(epoch.needs_all_descriptors());
         state.keep_notes(epoch.noted());
+        // What a state knows already holds from numbers on that it gave.
+        let number = state.number() + 1;
         let epoch = Rc::new(epoch);
         let mut pipeline = Pipeline {
             state,
@@ -320,7 +328,7 @@ impl Pipeline {
             epoch: epoch.clone(),
             scratch: Scratch::new(),
             rows_max: rows_max.max(1),
-            number: 1,
+            number,
             windows: 0,
             open: None,
             flying: VecDeque::new(),
@@ -341,6 +349,8 @@ impl Pipeline {
             keeps_scenes: false,
             whys: Allowance::default(),
             verdicts: None,
+            contest: None,
+            contest_from: 0,
         };
         pipeline.prepare(&epoch)?;
         pipeline.next = None;
@@ -837,8 +847,16 @@ impl Pipeline {
                 cpu_ns,
                 ..
             } => {
-                let lost = &mut self.counters.hits_lost;
-                *lost = lost.saturating_add(lost_hits).saturating_add(invalid_hits);
+                let hits_lost = lost_hits.saturating_add(invalid_hits);
+                match self.is_candidate(epoch, ruleset) {
+                    true => self.note_contest(epoch, |contest| {
+                        contest.hits_lost = contest.hits_lost.saturating_add(hits_lost);
+                    }),
+                    false => {
+                        let lost = &mut self.counters.hits_lost;
+                        *lost = lost.saturating_add(hits_lost);
+                    }
+                }
                 self.worked(epoch, ruleset, rows, cpu_ns);
                 if let Some(watch) = &mut self.verdicts {
                     watch(Verdict {
@@ -863,6 +881,12 @@ impl Pipeline {
                 ..
             } => {
                 self.worked(epoch, ruleset, 0, cpu_ns);
+                if self.is_candidate(epoch, ruleset) {
+                    self.note_contest(epoch, |contest| contest.unjudged += u64::from(rows));
+                    self.answered(window, ruleset);
+                    self.finish_rounds();
+                    return;
+                }
                 match kind {
                     FailureKind::Died => self.counters.rows_of_dead_judges += u64::from(rows),
                     _ => self.counters.rows_unjudged += u64::from(rows),
@@ -885,6 +909,11 @@ impl Pipeline {
                     );
                 }
                 self.answered(window, ruleset);
+            }
+            FromJudge::Quarantined { epoch, ruleset } if self.is_candidate(epoch, ruleset) => {
+                self.note_contest(epoch, |contest| {
+                    contest.failed = Some("it failed too often".into())
+                });
             }
             FromJudge::Quarantined { epoch, ruleset } => {
                 let name = self.module_name(epoch, ruleset);
@@ -914,6 +943,10 @@ impl Pipeline {
     }
 
     fn worked(&mut self, epoch: u32, ruleset: u32, rows: u32, cpu_ns: u64) {
+        self.note_contest_work(epoch, ruleset, cpu_ns);
+        if self.is_candidate(epoch, ruleset) {
+            return;
+        }
         let Some(module) = self.module(epoch, ruleset) else {
             return;
         };
@@ -1032,7 +1065,8 @@ impl Pipeline {
 
     fn render(&mut self, round: &Round) {
         let mut ticks = round.ticks.iter().peekable();
-        for (number, module, rule, row) in self.hits(round) {
+        let hits = self.hits(round);
+        for (number, module, rule, row) in self.hold_contest(round, hits) {
             while let Some((_, time)) = ticks.next_if(|(at, _)| *at <= number) {
                 let alerts = self.guests.tick(*time);
                 self.alert_all(alerts);
@@ -1051,24 +1085,8 @@ impl Pipeline {
                 continue;
             }
             let wants_capture = self.capture.all_rules || rule.capture;
-            let more = round.epoch.fields_of(module, index);
-            let written = round.epoch.modules[module].written();
-            let written = written.filter(|_| self.keeps_scenes);
-            let alert = round.event(&row, self.state.clock(), |event| {
-                let view = View::new(event, &self.state, row.seen);
-                let mut alert = Alert::render(rule, more, &view, &mut self.scratch);
-                if self.keeps_scenes {
-                    alert.scene = Some(Box::new(Scene::of(&view, &mut self.scratch)));
-                }
-                if let Some(condition) = written.and_then(|written| written.condition(index))
-                    && self.whys.may(alert.time)
-                {
-                    let why = Why::of(condition, &view, &mut self.scratch);
-                    alert.why = why.map(Box::new);
-                }
-                alert
-            });
-            let Some(mut alert) = alert else {
+            let capture_duration_ms = rule.capture_duration_ms;
+            let Some(mut alert) = self.alert_of(round, module, index, &row) else {
                 continue;
             };
             let version = self.state.version(row.seen.version);
@@ -1077,14 +1095,11 @@ impl Pipeline {
                 self.counters.alerts_absent[why as usize] += 1;
                 alert.lacks_metadata(why.name());
             }
-            alert.module = Some(round.epoch.modules[module].identity().clone());
-            let text = written.and_then(|written| written.rule(&rule.name));
-            alert.text = text.cloned();
             self.counters.alerts += 1;
             if let Some(triggered) = &mut self.triggered
                 && wants_capture
             {
-                let duration = match rule.capture_duration_ms {
+                let duration = match capture_duration_ms {
                     0 => self.capture.duration,
                     ms => Duration::from_millis(ms.into()),
                 };
@@ -1097,6 +1112,32 @@ impl Pipeline {
             let alerts = self.guests.tick(*time);
             self.alert_all(alerts);
         }
+    }
+
+    /// What a rule has to say of an event in flight.
+    fn alert_of(&mut self, round: &Round, module: usize, index: usize, row: &Row) -> Option<Alert> {
+        let of = &round.epoch.modules[module];
+        let rule = of.manifest().rules.get(index)?;
+        let more = round.epoch.fields_of(module, index);
+        let written = of.written().filter(|_| self.keeps_scenes);
+        let mut alert = round.event(row, self.state.clock(), |event| {
+            let view = View::new(event, &self.state, row.seen);
+            let mut alert = Alert::render(rule, more, &view, &mut self.scratch);
+            if self.keeps_scenes {
+                alert.scene = Some(Box::new(Scene::of(&view, &mut self.scratch)));
+            }
+            if let Some(condition) = written.and_then(|written| written.condition(index))
+                && self.whys.may(alert.time)
+            {
+                let why = Why::of(condition, &view, &mut self.scratch);
+                alert.why = why.map(Box::new);
+            }
+            alert
+        })?;
+        alert.module = Some(of.identity().clone());
+        let text = written.and_then(|written| written.rule(&rule.name));
+        alert.text = text.cloned();
+        Some(alert)
     }
 
     /// Sends to the judge; where its queue is full, takes answers until it is not.

@@ -10,6 +10,7 @@ mod call;
 mod captured;
 mod change;
 pub mod container;
+mod copy;
 pub mod descriptor;
 pub mod facts;
 mod lifecycle;
@@ -237,7 +238,7 @@ impl Seen {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Thread {
     tid: u32,
     start_time: u64,
@@ -251,7 +252,7 @@ struct Thread {
     previous: u32,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Process {
     pid: u32,
     start_time: u64,
@@ -529,6 +530,11 @@ impl State {
     /// came up, and once more as answers to lookups told of them.
     pub fn take_learnt(&mut self) -> Vec<Learnt> {
         self.learnt.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Number of the last event.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// The lookups that came up since the last time.

@@ -75,7 +75,7 @@ pub struct Draft {
 
 /// What came of trying it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Tried {
+pub struct Attempt {
     /// The exception as YAML.
     pub text: String,
     /// What the compiler says of it, together with the loaded rule files.
@@ -138,12 +138,12 @@ pub(crate) async fn propose(
 /// would not have been. Changes nothing.
 #[utoipa::path(post, path = "/alerts/{id}/exception/try", tag = "alerts",
     params(("id" = u64, Path)), request_body = Draft,
-    responses((status = 200, body = Tried), (status = "4XX", body = crate::answer::Error)))]
+    responses((status = 200, body = Attempt), (status = "4XX", body = crate::answer::Error)))]
 pub(crate) async fn attempt(
     State(shared): State<Shared>,
     id: Asked<Path<u64>, PathRejection>,
     draft: Asked<Json<Draft>, JsonRejection>,
-) -> Result<Json<Tried>, Refusal> {
+) -> Result<Json<Attempt>, Refusal> {
     let Path(id) = id?;
     let Json(draft) = draft?;
     match (&draft.parts, &draft.text) {

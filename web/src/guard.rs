@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// What requests are no longer than,
 const BODY_BYTES_MAX: usize = 1 << 20;
-/// but those that bring a module.
+/// but those that bring a module or a capture.
 const UPLOAD_BYTES_MAX: usize = 64 << 20;
 /// Who may not come in yet has less to say.
 const LOGIN_BYTES_MAX: usize = 4096;
@@ -72,7 +72,8 @@ pub(crate) async fn admit(
     }
     request.extensions_mut().insert(Actor { role, peer });
     if changes {
-        let most = match path.starts_with("/modules") {
+        let brings_file = path.starts_with("/modules") || path == "/trial/capture";
+        let most = match brings_file {
             _ if is_login => LOGIN_BYTES_MAX,
             true => UPLOAD_BYTES_MAX,
             false => BODY_BYTES_MAX,

@@ -8,12 +8,13 @@ use crate::alerts::{
 };
 use crate::changes::{ChangePage, ChangeQuery};
 use crate::editor::{CheckRequest, Checked, Completion};
-use crate::exceptions::{Draft, Proposal, Tried};
+use crate::exceptions::{Attempt, Draft, Proposal};
 use crate::health::Health;
 use crate::incidents::{IncidentDetail, IncidentPage, IncidentQuery};
 use crate::modules::{Done, Module, Upload};
 use crate::rules::{Rule, RuleChoice};
 use crate::session::Actor;
+use crate::trial::{Capture, Shadow, ShadowRequest, Trials, Tried, TryRequest};
 use tokio::sync::watch;
 
 /// Why something asked for is not to be had.
@@ -58,7 +59,7 @@ pub trait Host: Send + Sync + 'static {
     /// What an exception from an alert may be made of.
     fn propose_exception(&self, id: u64) -> Result<Proposal, Refusal>;
     /// What an exception would do.
-    fn try_exception(&self, id: u64, draft: &Draft) -> Result<Tried, Refusal>;
+    fn try_exception(&self, id: u64, draft: &Draft) -> Result<Attempt, Refusal>;
     /// Adds an exception to the local rules file.
     fn save_exception(&self, actor: &Actor, id: u64, text: &str) -> Result<Done, Refusal>;
     /// Alerts by the root of their process tree, the latest first.
@@ -90,6 +91,20 @@ pub trait Host: Send + Sync + 'static {
     fn check(&self, request: &CheckRequest) -> Result<Checked, Refusal>;
     /// What an editor may offer.
     fn completion(&self) -> Result<Completion, Refusal>;
+    /// What rules can be tried against.
+    fn trials(&self) -> Result<Trials, Refusal>;
+    /// What alerts there would be, by rules that are not loaded.
+    fn try_rules(&self, request: &TryRequest) -> Result<Tried, Refusal>;
+    /// Keeps a capture to try rules against, in the place of the one before.
+    fn keep_capture(&self, bytes: Vec<u8>) -> Result<Capture, Refusal>;
+    /// The rules that judge beside those that run.
+    fn shadow(&self) -> Result<Option<Shadow>, Refusal>;
+    /// Has rules judge beside those that run.
+    fn begin_shadow(&self, actor: &Actor, request: ShadowRequest) -> Result<Done, Refusal>;
+    /// Puts them in their place.
+    fn promote_shadow(&self, actor: &Actor) -> Result<Done, Refusal>;
+    /// Forgets them.
+    fn end_shadow(&self, actor: &Actor) -> Result<Done, Refusal>;
 }
 
 /// A change of a module that is loaded.

@@ -21,6 +21,7 @@ mod openapi;
 pub mod operations;
 pub mod rules;
 pub mod session;
+pub mod trial;
 
 pub use host::{Host, Refusal};
 pub use listener::{Served, Settings, Tls, Unserved, serve, serve_operations};
@@ -80,6 +81,10 @@ fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(health::health))
         .routes(routes!(editor::check))
         .routes(routes!(editor::completion))
+        .routes(routes!(trial::show, trial::judge))
+        .routes(routes!(trial::send))
+        .routes(routes!(trial::shadow, trial::begin_shadow, trial::discard))
+        .routes(routes!(trial::promote))
 }
 
 /// The interface's description, as JSON.

@@ -130,7 +130,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             let why = "no page is served there; the log of `saker run` says why";
             return Err(Failure::Unable(anyhow::anyhow!(why)));
         }
-        Answer::Error(_) => String::new(),
+        // Nothing here asks for it.
+        Answer::Error(_) | Answer::Recent(_) | Answer::Shadow(_) => String::new(),
     })
 }
 

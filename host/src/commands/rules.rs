@@ -485,6 +485,35 @@ pub(crate) fn named(
     }
 }
 
+/// Rules from a file that are to judge beside those that run, alone or behind these.
+pub(crate) fn candidate(
+    path: &Path,
+    loaded: Option<&[Source]>,
+    loading: &Loading,
+    said: &mut Said,
+) -> Result<Module, Failure> {
+    let bytes = folder::read_named(path, COMPONENT_BYTES_MAX);
+    let bytes = bytes.with_context(|| format!("cannot read `{}`", shown(path)))?;
+    let beside = |ending: &str| beside(path, ending);
+    let module = match loaded {
+        None => module_of(path, bytes, beside, loading, said)?,
+        Some(loaded) => {
+            if let Err(why) = loading.signatures.admits(&bytes, beside) {
+                said.say(&format!("saker: `{}` is not loaded: {why}\n", shown(path)));
+                return Err(Failure::Invalid);
+            }
+            let own = source(&shown(path), bytes, said)?;
+            let all: Vec<Source> = loaded.iter().cloned().chain([own]).collect();
+            loading.compiled(&shown(path), &all, said)?
+        }
+    };
+    if module.as_component().is_some() {
+        said.say("saker: a component cannot be a shadow: it would begin without its memory\n");
+        return Err(Failure::Invalid);
+    }
+    Ok(module)
+}
+
 /// The same from a file in the folder of modules.
 pub(crate) fn in_folder(
     folder: &Folder,

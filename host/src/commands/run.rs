@@ -16,6 +16,7 @@ use crate::outputs::recording::{RecordError, Recorder, Written};
 use crate::outputs::{self, Outputs, Queue, stdout::Stdout};
 use crate::page::{self, Loaded, Page};
 use crate::pipeline::{Answer, Counters, ParkingCounters, ParkingLimits, Pipeline, Setup};
+use crate::recent::{Recent, Told};
 use crate::sandbox::{Cache, Compiler};
 use crate::source::ebpf::{Drops, Options, Probe, Scope};
 use crate::source::merge::Batch;
@@ -23,10 +24,12 @@ use crate::state::container::{Absence, ContainerAnswer};
 use crate::state::{self, State};
 use crate::store::history::History;
 use crate::store::{Limits, Store, Writer};
+use crate::trial::Trials;
 use crate::watch::{Changed, Sources, Watcher};
 use anyhow::Context;
 use saker_rules_schema::manifest::Priority;
 use saker_shm::window::Window;
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -116,7 +119,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if let Some(webserver) = &webserver {
         tracing::info!("the web server listens at {}", webserver.address);
     }
-    watch.page = store.and_then(|store| served(&config, store, asker, local));
+    watch.page = store.and_then(|store| {
+        let trials = watch.trials(&config);
+        served(&config, store, asker, trials, local)
+    });
     watch.show_what_is_loaded();
     let end = args.duration.and_then(|seconds| {
         // Further away than the clock reaches is as good as never.
@@ -147,12 +153,18 @@ fn kept(config: &Config) -> Option<(Store, Writer)> {
 }
 
 /// Serves the page, if it is to be and can be.
-fn served(config: &Config, store: Store, asker: Asker, local: Option<LocalFile>) -> Option<Page> {
+fn served(
+    config: &Config,
+    store: Store,
+    asker: Asker,
+    trials: Trials,
+    local: Option<LocalFile>,
+) -> Option<Page> {
     if !config.page.enabled {
         return None;
     }
     let doctor: page::Doctor = Box::new(doctor::checks);
-    match Page::serve(config, store, asker, doctor, local) {
+    match Page::serve(config, store, asker, doctor, Box::new(trials), local) {
         Ok(page) => {
             tracing::info!(
                 "the page is at {} (`saker ctl page` prints a link that lets you in)",
@@ -212,6 +224,8 @@ pub(super) struct Watch {
     outputs: Outputs,
     /// What keeps alerts: on a thread of its own, for a disk may be slow.
     keeping: Option<Outputs>,
+    /// What happened lately, where that is kept.
+    recent: Option<Recent>,
     compiler: Arc<Compiler>,
     /// What was lost when it was last looked,
     lost: Drops,
@@ -299,6 +313,11 @@ impl Watch {
 
         let engines =
             Engines::start(&config.engines, &mut state).context("cannot ask container engines")?;
+        let has_page = writer.is_some() && config.page.enabled;
+        let recent = (has_page && config.recent_bytes > 0)
+            .then(|| Recent::start(state.copy(), config.recent_bytes))
+            .transpose()
+            .context("cannot start the thread of recent events")?;
 
         let stdout = Stdout::new(config.format.clone(), config.hostname())
             .context("cannot use standard output")?;
@@ -362,6 +381,7 @@ impl Watch {
             engines,
             outputs,
             keeping,
+            recent,
             compiler,
             lost: Drops::default(),
             lost_told: (Drops::default(), None),
@@ -378,11 +398,21 @@ impl Watch {
 
     /// What is plenty comes last, when there is somebody to read it.
     fn record_what_rules_want(&mut self) -> Result<(), Failure> {
-        let epoch = self.pipeline.epoch().clone();
-        self.probe
-            .set_interest(&epoch.interest())
-            .context(NOT_TOLD)?;
+        let wanted = self.pipeline.epoch().interest();
+        self.probe.set_interest(&wanted).context(NOT_TOLD)?;
+        if let Some(recent) = &mut self.recent {
+            recent.told(Told::Traced(wanted.into()));
+        }
         Ok(())
+    }
+
+    /// Where rules are tried, as they would be judged here.
+    fn trials(&self, config: &Config) -> Trials {
+        let (of, compiler) = (config.clone(), self.compiler.clone());
+        let judges =
+            Box::new(move |window: BorrowedFd<'_>| super::live_judge(window, &of, &compiler));
+        let recent = self.recent.as_ref().map(Recent::asker);
+        Trials::new(config, judges, recent)
     }
 
     fn say_what_rules_are_on(&self) {
@@ -455,18 +485,26 @@ impl Watch {
                 }
                 Step::Answer(answer) => self.pipeline.take_answer(answer),
                 Step::Told(answer) => {
-                    self.pipeline.answer_container(answer);
+                    self.answer_container(answer);
                     self.hear_engines()?;
                     self.pipeline.flush()?;
                 }
                 Step::Read => {
+                    if let Some(recent) = &mut self.recent {
+                        recent.records(&batch);
+                    }
                     self.pipeline.push(&batch)?;
                     // Asked before anything else is done: containers may be short-lived.
                     self.engines.ask(self.pipeline.state());
                     self.hear_engines()?;
                     // Live, an alert is worth more than a full window.
                     self.pipeline.flush()?;
-                    self.enrichment.exchange(self.pipeline.state());
+                    let recent = &mut self.recent;
+                    self.enrichment.exchange(self.pipeline.state(), |answer| {
+                        if let Some(recent) = recent {
+                            recent.told(Told::Enriched(answer.clone()));
+                        }
+                    });
                     self.pipeline.tell_processes();
                     self.engines.ask(self.pipeline.state());
                 }
@@ -553,10 +591,17 @@ impl Watch {
         }
     }
 
+    fn answer_container(&mut self, answer: ContainerAnswer) {
+        if let Some(recent) = &mut self.recent {
+            recent.told(Told::Container(answer.clone()));
+        }
+        self.pipeline.answer_container(answer);
+    }
+
     /// Takes in what engines have told, and the events that waited for it.
     fn hear_engines(&mut self) -> Result<(), Failure> {
         while let Some(answer) = self.engines.try_answer() {
-            self.pipeline.answer_container(answer);
+            self.answer_container(answer);
         }
         if self.pipeline.is_parking() {
             self.pipeline.release_parked(wall_clock_ns())?;
@@ -584,8 +629,19 @@ impl Watch {
                 control::Answer::Modules(listed)
             }
             Request::Rules {} => control::Answer::Rules(self.list_rules()),
+            Request::Recent {} => {
+                control::Answer::Recent(self.recent.as_mut().map(Recent::standing))
+            }
             Request::Page {} => control::Answer::Page(self.page.as_ref().map(Page::link)),
+            Request::ShadowStanding {} => {
+                let swaps = self.swaps.as_ref();
+                let shadow = swaps.and_then(|swaps| swaps.shadow(&self.pipeline));
+                control::Answer::Shadow(shadow.map(Box::new))
+            }
             Request::Load { .. }
+            | Request::Shadow { .. }
+            | Request::Promote {}
+            | Request::EndShadow {}
             | Request::Swap { .. }
             | Request::Disable { .. }
             | Request::Enable { .. }
@@ -799,7 +855,7 @@ impl Watch {
     fn wait_for_processes(&mut self) {
         let end = Instant::now() + LAST_ANSWERS_WITHIN;
         loop {
-            self.enrichment.exchange(self.pipeline.state());
+            self.enrichment.exchange(self.pipeline.state(), |_| {});
             self.pipeline.tell_processes();
             if !self.pipeline.state().is_awaiting() || Instant::now() >= end {
                 return;

@@ -1,23 +1,25 @@
 //! The program behind the page: `saker_web`'s one trait.
 
-use super::{Doctor, Loaded, Shown, editor, exception};
+use super::{Doctor, Loaded, Shown, Tried, Try, editor, exception};
 use crate::config::Config;
 use crate::control::{Answer, Asker, Containers, Request, Status};
 use crate::local::LocalFile;
 use crate::modules::roster::Listed;
+use crate::modules::rulesets::Rulesets;
 use crate::store::{NewChange, Store};
 use saker_web::alerts::{
     Acknowledgement, Alert, AlertDetail, AlertPage, AlertQuery, Comment, Histogram, Row,
 };
 use saker_web::changes::{ChangePage, ChangeQuery};
 use saker_web::editor::{CheckRequest, Checked, Completion};
-use saker_web::exceptions::{Draft, Proposal, Tried};
+use saker_web::exceptions::{Attempt, Draft, Proposal};
 use saker_web::health::{Check, Count, Engine, Health, Queue};
 use saker_web::host::{Host, ModuleChange, Refusal};
 use saker_web::incidents::{IncidentDetail, IncidentPage, IncidentQuery};
 use saker_web::modules::{Done, Module, Upload};
 use saker_web::rules::{Rule, RuleChoice};
 use saker_web::session::Actor;
+use saker_web::trial::{Capture, Recent, Shadow, ShadowRequest, Trials, TryRequest};
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -56,6 +58,18 @@ pub(super) struct Behind {
     examined: Mutex<Option<(Instant, Vec<Check>)>>,
     /// One text is compiled at a time.
     compiling: Mutex<()>,
+    trials: Box<dyn Try>,
+    /// One trial is held at a time, and what was compiled for them lately is kept.
+    trying: Mutex<Rulesets>,
+    /// The capture that was sent last.
+    capture: Mutex<Option<Sent>>,
+}
+
+/// A capture that was sent.
+#[derive(Clone)]
+struct Sent {
+    id: String,
+    bytes: Arc<[u8]>,
 }
 
 impl Behind {
@@ -64,6 +78,7 @@ impl Behind {
         store: Store,
         asker: Asker,
         doctor: Doctor,
+        trials: Box<dyn Try>,
         shown: Shown,
         local: Option<LocalFile>,
     ) -> Behind {
@@ -80,6 +95,9 @@ impl Behind {
             saving: Mutex::default(),
             examined: Mutex::default(),
             compiling: Mutex::default(),
+            trials,
+            trying: Mutex::default(),
+            capture: Mutex::default(),
         }
     }
 
@@ -155,6 +173,11 @@ impl Behind {
         }
     }
 
+    fn sent(&self) -> Option<Sent> {
+        let sent = self.capture.lock();
+        sent.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Puts a file that was sent where it can be loaded from: in a folder of its content's, so that
     /// what runs is never written over.
     fn keep(&self, upload: &Upload) -> Result<PathBuf, Unkept> {
@@ -220,6 +243,13 @@ fn has_room(uploads: &Path, bytes: u64) -> io::Result<bool> {
 
 fn unexpected() -> Refusal {
     Refusal::Failed("Saker answers something else".into())
+}
+
+fn not_plain() -> Refusal {
+    Refusal::Invalid(format!(
+        "a file is called by letters, digits, `-`, `_` and `.`, and ends in .wasm, .yaml or .yml, \
+         in {FILE_NAME_BYTES_MAX} bytes at most"
+    ))
 }
 
 /// The name of a file, which becomes part of a path.
@@ -374,10 +404,7 @@ impl Host for Behind {
 
     fn upload(&self, actor: &Actor, upload: Upload) -> Result<Done, Refusal> {
         if !is_plain(&upload.file) {
-            return Err(Refusal::Invalid(format!(
-                "a file is called by letters, digits, `-`, `_` and `.`, and ends in .wasm, .yaml \
-                 or .yml, in {FILE_NAME_BYTES_MAX} bytes at most"
-            )));
+            return Err(not_plain());
         }
         let path = self.keep(&upload)?;
         let request = match upload.swap {
@@ -448,7 +475,7 @@ impl Host for Behind {
         exception::propose(self, id)
     }
 
-    fn try_exception(&self, id: u64, draft: &Draft) -> Result<Tried, Refusal> {
+    fn try_exception(&self, id: u64, draft: &Draft) -> Result<Attempt, Refusal> {
         let _turn = self.turn()?;
         exception::attempt(self, id, draft)
     }
@@ -460,6 +487,109 @@ impl Host for Behind {
     fn check(&self, request: &CheckRequest) -> Result<Checked, Refusal> {
         let _turn = self.turn()?;
         Ok(editor::check(request, &self.loaded(), self.first_match))
+    }
+
+    fn trials(&self) -> Result<Trials, Refusal> {
+        let recent = match self.ask(Request::Recent {}, PAGE)? {
+            Answer::Recent(recent) => recent,
+            _ => return Err(unexpected()),
+        };
+        Ok(Trials {
+            recent: recent.map(|kept| Recent {
+                events: kept.events,
+                bytes: kept.bytes,
+                bytes_max: kept.bytes_max,
+                missed: kept.missed,
+            }),
+            capture: self.sent().map(|sent| Capture {
+                id: sent.id,
+                bytes: sent.bytes.len() as u64,
+            }),
+        })
+    }
+
+    fn try_rules(&self, request: &TryRequest) -> Result<saker_web::trial::Tried, Refusal> {
+        let busy = || Refusal::Busy("other rules are being tried".into());
+        let mut rulesets = self.trying.try_lock().map_err(|_| busy())?;
+        let loaded = self.loaded();
+        if let Some(name) = &request.replaces
+            && !(loaded.modules.iter()).any(|(module, _)| *module.identity().name == **name)
+        {
+            return Err(Refusal::Conflict(format!("no module is called `{name}`")));
+        }
+        let capture = match &request.capture {
+            Some(id) => {
+                let sent = self.sent().filter(|sent| sent.id == *id);
+                let gone = || Refusal::Conflict("that capture is not there any more".into());
+                Some(sent.ok_or_else(gone)?)
+            }
+            None => {
+                // Has what came last handed over.
+                self.ask(Request::Recent {}, PAGE)?;
+                None
+            }
+        };
+        let module = editor::module(
+            &mut rulesets,
+            &request.text,
+            request.with_loaded,
+            &loaded,
+            self.first_match,
+        );
+        let running = loaded.modules.iter().filter(|(_, runs)| *runs);
+        self.trials.judge(&Tried {
+            module: module.map_err(Refusal::Invalid)?,
+            replaces: request.replaces.clone(),
+            capture: capture.as_ref().map(|sent| &*sent.bytes),
+            running: running.map(|(module, _)| module.clone()).collect(),
+            selection: &loaded.selection,
+        })
+    }
+
+    fn keep_capture(&self, bytes: Vec<u8>) -> Result<Capture, Refusal> {
+        let sent = Sent {
+            id: blake3::hash(&bytes).to_hex()[..16].into(),
+            bytes: bytes.into(),
+        };
+        let told = Capture {
+            id: sent.id.clone(),
+            bytes: sent.bytes.len() as u64,
+        };
+        *self.capture.lock().unwrap_or_else(PoisonError::into_inner) = Some(sent);
+        Ok(told)
+    }
+
+    fn shadow(&self) -> Result<Option<Shadow>, Refusal> {
+        match self.ask(Request::ShadowStanding {}, PAGE)? {
+            Answer::Shadow(shadow) => Ok(shadow.map(|shadow| *shadow)),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn begin_shadow(&self, actor: &Actor, request: ShadowRequest) -> Result<Done, Refusal> {
+        if !is_plain(&request.file) || request.file.ends_with(".wasm") {
+            return Err(not_plain());
+        }
+        let path = self.keep(&Upload {
+            file: request.file,
+            swap: None,
+            bytes: request.text.into_bytes(),
+        })?;
+        let request = Request::Shadow {
+            path,
+            replaces: request.replaces,
+            with_loaded: request.with_loaded,
+            seconds: request.seconds,
+        };
+        self.change(request, actor)
+    }
+
+    fn promote_shadow(&self, actor: &Actor) -> Result<Done, Refusal> {
+        self.change(Request::Promote {}, actor)
+    }
+
+    fn end_shadow(&self, actor: &Actor) -> Result<Done, Refusal> {
+        self.change(Request::EndShadow {}, actor)
     }
 
     fn completion(&self) -> Result<Completion, Refusal> {

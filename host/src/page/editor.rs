@@ -3,8 +3,9 @@
 
 use super::Loaded;
 use crate::alert::RULES;
-use crate::modules::rulesets::compile_to_run;
-use saker_rules_compiler::{Diagnostic, Options, Ruleset, Source, Words};
+use crate::modules::Module;
+use crate::modules::rulesets::{Rulesets, compile_to_run};
+use saker_rules_compiler::{Diagnostic, Options, Ruleset, Source, Words, render};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::{ArgKind, Field as Known};
 use saker_rules_schema::manifest::Priority;
@@ -13,6 +14,8 @@ use std::collections::BTreeSet;
 
 /// How the text in the editor is called.
 pub(super) const EDITED: &str = "editor.yaml";
+/// And what the rules in it are together, as long as they are not loaded.
+const CANDIDATE: &str = "candidate";
 
 /// The loaded rule files.
 pub(super) fn sources(loaded: &Loaded) -> Vec<Source> {
@@ -74,6 +77,30 @@ pub(super) fn compiled(
             .collect(),
     };
     (checked, compilation.ruleset)
+}
+
+/// The module that a text is; where it is none, what is wrong with it.
+pub(super) fn module(
+    rulesets: &mut Rulesets,
+    text: &str,
+    with_loaded: bool,
+    loaded: &Loaded,
+    first_match: bool,
+) -> Result<Module, String> {
+    let mut all = match with_loaded {
+        true => sources(loaded),
+        false => Vec::new(),
+    };
+    all.push(Source {
+        name: EDITED.into(),
+        text: text.into(),
+    });
+    let options = Options {
+        first_match,
+        ..Options::default()
+    };
+    let (module, found) = rulesets.module(CANDIDATE, &all, &options);
+    module.ok_or_else(|| render(&found, &all, false))
 }
 
 /// Line and column of a byte, both from 0, columns in UTF-16 units.

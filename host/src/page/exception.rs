@@ -18,7 +18,7 @@ use saker_rules_compiler::oracle::{Value, Values, holds_as_known};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::{Arg, Field, FieldRef, Type};
 use saker_web::alerts::{Alert, AlertDetail};
-use saker_web::exceptions::{Candidate, Draft, Effect, Part, Proposal, Tried};
+use saker_web::exceptions::{Attempt, Candidate, Draft, Effect, Part, Proposal};
 use saker_web::host::Refusal;
 use saker_web::modules::Done;
 use saker_web::session::Actor;
@@ -517,7 +517,7 @@ pub(super) fn propose(behind: &Behind, id: u64) -> Result<Proposal, Refusal> {
 }
 
 /// Says what an exception would do.
-pub(super) fn attempt(behind: &Behind, id: u64, draft: &Draft) -> Result<Tried, Refusal> {
+pub(super) fn attempt(behind: &Behind, id: u64, draft: &Draft) -> Result<Attempt, Refusal> {
     let alert = behind.store.alert(id)?;
     let loaded = behind.loaded();
     let target = Target::of(&alert, &loaded).map_err(Refusal::Conflict)?;
@@ -542,7 +542,7 @@ pub(super) fn attempt(behind: &Behind, id: u64, draft: &Draft) -> Result<Tried, 
             Some(effect(behind, target.name(), added.as_deref())?)
         }
     };
-    Ok(Tried {
+    Ok(Attempt {
         text,
         checked,
         effect,

@@ -68,6 +68,50 @@ impl Batch {
         Batch::default()
     }
 
+    /// An empty batch with room for so many bytes in so many records.
+    pub fn with_room(bytes: usize, records: usize) -> Batch {
+        Batch {
+            arena: Vec::with_capacity(bytes),
+            index: Vec::with_capacity(records),
+            ..Batch::default()
+        }
+    }
+
+    /// Copies records of another batch, from that place on, for as long as there is room for them.
+    /// Tells where it got to.
+    pub fn copy_from(&mut self, other: &Batch, from: usize) -> usize {
+        for (place, entry) in other.index.iter().enumerate().skip(from) {
+            let len = entry.len as usize;
+            if self.index.len() == self.index.capacity()
+                || self.arena.len() + len > self.arena.capacity()
+            {
+                return place;
+            }
+            let at = self.arena.len();
+            self.arena
+                .extend_from_slice(&other.arena[entry.at..entry.at + len]);
+            self.index.push(Entry { at, ..*entry });
+        }
+        other.len()
+    }
+
+    /// Gives room back that it does not fill.
+    pub fn shrink(&mut self) {
+        self.arena.shrink_to_fit();
+        self.index.shrink_to_fit();
+    }
+
+    /// Makes room for so many bytes in so many records in all.
+    pub fn widen(&mut self, bytes: usize, records: usize) {
+        self.arena.reserve(bytes.saturating_sub(self.arena.len()));
+        self.index.reserve(records.saturating_sub(self.index.len()));
+    }
+
+    /// Bytes of memory that it takes.
+    pub fn memory(&self) -> usize {
+        self.arena.capacity() + self.index.capacity() * size_of::<Entry>()
+    }
+
     /// The records, ordered by (time, CPU, sequence); each parses with
     /// [`Record::parse`](saker_ebpf::record::Record::parse).
     pub fn records(&self) -> impl ExactSizeIterator<Item = &[u8]> {

@@ -73,7 +73,7 @@ pub struct Cgroup {
 }
 
 /// A container that a control group's path names.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The container's whole id.
     whole: Box<[u8]>,
@@ -136,6 +136,18 @@ impl<'a> ContainerId<'a> {
 }
 
 impl Cgroup {
+    /// The same once more, whose bytes, where they count, count there.
+    pub(super) fn copy(&self, total: &Arc<AtomicUsize>) -> Cgroup {
+        Cgroup {
+            id: self.id,
+            unified: self.unified.clone(),
+            first_v1: self.first_v1.clone(),
+            list: self.list.clone(),
+            claims: self.claims.clone(),
+            held: self.held.as_ref().map(|held| held.again(total)),
+        }
+    }
+
     /// From components, leaf first, each ended by NUL, and the number of the group.
     pub fn from_components(unified: &[u8], first_v1: &[u8], id: u64, known: &ByPath) -> Cgroup {
         let path = |components: &[u8]| {

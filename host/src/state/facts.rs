@@ -104,6 +104,13 @@ impl Held {
     }
 }
 
+impl Held {
+    /// The same bytes, counted there.
+    pub(super) fn again(&self, total: &Arc<AtomicUsize>) -> Held {
+        Held::new(self.bytes, total)
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         self.total.fetch_sub(self.bytes, Ordering::Relaxed);

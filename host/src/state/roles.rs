@@ -5,7 +5,7 @@ use super::descriptor::Role;
 /// Roles by inode. The kernel numbers inodes in sequence, so the place of one is its lowest bits:
 /// neighbours in time are neighbours in memory, and a socket is forgotten when one as many
 /// numbers later comes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Roles {
     /// The inode and, in the lowest two bits, its role; 0 is nobody's.
     cells: Box<[u64]>,
@@ -17,6 +17,11 @@ impl Roles {
         Roles {
             cells: vec![0; entries.next_power_of_two()].into(),
         }
+    }
+
+    /// Bytes it takes.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&*self.cells)
     }
 
     #[inline]

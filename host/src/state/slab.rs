@@ -2,7 +2,7 @@
 //! a generation per place so that a stale address is noticed.
 
 /// A bounded store with reusable places.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Slab<T> {
     entries: Vec<(u32, Option<T>)>,
     free: Vec<u32>,
@@ -80,6 +80,24 @@ impl<T> Slab<T> {
             .filter_map(|(_, value)| value.as_mut())
     }
 
+    /// The same places, with what `copy` makes of what is stored.
+    pub(super) fn map(&self, mut copy: impl FnMut(&T) -> T) -> Slab<T> {
+        let entries = self.entries.iter();
+        Slab {
+            entries: entries
+                .map(|(generation, value)| (*generation, value.as_ref().map(&mut copy)))
+                .collect(),
+            free: self.free.clone(),
+            max: self.max,
+        }
+    }
+
+    /// Bytes of the places.
+    pub(super) fn bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<(u32, Option<T>)>()
+            + self.free.capacity() * size_of::<u32>()
+    }
+
     /// How often the place was given out; tells a reused place from the one remembered.
     pub(super) fn generation(&self, index: u32) -> u32 {
         self.entries.get(index as usize).map_or(0, |entry| entry.0)
@@ -88,7 +106,7 @@ impl<T> Slab<T> {
 
 /// A table indexed by process or thread id, in pages, so that a sparse id space costs little
 /// and an id is found by two loads.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct IdTable {
     pages: Vec<Option<Box<[u32; PAGE]>>>,
 }
@@ -112,6 +130,11 @@ impl IdTable {
     /// Whether the id can be stored at all.
     pub(super) fn holds(id: u32) -> bool {
         (id as usize) < IDS
+    }
+
+    /// Bytes of its pages.
+    pub(super) fn bytes(&self) -> usize {
+        self.pages.iter().flatten().count() * size_of::<[u32; PAGE]>()
     }
 
     pub(super) fn set(&mut self, id: u32, index: u32) {

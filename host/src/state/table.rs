@@ -100,7 +100,7 @@ impl TableIndex {
 }
 
 /// All descriptors of all processes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Descriptors {
     infos: Vec<FdInfo>,
     free: Vec<u32>,
@@ -120,6 +120,15 @@ pub(super) struct Descriptors {
 }
 
 impl Descriptors {
+    /// Bytes that they take, about.
+    pub(super) fn memory(&self) -> usize {
+        let tables = self.tables.iter();
+        let entries: usize = tables
+            .map(|table| table.low.capacity() * size_of::<u32>())
+            .sum();
+        self.infos.capacity() * size_of::<FdInfo>() + self.tables.bytes() + entries + self.bytes
+    }
+
     pub(super) fn new(
         infos_max: usize,
         bytes_max: usize,

@@ -56,6 +56,13 @@ test.skipIf(!existsSync(DESCRIPTION))('every call is described in openapi.json',
   await api.health();
   await api.check('a', true);
   await api.completion();
+  await api.trials();
+  await api.tryRules('a', true, null, null);
+  await api.sendCapture(new Blob());
+  await api.shadow();
+  await api.beginShadow('a.yaml', 'a', false, 'a', 1);
+  await api.promoteShadow();
+  await api.discardShadow();
   vi.unstubAllGlobals();
 
   const unknown = calls.flatMap(([method, called]) => {

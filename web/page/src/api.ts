@@ -246,7 +246,7 @@ export interface Effect {
   missing: string[];
 }
 
-export interface Tried {
+export interface Attempt {
   text: string;
   checked: Checked;
   effect: Effect | null;
@@ -263,6 +263,56 @@ export interface Completion {
   macros: Named[];
   lists: Named[];
   rules: Named[];
+}
+
+/** A candidate and the rules that run, over the same events. */
+export interface Compared {
+  running: number;
+  candidate: number;
+  added: number;
+  removed: number;
+  candidate_ns: number;
+  running_ns: number;
+  unjudged: number;
+  lost: number;
+  rules: { rule: string; running: number; candidate: number; added: number; removed: number }[];
+  examples: {
+    time_ms: number;
+    rule: string;
+    priority: string;
+    process: string;
+    pid: number;
+    output: string;
+    by: 'both' | 'candidate' | 'running';
+  }[];
+}
+
+export interface Tried {
+  events: number;
+  from_ms: number;
+  to_ms: number;
+  took_ms: number;
+  cut: string | null;
+  missed: number;
+  untraced: { event: string; what: string; since_ms: number | null }[];
+  compared: Compared;
+}
+
+export interface Trials {
+  recent: { events: number; bytes: number; bytes_max: number; missed: number } | null;
+  capture: { id: string; bytes: number } | null;
+}
+
+export interface Shadow {
+  file: string;
+  replaces: string | null;
+  with_loaded: boolean;
+  by: string;
+  from_ms: number;
+  to_ms: number;
+  over: string | null;
+  events: number;
+  compared: Compared;
 }
 
 export interface Named {
@@ -392,7 +442,7 @@ export const api = {
 
   proposal: (id: number, signal?: AbortSignal) => get<Proposal>(`/alerts/${id}/exception`, signal),
   tryException: (id: number, draft: { parts: Part[] } | { text: string }, signal?: AbortSignal) =>
-    send<Tried>('POST', `/alerts/${id}/exception/try`, draft, signal),
+    send<Attempt>('POST', `/alerts/${id}/exception/try`, draft, signal),
   saveException: (id: number, text: string) => send<Done>('POST', `/alerts/${id}/exception`, { text }),
 
   incidents: (query: URLSearchParams, signal?: AbortSignal) => get<IncidentPage>(`/incidents${asked(query)}`, signal),
@@ -415,4 +465,16 @@ export const api = {
   check: (text: string, with_loaded: boolean, signal?: AbortSignal) =>
     send<Checked>('POST', '/check', { text, with_loaded }, signal),
   completion: () => get<Completion>('/completion'),
+
+  trials: () => get<Trials>('/trial'),
+  tryRules: (text: string, with_loaded: boolean, replaces: string | null, capture: string | null) =>
+    send<Tried>('POST', '/trial', { text, with_loaded, replaces, capture }),
+  sendCapture: (bytes: Blob) =>
+    call<NonNullable<Trials['capture']>>('POST', '/trial/capture', bytes, 'application/octet-stream'),
+
+  shadow: () => get<{ shadow: Shadow | null }>('/shadow'),
+  beginShadow: (file: string, text: string, with_loaded: boolean, replaces: string | null, seconds: number) =>
+    send<Done>('POST', '/shadow', { file, text, with_loaded, replaces, seconds }),
+  promoteShadow: () => call<Done>('POST', '/shadow/promote'),
+  discardShadow: () => call<Done>('DELETE', '/shadow'),
 };

@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { existsSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import type { Alert, AlertDetail, Change, Checked, Comment, Incident, Module, Part, Proposal, Rule, Why } from '../src/api';
+import type { Alert, AlertDetail, Change, Checked, Comment, Compared, Incident, Module, Part, Proposal, Rule, Shadow, Trials, Tried, Why } from '../src/api';
 
 const DIST = join(import.meta.dirname, '../dist');
 const POLICY =
@@ -33,6 +33,11 @@ export class Fixture {
   readonly changes: Change[] = [];
   readonly requests: string[] = [];
   modules: Module[] = modules();
+  recent: Trials['recent'] = { events: 48_200, bytes: 21 << 20, bytes_max: 64 << 20, missed: 0 };
+  capture: Trials['capture'] = null;
+  shadow: Shadow | null = null;
+  /** What was asked to be tried. */
+  tried: Record<string, unknown>[] = [];
   rules: Rule[] = rules();
   port = 0;
   #server: Server;
@@ -270,6 +275,28 @@ export class Fixture {
     if (at === 'GET /health') return json(this.#health());
     if (at === 'POST /check') return json(check(sent()['text'] as unknown as string));
     if (at === 'GET /completion') return json(completion());
+    if (at === 'GET /trial') return json({ recent: this.recent, capture: this.capture });
+    if (at === 'POST /trial/capture') return json((this.capture = { id: '00112233445566ff', bytes: body.length }));
+    if (at === 'GET /shadow') return json({ shadow: this.shadow });
+    if (at === 'DELETE /shadow') {
+      this.shadow = null;
+      return json(this.#done('the shadow is discarded'));
+    }
+    if (at === 'POST /shadow/promote') {
+      this.shadow = null;
+      return json(this.#done('module `rules` is on probation as b2c3d4e5f601 with 3 rules on'));
+    }
+    if (at === 'POST /shadow') {
+      const { file, replaces, with_loaded, seconds } = sent() as unknown as Shadow & { seconds: number };
+      if (this.shadow) return refuse(409, 'a shadow judges already: promote or discard it first');
+      const now = Date.now();
+      this.shadow = { file, replaces, with_loaded, by: 'admin from 127.0.0.1', from_ms: now, to_ms: now + seconds * 1000, over: null, events: 9_400, compared: compared() };
+      return json(this.#done(`\`${file}\` judges as a shadow for ${seconds} seconds`));
+    }
+    if (at === 'POST /trial') {
+      this.tried.push(sent());
+      return json({ ...tried(), events: this.capture && sent()['capture'] ? 120 : 48_200 });
+    }
     return refuse(404, 'there is nothing there');
   }
 
@@ -607,4 +634,52 @@ export function day(fixture: Fixture, count = 400): void {
     const back = ((count - at) / count) ** 1.5 * 20 * 3_600_000;
     fixture.alert({ ...kind, time_ms: Math.floor(now - back), acknowledged: at % 9 === 0 });
   }
+}
+
+export function compared(): Compared {
+  const example = (by: 'both' | 'candidate' | 'running', rule: string, process: string, output: string) => ({
+    time_ms: Date.now() - 90_000,
+    rule,
+    priority: by === 'candidate' ? 'Critical' : 'Warning',
+    process,
+    pid: 4711,
+    output,
+    by,
+  });
+  return {
+    running: 8,
+    candidate: 316,
+    added: 312,
+    removed: 4,
+    candidate_ns: 23.4,
+    running_ns: 14.2,
+    unjudged: 0,
+    lost: 0,
+    rules: [
+      { rule: 'File with credentials opened', running: 8, candidate: 4, added: 0, removed: 4 },
+      { rule: 'Shell spawned by a web server', running: 0, candidate: 312, added: 312, removed: 0 },
+    ],
+    examples: [
+      example('candidate', 'Shell spawned by a web server', 'sh', 'Shell from a web server (shell=sh -c id server=nginx: worker process user=www-data)'),
+      example('candidate', 'Shell spawned by a web server', '<img src=x onerror=alert(1)>', 'Shell from a web server (shell=\u202egnp.exe path=/tmp/<script>alert(1)</script>)'),
+      example('running', 'File with credentials opened', 'backup', 'File with credentials opened for reading by an untrusted program (file=/etc/shadow process=backup)'),
+      example('both', 'File with credentials opened', 'cat', 'File with credentials opened for reading by an untrusted program (file=/etc/shadow process=cat)'),
+    ],
+  };
+}
+
+function tried(): Tried {
+  return {
+    events: 48_200,
+    from_ms: Date.now() - 300_000,
+    to_ms: Date.now(),
+    took_ms: 210,
+    cut: null,
+    missed: 0,
+    untraced: [
+      { event: 'ptrace', what: 'never', since_ms: null },
+      { event: 'execve', what: 'failed', since_ms: null },
+    ],
+    compared: compared(),
+  };
 }

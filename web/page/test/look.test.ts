@@ -81,6 +81,15 @@ describe.each(SIZES)('at $width, $colorScheme', (size) => {
     await page.getByText(/would not have been\.$/).waitFor();
     await page.getByRole('button', { name: /more fields$/ }).click();
     await look('exception');
+    await page.goto(`${origin}/editor`);
+    await page.getByText('Valid', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Try', exact: true }).click();
+    await page.locator('.sum').first().scrollIntoViewIfNeeded();
+    await look('tried');
+    await page.getByRole('button', { name: 'Begin', exact: true }).click();
+    await page.getByText('to go').scrollIntoViewIfNeeded();
+    await look('shadowed');
+    fixture.shadow = null;
     await page.goto(`${origin}/modules`);
     await page.getByRole('button', { name: 'Turn off' }).click();
     await look('question');

@@ -346,6 +346,82 @@ test('a rule is turned off, a module swapped and brought back, and the history t
   await page.getByText('module `rules` is swapped').waitFor();
 });
 
+test('rules are tried before they are loaded, against recent events and a capture', async () => {
+  const page = await enter('/editor');
+  await page.getByText('Valid', { exact: true }).waitFor();
+  await page.getByText('See which alerts these rules would have given').waitFor();
+  await page.getByLabel('Where').selectOption({ label: 'In the place of rules' });
+  await page.getByRole('button', { name: 'Try', exact: true }).click();
+  await page.getByText('+9.2 ns an event').waitFor();
+  expect(await page.locator('.sum strong').innerText()).toMatch(/\+312 .*−4 alerts/s);
+  expect(fixture.tried[0]).toMatchObject({ replaces: 'rules', capture: null, with_loaded: false });
+  // What was not recorded is no silence.
+  expect(await page.getByText('Events of ptrace').innerText()).toMatch(/were not recorded at all/);
+  await page.getByText('48,200 events from').waitFor();
+  const gone = page.locator('li').filter({ hasText: 'gone' });
+  expect(await gone.innerText()).toContain('process=backup');
+  // Names of processes are no markup, and hide nothing.
+  await page.getByText('<img src=x onerror=alert(1)>').waitFor();
+  expect(await page.locator('.trial img').count()).toBe(0);
+  await page.getByRole('group', { name: 'Rule by rule' }).waitFor();
+  // Of another text it is said that it is another.
+  await page.getByRole('textbox', { name: 'Rules, as YAML' }).click();
+  await page.keyboard.type(' ');
+  await page.getByText('The text has changed since.').waitFor();
+  await page.locator('.trial input[type=file]').setInputFiles({ name: 'incident.scap', mimeType: 'application/octet-stream', buffer: Buffer.from('a capture') });
+  await page.getByText('incident.scap, 9 B').waitFor({ state: 'attached' });
+  await page.getByText('Valid', { exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Try', exact: true }).click();
+  await page.getByText('120 events from').waitFor();
+  expect(fixture.tried[1]).toMatchObject({ capture: '00112233445566ff' });
+});
+
+test('a shadow is begun, looked at and promoted, or discarded', async () => {
+  const page = await enter('/editor');
+  await page.getByText('Valid', { exact: true }).waitFor();
+  const shadow = page.getByRole('region', { name: 'Shadow it' });
+  await shadow.getByText('Let these rules judge every event').waitFor();
+  await page.getByLabel('Where').selectOption({ label: 'In the place of rules' });
+  await shadow.getByLabel('For').selectOption({ label: 'an hour' });
+  await shadow.getByRole('button', { name: 'Begin' }).click();
+  await shadow.getByText('+9.2 ns an event').waitFor();
+  expect(fixture.shadow).toMatchObject({ file: 'my_rules.yaml', replaces: 'rules', with_loaded: false });
+  await shadow.getByText(/9,400 events in .* to go/).waitFor();
+  await shadow.getByText('<img src=x onerror=alert(1)>').waitFor();
+  // What is promoted is asked about first.
+  await shadow.getByRole('button', { name: 'Promote' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Leave it' }).click();
+  expect(fixture.shadow).not.toBeNull();
+  await shadow.getByRole('button', { name: 'Promote' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Promote' }).click();
+  await shadow.getByText('is on probation').waitFor();
+  expect(fixture.requests).toContain('POST /api/v1/shadow/promote');
+  await shadow.getByRole('button', { name: 'Begin' }).click();
+  await shadow.getByText('+9.2 ns an event').waitFor();
+  // One that has ended says why, and is there until it is discarded.
+  if (fixture.shadow) fixture.shadow.over = 'it failed too often';
+  await shadow.getByText('it no longer judges, it failed too often').waitFor();
+  await shadow.getByRole('button', { name: 'Discard' }).click();
+  await shadow.getByText('Let these rules judge every event').waitFor();
+  // Together with the loaded files it judges, and is not loaded from here.
+  await page.getByLabel('Together with the loaded rule files').check();
+  await page.getByText('Valid', { exact: true }).waitFor();
+  await shadow.getByRole('button', { name: 'Begin' }).click();
+  await shadow.getByText('belongs beside them').waitFor();
+  expect(fixture.shadow).toMatchObject({ replaces: 'rules', with_loaded: true });
+  expect(await shadow.getByRole('button', { name: 'Promote' }).isDisabled()).toBe(true);
+});
+
+test('who may only look, and where nothing is kept, is told why nothing is tried', async () => {
+  fixture.recent = null;
+  const page = await enter('/editor');
+  await page.getByText('No recent events are kept').waitFor();
+  expect(await page.getByRole('button', { name: 'Try', exact: true }).isDisabled()).toBe(true);
+  const other = await enter('/editor', VIEWER);
+  await other.getByRole('heading', { name: 'Try it' }).waitFor();
+  expect(await other.getByRole('button', { name: 'Try', exact: true }).isDisabled()).toBe(true);
+});
+
 test('a mistake is shown where it is, mended, and the rules loaded', async () => {
   const page = await enter('/editor');
   const editor = page.getByRole('textbox', { name: 'Rules, as YAML' });

@@ -6,6 +6,8 @@
 //! and between two events they take over. What cannot be had is left as it was, said, and told
 //! by an alert of Saker's own. Nothing here waits.
 
+mod shadow;
+
 use super::super::rules::{self, Loading, Said};
 use super::super::{Failure, complain, shown};
 use crate::alert::Alert;
@@ -17,18 +19,22 @@ use crate::modules::{Epoch, Incident, Module, Selection};
 use crate::pipeline::{Pipeline, PipelineError};
 use crate::store::history::{Entry, History, Texts};
 use crate::watch::{Changed, Sources, Watcher};
+use saker_rules_compiler::Source;
 use saker_rules_schema::manifest::Priority;
+use shadow::{Shadowing, Wish};
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
 
 /// Changes that may wait for the one that is made.
 const WAITING_MAX: usize = 64;
 /// What an answer or an alert shows of a reason.
 const REASON_BYTES_MAX: usize = 8 * 1024;
+/// No shadow judges for longer.
+const SHADOW_SECONDS_MAX: u32 = 24 * 60 * 60;
 
 /// What is to change.
 enum Change {
@@ -52,6 +58,12 @@ enum Change {
     Failed(Incident),
     /// The time of some that were set aside has come.
     Retry,
+    /// A candidate is to judge beside the others.
+    Shadow(Wish),
+    /// It is to be forgotten.
+    EndShadow,
+    /// It ends by itself, and why.
+    ShadowOver(String),
 }
 
 impl Change {
@@ -79,6 +91,9 @@ impl Change {
                 format!("module `{}` failed: {reason}", module.name)
             }
             Change::Retry => "try modules again that were set aside".into(),
+            Change::Shadow(wish) => format!("judge with `{}` as a shadow", shown(&wish.path)),
+            Change::EndShadow => "discard the shadow".into(),
+            Change::ShadowOver(_) => "end the shadow".into(),
         }
     }
 }
@@ -98,6 +113,8 @@ struct Asking {
 struct Waiting {
     change: Change,
     asking: Asking,
+    /// It is what a shadow becomes.
+    promotes: bool,
 }
 
 /// What a thread read.
@@ -106,6 +123,8 @@ pub(super) struct Found {
     read: Vec<Read>,
     /// Modules whose files are gone.
     gone: Vec<Origin>,
+    /// A candidate, or why it is none.
+    shadow: Option<Result<Module, String>>,
     /// The thread died of it.
     is_lost: bool,
 }
@@ -142,6 +161,12 @@ struct Draft {
     changed: Vec<Arc<str>>,
     /// It has fewer modules, or other rules are on.
     is_other: bool,
+    /// What judges beside them.
+    shadow: Option<Shadowing>,
+    /// It has not judged yet.
+    begins_shadow: bool,
+    /// It is what a shadow becomes.
+    promotes: bool,
     /// What is done when it is the roster, beside what changes in modules.
     done: Vec<String>,
     asking: Asking,
@@ -168,6 +193,8 @@ pub(super) struct Swaps {
     pub(super) count: u64,
     /// Where changes are remembered, where they are.
     history: Option<History>,
+    /// What judges beside them, or did.
+    shadow: Option<Shadowing>,
 }
 
 impl Swaps {
@@ -193,6 +220,7 @@ impl Swaps {
             told: HashMap::new(),
             count: 0,
             history,
+            shadow: None,
         }
     }
 
@@ -246,10 +274,25 @@ impl Swaps {
             Request::Rollback { name } => Change::Rollback(name),
             Request::EnableRule { name } => Change::Choose(RuleChoice::of(name, true)),
             Request::DisableRule { name } => Change::Choose(RuleChoice::of(name, false)),
+            Request::Shadow {
+                path,
+                replaces,
+                with_loaded,
+                seconds,
+            } => Change::Shadow(Wish {
+                path,
+                replaces,
+                with_loaded,
+                time: Duration::from_secs(seconds.clamp(1, SHADOW_SECONDS_MAX).into()),
+            }),
+            Request::EndShadow {} => Change::EndShadow,
+            Request::Promote {} => return self.promote(asked),
             Request::Status {}
+            | Request::ShadowStanding {}
             | Request::Containers {}
             | Request::List {}
             | Request::Rules {}
+            | Request::Recent {}
             | Request::Page {} => return,
         };
         let asking = Asking {
@@ -260,7 +303,32 @@ impl Swaps {
         if self.waiting.len() >= WAITING_MAX {
             return self.refuse(asking, "too many changes wait already".into());
         }
-        self.waiting.push_back(Waiting { change, asking });
+        self.waiting.push_back(Waiting {
+            change,
+            asking,
+            promotes: false,
+        });
+    }
+
+    /// A shadow is to take its place.
+    fn promote(&mut self, asked: Asked) {
+        let promotion = self.promotion();
+        let words = promotion.as_ref().map(Change::in_words);
+        let asking = Asking {
+            by: asked.by,
+            what: match words {
+                Ok(words) => format!("promote the shadow: {words}"),
+                Err(_) => "promote the shadow".into(),
+            },
+            reply: Some(asked.reply),
+        };
+        match promotion {
+            Err(why) => self.refuse(asking, why),
+            Ok(_) if self.waiting.len() >= WAITING_MAX => {
+                self.refuse(asking, "too many changes wait already".into());
+            }
+            Ok(change) => self.waiting.push_back(Waiting::promoting(change, asking)),
+        }
     }
 
     /// A module failed.
@@ -271,15 +339,19 @@ impl Swaps {
     /// When a module is to be tried again; never while that waits already.
     pub(super) fn due(&self) -> Option<Instant> {
         let mut waiting = self.waiting.iter();
-        match waiting.any(|waiting| matches!(waiting.change, Change::Retry)) {
+        let of_roster = match waiting.any(|waiting| matches!(waiting.change, Change::Retry)) {
             true => None,
             false => self.roster.due(),
-        }
+        };
+        of_roster.into_iter().chain(self.shadow_due()).min()
     }
 
     /// The time of a module that was set aside has come.
     pub(super) fn retry(&mut self) {
-        self.wait(Change::Retry);
+        // A shadow's time is looked at whenever something happens.
+        if self.roster.due().is_some_and(|due| due <= Instant::now()) {
+            self.wait(Change::Retry);
+        }
     }
 
     fn wait(&mut self, change: Change) {
@@ -296,7 +368,11 @@ impl Swaps {
                 what: change.in_words(),
                 reply: None,
             };
-            self.waiting.push_back(Waiting { change, asking });
+            self.waiting.push_back(Waiting {
+                change,
+                asking,
+                promotes: false,
+            });
         } else if let Change::Files { .. } = change {
             tracing::error!("too many changes wait: files that changed are not read");
         }
@@ -324,6 +400,7 @@ impl Swaps {
         for incident in pipeline.incidents() {
             self.failed(incident);
         }
+        self.look_at_shadow(pipeline);
         if let Some(outcome) = pipeline.outcome()
             && let Some(Ongoing::Preparing(preparing)) = self.ongoing.take()
         {
@@ -343,7 +420,7 @@ impl Swaps {
     /// Takes in what was read.
     pub(super) fn take(
         &mut self,
-        found: Found,
+        mut found: Found,
         pipeline: &mut Pipeline,
     ) -> Result<(), PipelineError> {
         let Some(Ongoing::Reading { waiting, .. }) = self.ongoing.take() else {
@@ -353,6 +430,9 @@ impl Swaps {
         let is_asked = matches!(waiting.change, Change::Files { is_asked: true, .. });
         if is_asked {
             draft.roster.forgive();
+        }
+        if let Change::Shadow(wish) = &waiting.change {
+            self.draft_shadow(wish, &mut found, &mut draft);
         }
         if found.is_lost {
             draft
@@ -436,6 +516,11 @@ impl Swaps {
                 draft.is_other = true;
             }
         }
+        if waiting.promotes && draft.refused.is_empty() {
+            draft.promotes = true;
+            // What runs already may be what it was.
+            draft.is_other |= draft.shadow.take().is_some();
+        }
         self.prepare(draft, pipeline)
     }
 
@@ -445,6 +530,9 @@ impl Swaps {
             selection: self.selection.clone(),
             changed: Vec::new(),
             is_other: false,
+            shadow: self.shadow.clone(),
+            begins_shadow: false,
+            promotes: false,
             done: Vec::new(),
             asking,
             refused: Vec::new(),
@@ -455,7 +543,12 @@ impl Swaps {
     fn begin(&mut self, waiting: Waiting, pipeline: &mut Pipeline) -> Result<(), PipelineError> {
         let now = Instant::now();
         let mut draft = match &waiting.change {
-            Change::Files { .. } | Change::Load(_) | Change::Swap { .. } => {
+            Change::Shadow(wish) if self.shadow_refused(wish).is_some() => {
+                let why = self.shadow_refused(wish).unwrap_or_default();
+                self.refuse(waiting.asking, why);
+                return Ok(());
+            }
+            Change::Files { .. } | Change::Load(_) | Change::Swap { .. } | Change::Shadow(_) => {
                 return self.begin_to_read(waiting, pipeline);
             }
             Change::Disable(_)
@@ -463,10 +556,16 @@ impl Swaps {
             | Change::Rollback(_)
             | Change::Choose(_)
             | Change::Failed(_)
-            | Change::Retry => self.draft(waiting.asking),
+            | Change::Retry
+            | Change::EndShadow
+            | Change::ShadowOver(_) => self.draft(waiting.asking),
         };
         let (done, name) = match waiting.change {
-            Change::Files { .. } | Change::Load(_) | Change::Swap { .. } => return Ok(()),
+            Change::Files { .. } | Change::Load(_) | Change::Swap { .. } | Change::Shadow(_) => {
+                return Ok(());
+            }
+            Change::EndShadow => return self.end_shadow(None, draft, pipeline),
+            Change::ShadowOver(why) => return self.end_shadow(Some(why), draft, pipeline),
             Change::Disable(name) => (draft.roster.disable(&name), name),
             Change::Enable(name) => (draft.roster.enable(&name), name),
             Change::Rollback(name) => (draft.roster.roll_back(&name), name),
@@ -572,7 +671,10 @@ impl Swaps {
                 order.files.push((path.clone(), None));
             }
             Change::Swap { name, path } => order.files.push((path.clone(), Some(name.clone()))),
-            Change::Disable(_)
+            Change::Shadow(wish) => self.order_shadow(wish, &mut order),
+            Change::EndShadow
+            | Change::ShadowOver(_)
+            | Change::Disable(_)
             | Change::Enable(_)
             | Change::Rollback(_)
             | Change::Choose(_)
@@ -615,8 +717,7 @@ impl Swaps {
             return Ok(());
         }
         self.epochs += 1;
-        let modules = draft.roster.modules();
-        let epoch = Rc::new(Epoch::new(self.epochs, modules, draft.selection.clone()));
+        let epoch = Rc::new(self.epoch(&draft));
         if let Err(why) = epoch.plans() {
             // Nothing of it can be had: each module alone has a plan.
             draft
@@ -651,6 +752,19 @@ impl Swaps {
                 name,
                 reason,
             }) => {
+                if epoch.shadow.as_ref().is_some_and(|of| of.module == module) {
+                    draft.refused.push((name, reason));
+                    draft.shadow = None;
+                    // There may be nothing else to it.
+                    if std::mem::take(&mut draft.begins_shadow) {
+                        (draft.done, draft.is_other) = (Vec::new(), false);
+                    }
+                    self.prepare(draft, pipeline)?;
+                    return Ok(false);
+                }
+                if std::mem::take(&mut draft.promotes) {
+                    draft.shadow = self.shadow.clone();
+                }
                 let refused = draft.roster.name_in_epoch(module).unwrap_or_default();
                 let at = draft.changed.iter().position(|name| *name == refused);
                 draft.refused.push((name, reason));
@@ -673,6 +787,7 @@ impl Swaps {
             Err(error) => return Err(error),
         }
         pipeline.switch(epoch)?;
+        self.switch_shadow(&mut draft, pipeline);
         self.count += 1;
         self.selection = draft.selection;
         let mut done = draft.done;
@@ -825,6 +940,8 @@ struct Order {
     /// Files, and whose place they are to take.
     files: Vec<(PathBuf, Option<String>)>,
     folder: Option<PathBuf>,
+    /// A candidate's file, and the rule files before it.
+    shadow: Option<(PathBuf, Option<Vec<Source>>)>,
     /// What came from where is known.
     known: Vec<(Origin, blake3::Hash)>,
 }
@@ -861,6 +978,12 @@ impl Order {
         }
         if let Some(path) = &self.folder {
             self.look_into(path, loading, &mut found);
+        }
+        if let Some((path, loaded)) = &self.shadow {
+            let mut said = Said::default();
+            let module = rules::candidate(path, loaded.as_deref(), loading, &mut said);
+            let module = in_words(module.map(Some), &said);
+            found.shadow = module.transpose();
         }
         found
     }

@@ -105,7 +105,7 @@ pub(super) struct Exit {
 }
 
 /// All of it. See the module's description.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::state) struct Threads {
     /// By place among the processes.
     kept: Vec<Kept>,

@@ -29,7 +29,7 @@ pub enum Container<'a> {
 }
 
 /// Facts, or that there are none any more, from an event on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Held {
     from: u64,
     /// Tells it from all others there ever were.
@@ -44,7 +44,7 @@ impl Held {
 }
 
 /// Containers by the id that `container.id` shows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::state) struct Containers {
     containers_max: usize,
     bytes_max: usize,

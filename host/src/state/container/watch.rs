@@ -88,7 +88,7 @@ pub enum ContainerAnswer {
 }
 
 /// A container whose processes were met, or of which an engine told.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Watched {
     /// Number of the event at which it was asked about.
     asked_at: u64,
@@ -131,6 +131,16 @@ pub struct Listed {
 }
 
 impl WatchedContainers {
+    /// The same, without what is to be asked.
+    pub(in crate::state) fn copy(&self) -> WatchedContainers {
+        WatchedContainers {
+            is_on: self.is_on,
+            by_id: self.by_id.clone(),
+            pending: self.pending,
+            lookups: Vec::new(),
+        }
+    }
+
     fn settle(&mut self, short: &[u8], status: Status) -> Option<u64> {
         let watched = self.by_id.get_mut(short)?;
         let was_pending = watched.status == Status::Pending;

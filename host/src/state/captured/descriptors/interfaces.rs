@@ -7,7 +7,7 @@ use saker_capture::{Addresses, Interface};
 const INTERFACES_MAX: usize = 4096;
 
 /// The machine's own addresses, in the order of the capture.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::state) struct Interfaces {
     v4: Vec<([u8; 4], [u8; 4])>,
     v6: Vec<[u8; 16]>,

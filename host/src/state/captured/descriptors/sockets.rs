@@ -540,7 +540,7 @@ impl State {
 }
 
 /// What a capture lists of sockets, until all of its list is known.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::state) struct Unsettled {
     /// Ports that processes listen at.
     ports: hashbrown::HashSet<u16, foldhash::fast::RandomState>,
