@@ -32,30 +32,31 @@ pub(super) fn value<'s>(
     let int = |number: u32| Some(Value::Int((number as i32).into()));
     let flag = |flag: bool| Some(Value::Bool(flag));
     let parent = || state.parent(version, number);
+    // What is not known has no value: an empty text would be one.
+    let image = || imaged(version).map(|version| &version.image);
     let wall = |start: u64| (start != 0).then(|| Value::Uint(state.clock().wall(start)));
     // In a capture environment, directory and limits are the first thread's.
     let first = || state.first_thread(version, number);
-    let environment = || &first().unwrap_or(version).image.environment;
+    let environment = || Some(&imaged(first().unwrap_or(version))?.image.environment);
     // Where nobody leads, Falco's text is empty.
     let led =
         |leader: Option<&'s ProcessVersion>, show: fn(&'s ProcessVersion) -> &'s [u8]| match leader
         {
-            Some(leader) => Some(Value::Text(show(leader))),
+            Some(leader) => Some(Value::Text(show(named(imaged(leader)?)?))),
             None if version.is_captured() => Some(Value::Text(b"")),
             None => None,
         };
     let name: fn(&'s ProcessVersion) -> &'s [u8] = |version| version.comm.as_bytes();
     let exe: fn(&'s ProcessVersion) -> &'s [u8] = |version| version.image.exe();
     let exe_path: fn(&'s ProcessVersion) -> &'s [u8] = |version| &version.image.exe_path;
-    let image = &version.image;
     let ids = &version.ids;
     match field.field {
-        Field::ProcExe => text(image.exe()),
-        Field::ProcPexe => text(parent()?.image.exe()),
-        Field::ProcExepath => text(&image.exe_path),
-        Field::ProcPexepath => text(&parent()?.image.exe_path),
-        Field::ProcName => text(version.comm.as_bytes()),
-        Field::ProcPname => text(parent()?.comm.as_bytes()),
+        Field::ProcExe => text(image()?.exe()),
+        Field::ProcPexe => text(imaged(parent()?)?.image.exe()),
+        Field::ProcExepath => text(&image()?.exe_path),
+        Field::ProcPexepath => text(&imaged(parent()?)?.image.exe_path),
+        Field::ProcName => text(named(version)?.comm.as_bytes()),
+        Field::ProcPname => text(named(parent()?)?.comm.as_bytes()),
         Field::ProcAexe
         | Field::ProcAexepath
         | Field::ProcAname
@@ -74,6 +75,7 @@ pub(super) fn value<'s>(
                 let mut values = state
                     .lineage(version, number)
                     .map(|ancestor| state.first_thread(ancestor, number).unwrap_or(ancestor))
+                    .filter_map(imaged)
                     .map(|ancestor| variable(&ancestor.image.environment, name.as_bytes()));
                 text(values.find(|value| !value.is_empty()).unwrap_or_default())
             }
@@ -86,35 +88,36 @@ pub(super) fn value<'s>(
                 Arg::Key(_) => return None,
             };
             scratch.text.clear();
-            push_joined(found.image.tail(), &mut scratch.text);
+            push_joined(imaged(found)?.image.tail(), &mut scratch.text);
             text(&scratch.text)
         }
         Field::ProcArgs => match field.arg {
             Arg::None => {
                 scratch.text.clear();
-                push_joined(image.tail(), &mut scratch.text);
+                push_joined(image()?.tail(), &mut scratch.text);
                 text(&scratch.text)
             }
-            Arg::Index(index) => text(image.args().nth(index as usize).unwrap_or_default()),
+            Arg::Index(index) => text(image()?.args().nth(index as usize).unwrap_or_default()),
             Arg::Key(_) => None,
         },
         Field::ProcCmdline => {
             scratch.text.clear();
-            push_command_line(version, &mut scratch.text);
+            push_command_line(named(imaged(version)?)?, &mut scratch.text);
             text(&scratch.text)
         }
         Field::ProcPcmdline => {
             scratch.text.clear();
-            push_command_line(parent()?, &mut scratch.text);
+            push_command_line(named(imaged(parent()?)?)?, &mut scratch.text);
             text(&scratch.text)
         }
-        Field::ProcCmdnargs => Some(Value::Uint(image.args().count() as u64)),
+        Field::ProcCmdnargs => Some(Value::Uint(image()?.args().count() as u64)),
         Field::ProcCmdlenargs => {
-            let bytes = image.args().map(<[u8]>::len).sum::<usize>();
+            let bytes = image()?.args().map(<[u8]>::len).sum::<usize>();
             Some(Value::Uint(bytes as u64))
         }
         Field::ProcExeline => {
             scratch.text.clear();
+            let image = image()?;
             scratch.text.extend_from_slice(image.exe());
             scratch.text.push(b' ');
             push_joined(image.tail(), &mut scratch.text);
@@ -123,10 +126,10 @@ pub(super) fn value<'s>(
         Field::ProcEnv => match &field.arg {
             Arg::None => {
                 scratch.text.clear();
-                push_joined(environment(), &mut scratch.text);
+                push_joined(environment()?, &mut scratch.text);
                 text(&scratch.text)
             }
-            Arg::Key(name) => text(variable(environment(), name.as_bytes())),
+            Arg::Key(name) => text(variable(environment()?, name.as_bytes())),
             Arg::Index(_) => None,
         },
         Field::ProcCwd => {
@@ -178,18 +181,18 @@ pub(super) fn value<'s>(
         // Falco shows 0 for one that was there before the capture.
         Field::ProcPpidTs if version.is_captured() => Some(Value::Uint(parent()?.start_time)),
         Field::ProcPpidTs => wall(parent()?.start_time),
-        Field::ProcIsExeWritable => flag(image.is_writable),
-        Field::ProcIsExeUpperLayer => flag(image.file.flags & FILE_UPPER_LAYER != 0),
-        Field::ProcIsExeLowerLayer => flag(image.file.flags & FILE_LOWER_LAYER != 0),
-        Field::ProcIsExeFromMemfd => flag(image.file.flags & FILE_MEMFD != 0),
+        Field::ProcIsExeWritable => flag(image()?.is_writable),
+        Field::ProcIsExeUpperLayer => flag(image()?.file.flags & FILE_UPPER_LAYER != 0),
+        Field::ProcIsExeLowerLayer => flag(image()?.file.flags & FILE_LOWER_LAYER != 0),
+        Field::ProcIsExeFromMemfd => flag(image()?.file.flags & FILE_MEMFD != 0),
         Field::ProcIsSidLeader => flag(ids.vsid == ids.vpid),
         Field::ProcIsVpgidLeader => flag(ids.vpgid == ids.vpid),
         Field::ProcIsPgidLeader => flag(ids.pgid == version.pid),
-        Field::ProcExeIno => known(image.file.inode).map(|inode| Value::Int(inode as i64)),
-        Field::ProcExeInoCtime => known(image.file.ctime).map(Value::Uint),
-        Field::ProcExeInoMtime => known(image.file.mtime).map(Value::Uint),
+        Field::ProcExeIno => known(image()?.file.inode).map(|inode| Value::Int(inode as i64)),
+        Field::ProcExeInoCtime => known(image()?.file.ctime).map(Value::Uint),
+        Field::ProcExeInoMtime => known(image()?.file.mtime).map(Value::Uint),
         Field::ProcExeInoCtimeDurationProcStart if version.is_captured() => {
-            known(image.started_after_change_ns).map(Value::Uint)
+            known(image()?.started_after_change_ns).map(Value::Uint)
         }
         Field::ProcExeInoCtimeDurationPidnsStart
             if version.is_captured() && !version.has_executed() =>
@@ -198,11 +201,11 @@ pub(super) fn value<'s>(
         }
         Field::ProcExeInoCtimeDurationProcStart => {
             let start = state.clock().wall(known(version.start_time)?);
-            start.checked_sub(known(image.file.ctime)?).map(Value::Uint)
+            start.checked_sub(known(image()?.file.ctime)?).map(Value::Uint)
         }
         Field::ProcExeInoCtimeDurationPidnsStart => {
             let start = state.clock().wall(known(ids.pid_ns_start_time)?);
-            image.file.ctime.checked_sub(start).map(Value::Uint)
+            image()?.file.ctime.checked_sub(start).map(Value::Uint)
         }
         Field::ProcPidnsInitStartTs => wall(ids.pid_ns_start_time),
         Field::ProcFdlimit if version.is_captured() => {
@@ -447,19 +450,19 @@ fn ancestor<'s>(
     scratch: &'s mut Scratch,
 ) -> Option<Value<'s>> {
     match field {
-        Field::ProcAexe => Some(Value::Text(version.image.exe())),
-        Field::ProcAexepath => Some(Value::Text(&version.image.exe_path)),
-        Field::ProcAname => Some(Value::Text(version.comm.as_bytes())),
+        Field::ProcAexe => Some(Value::Text(imaged(version)?.image.exe())),
+        Field::ProcAexepath => Some(Value::Text(&imaged(version)?.image.exe_path)),
+        Field::ProcAname => Some(Value::Text(named(version)?.comm.as_bytes())),
         Field::ProcApid => Some(Value::Int((version.pid as i32).into())),
         Field::ProcAcmdline => {
             scratch.text.clear();
-            push_command_line(version, &mut scratch.text);
+            push_command_line(named(imaged(version)?)?, &mut scratch.text);
             Some(Value::Text(&scratch.text))
         }
         Field::ProcAenv => {
             let first = state.first_thread(version, number).unwrap_or(version);
             scratch.text.clear();
-            push_joined(&first.image.environment, &mut scratch.text);
+            push_joined(&imaged(first)?.image.environment, &mut scratch.text);
             Some(Value::Text(&scratch.text))
         }
         // No other field is an ancestor's.
@@ -478,11 +481,16 @@ fn ancestors<'s>(
     let lineage = state.lineage(version, number).take(LIST_LEN_MAX);
     let text = |bytes: &'s [u8]| Value::Text(bytes);
     Value::List(match field {
-        Field::ProcAexe => lineage.map(|version| text(version.image.exe())).collect(),
+        Field::ProcAexe => lineage
+            .filter_map(imaged)
+            .map(|version| text(version.image.exe()))
+            .collect(),
         Field::ProcAexepath => lineage
+            .filter_map(imaged)
             .map(|version| text(&version.image.exe_path))
             .collect(),
         Field::ProcAname => lineage
+            .filter_map(named)
             .map(|version| text(version.comm.as_bytes()))
             .collect(),
         Field::ProcApid => lineage
@@ -492,7 +500,7 @@ fn ancestors<'s>(
             let Scratch { text, ranges, .. } = scratch;
             text.clear();
             ranges.clear();
-            for version in lineage {
+            for version in lineage.filter_map(imaged).filter_map(named) {
                 let start = text.len();
                 match field {
                     Field::ProcAenv => {
@@ -512,6 +520,16 @@ fn ancestors<'s>(
         // No other field is an ancestor's.
         _ => Vec::new(),
     })
+}
+
+/// The version, if it is known what it executes.
+fn imaged(version: &ProcessVersion) -> Option<&ProcessVersion> {
+    version.knows_image().then_some(version)
+}
+
+/// The version, if its name is known.
+fn named(version: &ProcessVersion) -> Option<&ProcessVersion> {
+    version.knows_name().then_some(version)
 }
 
 fn known(number: u64) -> Option<u64> {

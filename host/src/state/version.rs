@@ -221,6 +221,11 @@ impl ProcessVersion {
         self.known & KNOWS_CGROUP != 0
     }
 
+    /// Whether its name is known.
+    pub fn knows_name(&self) -> bool {
+        self.known & KNOWS_COMM != 0
+    }
+
     /// Whether what it executes is known.
     pub fn knows_image(&self) -> bool {
         self.known & KNOWS_IMAGE != 0
