@@ -275,7 +275,7 @@ fn it_has_no_rights_while_it_compiles() {
         let mut words = limit.split_whitespace().map(String::from);
         [words.next(), words.next()].map(Option::unwrap_or_default)
     };
-    assert_eq!(limit("Max cpu time"), ["100", "100"]);
+    assert_eq!(limit("Max cpu time"), ["100", "101"]);
     assert_eq!(limit("Max file size"), ["0", "0"]);
     assert_eq!(limit("Max address space"), ["4294967296", "4294967296"]);
     child.kill().expect("it is ours");

@@ -177,8 +177,12 @@ fn read_bounded(
     said: &mut Said,
 ) -> Result<Vec<u8>, Failure> {
     let shown = shown(path);
+    let open = match path == Path::new("-") {
+        true => Path::new("/dev/stdin"),
+        false => path,
+    };
     let file =
-        std::fs::File::open(path).with_context(|| format!("cannot open the {what} `{shown}`"))?;
+        std::fs::File::open(open).with_context(|| format!("cannot open the {what} `{shown}`"))?;
     let mut bytes = Vec::new();
     file.take(bytes_max + 1)
         .read_to_end(&mut bytes)

@@ -201,7 +201,9 @@ pub(super) fn value<'s>(
         }
         Field::ProcExeInoCtimeDurationProcStart => {
             let start = state.clock().wall(known(version.start_time)?);
-            start.checked_sub(known(image()?.file.ctime)?).map(Value::Uint)
+            start
+                .checked_sub(known(image()?.file.ctime)?)
+                .map(Value::Uint)
         }
         Field::ProcExeInoCtimeDurationPidnsStart => {
             let start = state.clock().wall(known(ids.pid_ns_start_time)?);

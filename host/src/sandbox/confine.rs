@@ -86,9 +86,14 @@ pub(super) fn give_up_rights(bounds: Bounds) -> io::Result<()> {
         if most.is_none() {
             continue;
         }
+        // The signal for the lesser limit tells why; that for the other cannot be caught.
+        let maximum = match resource {
+            Resource::Cpu => most.map(|seconds| seconds + 1),
+            _ => most,
+        };
         let limit = Rlimit {
             current: most,
-            maximum: most,
+            maximum,
         };
         setrlimit(resource, limit)?;
     }

@@ -51,7 +51,7 @@ impl Recipe {
 pub(crate) enum NotCompiled {
     #[error("{0}")]
     Refused(String),
-    #[error("it takes longer than {} s", .0.as_secs())]
+    #[error("it takes longer than {} s of CPU time", .0.as_secs())]
     Late(Duration),
     #[error("its native code is larger than any may be")]
     TooLarge,

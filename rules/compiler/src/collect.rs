@@ -254,6 +254,12 @@ fn plan(
     sound.then_some(Plan::Override(wants))
 }
 
+/// The first key of an item that may be meant to change an earlier one.
+fn changed_key(keys: &[Text]) -> Option<&str> {
+    let mut keys = keys.iter().map(Text::as_str);
+    keys.find(|key| RULE_APPENDABLE.contains(key) || RULE_REPLACEABLE.contains(key))
+}
+
 fn missing(what: &str, key: &str, name: &Text) -> Diagnostic {
     Diagnostic::new(
         Code::MissingKey,
@@ -545,6 +551,7 @@ impl Collected {
         known: Option<usize>,
         diagnostics: &mut Diagnostics,
     ) {
+        let there = known.map(|known| self.rules[known].name.whole());
         let mut need = |value: Option<Text>, key: &str, may_be_empty: bool| {
             if value.is_none() && rule.keys.iter().any(|known| known.as_str() == key) {
                 // That it is no text has been said.
@@ -552,7 +559,15 @@ impl Collected {
             }
             let value = value.filter(|value| may_be_empty || !value.is_empty());
             if value.is_none() {
-                diagnostics.push(missing("rule", key, &rule.name));
+                let mut missing = missing("rule", key, &rule.name);
+                if let (Some(there), Some(meant)) = (there, changed_key(&rule.keys)) {
+                    missing = missing
+                        .context(there, "a rule of that name is here")
+                        .help(format!(
+                            "add `override: {{{meant}: replace}}` to change that one"
+                        ));
+                }
+                diagnostics.push(missing);
             }
             value
         };

@@ -94,6 +94,8 @@ codes! {
     TimeAsNumber "S516" Warning "LOAD_COMPILE_CONDITION" "A time that is written out is compared with a number.";
     NoList "S517" Warning "LOAD_COMPILE_CONDITION" "A value alone is nearly the name of a list, and compared as a text.";
     ListNotFilled "S518" Warning "LOAD_COMPILE_CONDITION" "An item of a list is a list's name, and stays a text.";
+    PatternAsText "S519" Warning "LOAD_COMPILE_CONDITION" "A value is a pattern, and compared as a text.";
+    MadeOtherwise "S521" Warning "LOAD_COMPILE_CONDITION" "A value is never what it is compared with.";
 
     Output "S601" Error "LOAD_ERR_COMPILE_OUTPUT" "An output format names an unknown field, or one that is for conditions.";
 

@@ -161,7 +161,11 @@ pub(crate) fn emit(
     let cells = emitter.cells;
     let addresses = Addresses::new(&pool, rules.len(), cells, programs.bits.len());
     if pool.data.len() > DATA_BYTES_MAX {
-        return Err("the texts that rules search for are too long together".into());
+        return Err(format!(
+            "the texts and patterns that rules search for take {} KiB together, and may take {}",
+            pool.data.len() >> 10,
+            DATA_BYTES_MAX >> 10
+        ));
     }
     if pool.literals.len() > LITERALS_MAX || pool.members > LITERALS_MAX {
         return Err(format!(
@@ -373,7 +377,10 @@ impl Emitter<'_> {
         let index = self.next_index();
         self.bytes += function.byte_len();
         if self.bytes > CODE_BYTES_MAX {
-            return Err("the rules compile to too much code".into());
+            return Err(format!(
+                "the rules compile to more than {} KiB of code",
+                CODE_BYTES_MAX >> 10
+            ));
         }
         self.bodies.push((signature, function));
         Ok(index)

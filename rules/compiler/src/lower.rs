@@ -296,7 +296,7 @@ impl Lowering<'_> {
         }
         if matches!(
             test.operator,
-            Operator::Equal | Operator::Equal2 | Operator::NotEqual
+            Operator::Equal | Operator::Equal2 | Operator::NotEqual | Operator::In
         ) {
             for value in values.iter().filter(|value| value.text == "<NA>") {
                 self.found.push(

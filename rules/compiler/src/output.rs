@@ -178,6 +178,17 @@ pub(crate) fn parse(
             Err(error) => {
                 name = rest[..word].trim_end_matches('.');
                 let (message, help) = match error {
+                    FieldError::Unknown if rest[word..].starts_with('(') => {
+                        let names = ast::Transformer::ALL.iter().map(|known| known.name());
+                        let meant = names.clone().find(|known| known.ends_with(name));
+                        let all: Vec<&str> = names.collect();
+                        let all = format!("transformers are {}", all.join(" "));
+                        let help = match meant.filter(|_| name.len() > 2) {
+                            Some(meant) => format!("did you mean `%{meant}(…)`? ({all})"),
+                            None => all,
+                        };
+                        (format!("`{name}` is no transformer"), Some(help))
+                    }
                     FieldError::Unknown => {
                         let (message, help) = unknown_field(name, suggestions);
                         (message, Some(help))
@@ -188,7 +199,11 @@ pub(crate) fn parse(
                     ),
                     FieldError::ArgumentMissing => {
                         let message = format!("field `{name}` in the output needs an argument");
-                        (message, Some(format!("write `%{name}.NAME`")))
+                        let help = match terms::bracketed(name) {
+                            Some(meant) => format!("did you mean `%{meant}`?"),
+                            None => format!("write `%{name}.NAME`"),
+                        };
+                        (message, Some(help))
                     }
                 };
                 let mut diagnostic =

@@ -12,6 +12,7 @@ use crate::ast::{
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::similar::similar;
 use crate::text::{Span, Text};
+use saker_rules_schema::field::{FieldRef, Type};
 use std::ops::Range;
 
 /// Parentheses within parentheses.
@@ -329,7 +330,18 @@ impl<'a> Parser<'a> {
                     Failure::at(range.clone(), format!("unexpected `{word}`")).help(
                         match (connective(word), word) {
                             (Some(meant), _) => format!("write `{meant}`"),
-                            (None, ",") => "write several values as `in (VALUE, VALUE)`".into(),
+                            (None, ",") => "write several values, or the name of a list, as \
+                                 `in (VALUE, VALUE)`"
+                                .into(),
+                            (None, word) if word.starts_with('#') => {
+                                "a comment cannot stand in a condition: YAML takes it for a part \
+                                 of the text"
+                                    .into()
+                            }
+                            (None, word) if word.contains('\u{a0}') => {
+                                "there is a blank in it that is none (U+00A0): write a plain one"
+                                    .into()
+                            }
                             (None, _) => "expected `and`, `or`, `)` or the end of the condition; \
                                  a text with blanks needs quotes"
                                 .into(),
@@ -427,6 +439,7 @@ impl<'a> Parser<'a> {
         };
         let mut failure = Failure::at(range, message);
         failure.help = connective(word).map(|meant| match meant {
+            "not" if word == meant => "something is missing behind it".into(),
             "not" => format!("write `{meant}`"),
             _ => "something is missing in front of it, or it is one too many".into(),
         });
@@ -633,8 +646,13 @@ impl<'a> Parser<'a> {
                         "" => "the end of the condition".into(),
                         word => format!("`{word}`"),
                     };
-                    Failure::at(range, format!("expected an operator, found {found}"))
-                        .help(format!("whether it has a value asks `{compared} exists`"))
+                    let field = FieldRef::parse(compared).map(|field| field.kind());
+                    Failure::at(range, format!("expected an operator, found {found}")).help(
+                        match field {
+                            Ok(Type::Bool) => format!("write `{compared} = true`, or `= false`"),
+                            _ => format!("whether it has a value asks `{compared} exists`"),
+                        },
+                    )
                 }
                 (word, None) => Failure::at(range, format!("`{word}` is no operator")).help(
                     match meant_operator(word, &names) {
@@ -751,13 +769,24 @@ impl<'a> Parser<'a> {
                         text,
                         span: self.span(start..self.at),
                     })),
-                    None => Err(
-                        Failure::at(here, format!("`{}` takes a number", operator.name()))
-                            .help("texts are ordered by another field's: `val(FIELD)`"),
-                    ),
+                    None => {
+                        let failure =
+                            Failure::at(here, format!("`{}` takes a number", operator.name()));
+                        Err(failure.help(match (operator, self.peek()) {
+                            (Operator::Less, Some(b'>')) => "write `!=`",
+                            _ => "texts are ordered by another field's: `val(FIELD)`",
+                        }))
+                    }
                 }
             }
             Takes::Text => match self.value()? {
+                // Of other languages: nobody writes a tilde so.
+                Some(value)
+                    if value.text == "~" && self.text.as_str()[..here.start].ends_with('=') =>
+                {
+                    let failure = Failure::at(here, "`=~` is no operator");
+                    Err(failure.help("write `regex`"))
+                }
                 Some(value) => Ok(Right::Value(value)),
                 None => {
                     let name = operator.name();
@@ -815,9 +844,13 @@ impl<'a> Parser<'a> {
                     return Err(Failure::at(start..start + 1, "this list is never closed")
                         .help("add a `)`"));
                 }
+                let is_field = values.last().is_some_and(|value| value.text == "val");
                 let help = match self.peek() {
-                    Some(b'"' | b'\'') => {
-                        r#"a value with a quote in it needs quotes around it: `"it's"`"#
+                    Some(b'(') if is_field => {
+                        "a list takes no fields: write `FIELD = val(FIELD)`, joined by `or`"
+                    }
+                    Some(b'"' | b'\'' | b'=') => {
+                        r#"a value with that in it needs quotes of its own: `"it's"`, among a list's items `'"it''s"'`"#
                     }
                     Some(_) | None => "values with blanks need quotes",
                 };

@@ -50,7 +50,11 @@ pub(crate) fn resolve(collected: &Collected, diagnostics: &mut Diagnostics) -> R
                 diagnostics.push(Diagnostic::new(
                     Code::ConditionTooLarge,
                     text.whole(),
-                    "the condition is too long with its lists filled in",
+                    format!(
+                        "the condition is too long with its lists filled in: one may have {} MiB, all together {}",
+                        CONDITION_BYTES_MAX >> 20,
+                        CONDITIONS_BYTES_MAX >> 20
+                    ),
                 ));
                 Expr {
                     kind: Kind::Invalid,

@@ -8,7 +8,7 @@ use crate::lower::is_number;
 use crate::similar::Suggestions;
 use crate::text::Span;
 use saker_rules_schema::event::EventType;
-use saker_rules_schema::field::{Arg, Field, FieldError, FieldRef, Flag, Type};
+use saker_rules_schema::field::{Arg, ArgKind, Field, FieldError, FieldRef, Flag, Type};
 use saker_rules_schema::term::{Term, Transformer};
 
 /// A diagnostic is large, and rare.
@@ -187,9 +187,19 @@ pub(crate) fn unknown_field(name: &str, suggestions: &mut Suggestions) -> (Strin
     (
         format!("unknown field `{name}`"),
         suggestions
-            .did_you_mean(name, names)
+            .did_you_mean(&name.to_ascii_lowercase(), names)
+            .or_else(|| bracketed(name).map(|meant| format!("did you mean `{meant}`?")))
             .unwrap_or_else(|| "`saker list fields` shows all fields".into()),
     )
+}
+
+/// A field whose argument stands behind a dot, as it is written.
+pub(crate) fn bracketed(name: &str) -> Option<String> {
+    name.match_indices('.').rev().find_map(|(at, _)| {
+        let field = Field::by_name(&name[..at])?;
+        let takes_name = !matches!(field.arg(), ArgKind::None | ArgKind::Index | ArgKind::Side);
+        takes_name.then(|| format!("{}[{}]", &name[..at], &name[at + 1..]))
+    })
 }
 
 /// The fault, if the field is an event's argument and no event has one of that name. As for Falco,

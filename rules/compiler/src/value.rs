@@ -182,6 +182,18 @@ pub(crate) fn network(field: &Term, value: &Value) -> Result<Network, Box<Diagno
     })
 }
 
+/// The field of networks that goes with one of addresses.
+pub(crate) fn network_field(field: &Term) -> Option<&'static str> {
+    match field.field()?.field {
+        Field::FdIp => Some("fd.net"),
+        Field::FdCip => Some("fd.cnet"),
+        Field::FdSip => Some("fd.snet"),
+        Field::FdLip => Some("fd.lnet"),
+        Field::FdRip => Some("fd.rnet"),
+        _ => None,
+    }
+}
+
 /// The bytes of a text or an address.
 pub(crate) fn text(field: &Term, value: &Value) -> Result<Vec<u8>, Box<Diagnostic>> {
     let text = value.text.as_str();
@@ -195,7 +207,12 @@ pub(crate) fn text(field: &Term, value: &Value) -> Result<Vec<u8>, Box<Diagnosti
                     value.span,
                     format!("`{text}` is no IP address, which `{field}` is"),
                 )
-                .help("write one address, for example `10.0.0.1`; networks are not supported here"),
+                .help(match network_field(field) {
+                    Some(of) => format!(
+                        "write one address, for example `10.0.0.1`; networks are asked of `{of}`"
+                    ),
+                    None => "write one address, for example `10.0.0.1`".into(),
+                }),
             )),
         };
     }

@@ -8,7 +8,7 @@ use crate::glob;
 use crate::ir::{Id, Op, is_string};
 use crate::terms::{Lower, fault};
 use crate::text::Span;
-use crate::value;
+use crate::value::{self, network_field};
 use saker_rules_schema::field::{Field, FieldRef, Flag, Type};
 use saker_rules_schema::term::{Comparison, Term, Transformer};
 
@@ -365,6 +365,8 @@ pub(super) fn check_type(operator: Operator, term: &Term, span: Span) -> Lower<(
             "write `{term}[OPTION]`, or `intersects (VALUE, VALUE)` behind it"
         )),
         _ if term.is_many() => Some("write `in` or `intersects`, and `(VALUE, VALUE)`".into()),
+        _ if kind == Type::IpAddr => network_field(term)
+            .map(|of| format!("networks are asked of `{of}`: `{of} = 10.0.0.0/8`")),
         _ => None,
     };
     Err(wrong)
