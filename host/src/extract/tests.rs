@@ -532,6 +532,46 @@ fn groups_limits_and_ancestors_environments_are_told() {
 }
 
 #[test]
+fn what_is_not_known_of_a_process_has_no_value() {
+    let mut machine = Machine::new();
+    // One that nobody told of changes its directory, and begets.
+    let moved = Builder::new(&header(Kind::Syscall, libc::SYS_chdir, 0, [0; 6]));
+    let own = [
+        "proc.name",
+        "proc.exe",
+        "proc.cmdline",
+        "proc.exepath",
+        "proc.env[A]",
+    ];
+    assert_eq!(machine.show(moved, &own), ["-"; 5]);
+    let mut wire = Vec::new();
+    let facts = Process {
+        parent_tgid: 42,
+        ..Process::default()
+    };
+    facts.write(&mut wire);
+    let exec = Header {
+        tid: 43,
+        tgid: 43,
+        ..header(Kind::Exec, 0, 0, [0; 6])
+    };
+    let exec = Builder::new(&exec)
+        .piece(Tag::Process, 0, &wire)
+        .piece(Tag::Comm, 0, b"true");
+    let fields = [
+        "proc.name",
+        "proc.pname",
+        "proc.pexe",
+        "proc.pcmdline",
+        "proc.aname[1]",
+        "proc.acmdline[1]",
+        "proc.aname",
+    ];
+    let shown = machine.show(exec, &fields);
+    assert_eq!(shown, ["true", "-", "-", "-", "-", "-", "[]"]);
+}
+
+#[test]
 fn a_file_opened_by_handle_has_the_name_that_the_kernel_knows() {
     let mut machine = Machine::new();
     machine.start();
