@@ -1126,10 +1126,12 @@ impl Pipeline {
             if self.keeps_scenes {
                 alert.scene = Some(Box::new(Scene::of(&view, &mut self.scratch)));
             }
-            if let Some(condition) = written.and_then(|written| written.condition(index))
+            if let Some(written) = written
+                && let Some(condition) = written.condition(index)
                 && self.whys.may(alert.time)
             {
-                let why = Why::of(condition, &view, &mut self.scratch);
+                let outlines = written.outlines();
+                let why = Why::of(condition, outlines, index, &view, &mut self.scratch);
                 alert.why = why.map(Box::new);
             }
             alert

@@ -170,6 +170,9 @@ pub struct Comment {
 /// A part of a condition, with what it saw.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Why {
+    /// The macro whose condition it is.
+    #[serde(rename = "macro", skip_serializing_if = "Option::is_none")]
+    pub of_macro: Option<String>,
     /// `and`, `or`, `not` or `test`.
     pub kind: String,
     /// A test as conditions are written, perhaps cut; empty where the parts say it.

@@ -6,7 +6,7 @@ use crate::extract::made::kept;
 use crate::extract::{self, Scratch, View};
 use saker_rules_compiler::ir::Expr;
 use saker_rules_compiler::oracle::{Value, Values};
-use saker_rules_compiler::why::{self, Kind};
+use saker_rules_compiler::why::{self, Kind, Outlines};
 use saker_rules_schema::field::FieldRef;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
@@ -17,6 +17,9 @@ const VALUE_BYTES_MAX: usize = 1024;
 /// A part of a condition, and what it saw.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Why {
+    /// The macro whose condition it is.
+    #[serde(default, rename = "macro", skip_serializing_if = "Option::is_none")]
+    pub of_macro: Option<String>,
     /// `and`, `or`, `not` or `test`.
     pub kind: String,
     /// A test in the rule language, perhaps cut; empty where the parts say it.
@@ -30,14 +33,21 @@ pub struct Why {
 }
 
 impl Why {
-    /// Judges a condition by what stands around an event, once more.
-    pub fn of(condition: &Expr, view: &View<'_>, scratch: &mut Scratch) -> Option<Why> {
+    /// Judges the condition of a rule by what stands around an event, once more.
+    pub fn of(
+        condition: &Expr,
+        outlines: &Outlines,
+        rule: usize,
+        view: &View<'_>,
+        scratch: &mut Scratch,
+    ) -> Option<Why> {
         let event = view.event.kind()?;
         let seen = Seen {
             view,
             scratch: RefCell::new(scratch),
         };
-        Some(seen.part(why::why(condition, &seen, event)))
+        let why = why::why(condition, outlines, rule, &seen, event);
+        Some(seen.part(why))
     }
 
     /// Bytes of memory it takes, about.
@@ -47,7 +57,8 @@ impl Why {
             128 + name.len() + text
         });
         let parts = self.parts.iter().map(Why::bytes);
-        size_of::<Why>() + self.text.len() + values.sum::<usize>() + parts.sum::<usize>()
+        let of_macro = self.of_macro.as_ref().map_or(0, String::len);
+        size_of::<Why>() + of_macro + self.text.len() + values.sum::<usize>() + parts.sum::<usize>()
     }
 }
 
@@ -67,6 +78,7 @@ impl Values for Seen<'_> {
 impl Seen<'_> {
     fn part(&self, why: why::Why) -> Why {
         Why {
+            of_macro: why.of_macro,
             kind: why.kind.name().into(),
             text: why.text,
             held: why.held,

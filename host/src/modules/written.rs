@@ -3,6 +3,7 @@
 
 use crate::alert::RuleText;
 use saker_rules_compiler::ir::Expr;
+use saker_rules_compiler::why::Outlines;
 use saker_rules_compiler::{Compilation, Listing, Source, describe};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -13,6 +14,7 @@ pub struct Written {
     /// The rule files.
     pub sources: Vec<Source>,
     conditions: Vec<Expr>,
+    outlines: Arc<Outlines>,
     rules: HashMap<String, Arc<RuleText>>,
     listing: OnceLock<Option<Listing>>,
 }
@@ -54,6 +56,7 @@ impl Written {
         Written {
             sources: sources.to_vec(),
             conditions: ruleset.map_or(Vec::new(), |ruleset| ruleset.conditions.clone()),
+            outlines: ruleset.map_or_else(Arc::default, |ruleset| ruleset.outlines.clone()),
             rules: rules.collect(),
             listing: OnceLock::new(),
         }
@@ -62,6 +65,11 @@ impl Written {
     /// The condition of that rule of the manifest.
     pub fn condition(&self, rule: usize) -> Option<&Expr> {
         self.conditions.get(rule)
+    }
+
+    /// The conditions as they are written.
+    pub fn outlines(&self) -> &Outlines {
+        &self.outlines
     }
 
     /// What they say of that rule.

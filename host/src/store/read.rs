@@ -426,6 +426,7 @@ fn process(of: crate::alert::Process) -> Process {
 
 fn part(of: crate::alert::Why) -> Why {
     Why {
+        of_macro: of.of_macro,
         kind: of.kind,
         text: of.text,
         held: of.held,

@@ -185,6 +185,8 @@ pub struct Ruleset {
     pub manifest: Manifest,
     /// Per rule, its condition before specialisation.
     pub conditions: Vec<ir::Expr>,
+    /// The conditions as they are written, for [`why`].
+    pub outlines: Arc<why::Outlines>,
     /// Per rule, the fields in its condition that nothing gives a value: what is asked of them is
     /// no part of it any more.
     pub absent: Vec<BTreeSet<Field>>,
@@ -299,6 +301,7 @@ fn stages(
         ));
         return None;
     }
+    let outlines = Arc::new(lowered.outlines);
     let (rules, absent) = (lowered.rules.into_iter())
         .map(|rule| (rule.rule, rule.absent))
         .unzip();
@@ -313,6 +316,7 @@ fn stages(
                     root,
                 })
                 .collect(),
+            outlines,
             absent,
         }),
         Err(what) => {

@@ -18,6 +18,7 @@ use crate::similar::Suggestions;
 use crate::terms::{self, Lower, fault};
 use crate::text::Span;
 use crate::value;
+use crate::why::{Outline, Outlines};
 use saker_rules_schema::event::{EventType, REPORTED};
 use saker_rules_schema::field::{Arg, Field, FieldRef, Flag, LINEAGE_MAX};
 use saker_rules_schema::manifest;
@@ -39,6 +40,8 @@ pub(crate) struct Rule {
 }
 
 pub(crate) struct Lowered {
+    /// The conditions as they are written.
+    pub(crate) outlines: Outlines,
     pub(crate) graph: Graph,
     pub(crate) rules: Vec<Rule>,
     /// Per macro of [`Collected`], its condition.
@@ -49,6 +52,7 @@ pub(crate) struct Lowered {
 /// name fields that do not exist.
 struct Macro {
     root: Id,
+    outline: Outline,
     found: Vec<Diagnostic>,
     /// Whether something is wrong with it or with one it uses.
     faulty: bool,
@@ -64,6 +68,7 @@ impl Default for Macro {
     fn default() -> Macro {
         Macro {
             root: Id::FALSE,
+            outline: Outline::test(Id::FALSE),
             found: Vec::new(),
             faulty: false,
             unknown: None,
@@ -104,7 +109,7 @@ pub(crate) fn lower(
             absent: BTreeSet::new(),
             suggestions: &mut diagnostics.suggestions,
         };
-        let (root, _) = lowering.whole(&resolved.macros[at]);
+        let (root, _, outline) = lowering.whole(&resolved.macros[at]);
         let (found, mut absent) = (lowering.found, lowering.absent);
         let used = || resolved.macro_uses[at].iter().map(|used| &macros[*used]);
         absent.extend(used().flat_map(|used| &used.absent));
@@ -115,6 +120,7 @@ pub(crate) fn lower(
             .cloned();
         macros[at] = Macro {
             root,
+            outline,
             faulty: !found.is_empty() || used().any(|used| used.faulty),
             unknown,
             found,
@@ -125,6 +131,7 @@ pub(crate) fn lower(
     let mut reports = REPORTS_MAX;
     let mut visited = vec![usize::MAX; collected.macros.len()];
     let mut rules = Vec::new();
+    let mut outlines = Outlines::default();
     for (at, rule) in collected.rules.iter().enumerate() {
         let mut lowering = Lowering {
             graph: &mut graph,
@@ -135,7 +142,7 @@ pub(crate) fn lower(
             absent: BTreeSet::new(),
             suggestions: &mut diagnostics.suggestions,
         };
-        let (root, parts) = lowering.whole(&resolved.rules[at]);
+        let (root, parts, outline) = lowering.whole(&resolved.rules[at]);
         let (found, mut absent) = (lowering.found, lowering.absent);
         let mut output_found = Vec::new();
         let suggestions = &mut diagnostics.suggestions;
@@ -184,6 +191,7 @@ pub(crate) fn lower(
         for diagnostic in output_found {
             diagnostics.push(diagnostic);
         }
+        outlines.rules.push(outline);
         rules.push(Rule {
             rule: manifest::Rule {
                 name: rule.name.as_str().to_string(),
@@ -203,10 +211,15 @@ pub(crate) fn lower(
             parts,
         });
     }
+    let roots = macros.iter().map(|item| item.root).collect();
+    let names = collected.macros.iter().map(|item| item.name.as_str());
+    let written = macros.into_iter().map(|item| item.outline);
+    outlines.macros = names.map(str::to_owned).zip(written).collect();
     Lowered {
         graph,
+        outlines,
         rules,
-        macros: macros.iter().map(|item| item.root).collect(),
+        macros: roots,
     }
 }
 
@@ -221,21 +234,23 @@ struct Lowering<'a> {
 }
 
 impl Lowering<'_> {
-    /// A whole condition, and what it joins by `and`, the outermost.
-    fn whole(&mut self, expr: &Expr) -> (Id, Vec<(Span, Id)>) {
+    /// A whole condition, what it joins by `and`, the outermost, and how it is written.
+    fn whole(&mut self, expr: &Expr) -> (Id, Vec<(Span, Id)>, Outline) {
         self.graph.take_exceeded();
-        let joined = match &expr.kind {
-            Kind::And(parts) => parts.as_slice(),
+        let (id, parts, outline) = match &expr.kind {
+            Kind::And(joined) => {
+                let (ids, outlines): (Vec<Id>, _) =
+                    joined.iter().map(|part| self.expr(part)).unzip();
+                let spans = joined.iter().map(|part| part.span);
+                let parts = spans.zip(ids.iter().copied()).collect();
+                let id = self.graph.and(ids);
+                (id, parts, Outline::join(id, outlines, true))
+            }
             Kind::Or(_) | Kind::Not(_) | Kind::Macro(_) | Kind::Test(_) | Kind::Invalid => {
-                std::slice::from_ref(expr)
+                let (id, outline) = self.expr(expr);
+                (id, vec![(expr.span, id)], outline)
             }
         };
-        let parts: Vec<(Span, Id)> = (joined.iter())
-            .map(|part| (part.span, self.expr(part)))
-            .collect();
-        let id = self
-            .graph
-            .and(parts.iter().map(|(_, part)| *part).collect());
         if self.graph.take_exceeded() {
             self.found.push(Diagnostic::new(
                 Code::ConditionTooLarge,
@@ -243,37 +258,43 @@ impl Lowering<'_> {
                 "the condition is too large, or nested too deeply, with its macros filled in",
             ));
         }
-        (id, parts)
+        (id, parts, outline)
     }
 
     /// Recursion is bounded by the parser's bound on groups.
-    fn expr(&mut self, expr: &Expr) -> Id {
+    fn expr(&mut self, expr: &Expr) -> (Id, Outline) {
         match &expr.kind {
             Kind::And(parts) => {
-                let parts = parts.iter().map(|part| self.expr(part)).collect();
-                self.graph.and(parts)
+                let (ids, outlines) = parts.iter().map(|part| self.expr(part)).unzip();
+                let id = self.graph.and(ids);
+                (id, Outline::join(id, outlines, true))
             }
             Kind::Or(parts) => {
-                let parts = parts.iter().map(|part| self.expr(part)).collect();
-                self.graph.or(parts)
+                let (ids, outlines) = parts.iter().map(|part| self.expr(part)).unzip();
+                let id = self.graph.or(ids);
+                (id, Outline::join(id, outlines, false))
             }
             Kind::Not(part) => {
-                let part = self.expr(part);
-                self.graph.not(part)
+                let (part, outline) = self.expr(part);
+                let id = self.graph.not(part);
+                (id, Outline::not(id, outline))
             }
             // Unknown ones have been reported.
-            Kind::Macro(name) => self
-                .collected
-                .macro_named(name)
-                .map_or(Id::FALSE, |at| self.macros[at].root),
-            Kind::Test(test) => match self.test(test) {
-                Ok(id) => id,
-                Err(diagnostic) => {
+            Kind::Macro(name) => match self.collected.macro_named(name) {
+                Some(at) => {
+                    let id = self.macros[at].root;
+                    (id, Outline::of_macro(id, at))
+                }
+                None => (Id::FALSE, Outline::test(Id::FALSE)),
+            },
+            Kind::Test(test) => {
+                let id = self.test(test).unwrap_or_else(|diagnostic| {
                     self.found.push(*diagnostic);
                     Id::FALSE
-                }
-            },
-            Kind::Invalid => Id::FALSE,
+                });
+                (id, Outline::test(id))
+            }
+            Kind::Invalid => (Id::FALSE, Outline::test(Id::FALSE)),
         }
     }
 

@@ -1,5 +1,9 @@
 //! A condition judged part by part, for people who ask why a rule alerted. What holds is the
 //! oracle's to say.
+//!
+//! The graph has forgotten which of its nodes a macro is, and makes one of ands within ands. So
+//! `lower` notes, beside each node that it makes, an outline: the condition as it is written, with
+//! macros in their places.
 
 use crate::ir::{Expr, Graph, Id, Node};
 use crate::oracle::{self, Values};
@@ -38,9 +42,75 @@ impl Kind {
     }
 }
 
+/// Conditions as they are written.
+#[derive(Clone, Debug, Default)]
+pub struct Outlines {
+    /// Names of the macros, and what they stand for.
+    pub(crate) macros: Vec<(String, Outline)>,
+    /// Per rule of the manifest.
+    pub(crate) rules: Vec<Outline>,
+}
+
+/// A part of a condition as it is written.
+#[derive(Clone, Debug)]
+pub(crate) struct Outline {
+    /// What it became.
+    pub(crate) id: Id,
+    form: Form,
+}
+
+#[derive(Clone, Debug)]
+enum Form {
+    And(Vec<Outline>),
+    Or(Vec<Outline>),
+    Not(Box<Outline>),
+    Macro(usize),
+    /// What the graph alone knows more of.
+    Test,
+}
+
+impl Outline {
+    pub(crate) fn test(id: Id) -> Outline {
+        let form = Form::Test;
+        Outline { id, form }
+    }
+
+    pub(crate) fn of_macro(id: Id, at: usize) -> Outline {
+        let form = Form::Macro(at);
+        Outline { id, form }
+    }
+
+    pub(crate) fn not(id: Id, part: Outline) -> Outline {
+        let form = Form::Not(Box::new(part));
+        Outline { id, form }
+    }
+
+    /// An and or an or of these. What says nothing is left out, and what is joined in the same way
+    /// is taken in, as the graph does it.
+    pub(crate) fn join(id: Id, parts: Vec<Outline>, and: bool) -> Outline {
+        let neutral = if and { Id::TRUE } else { Id::FALSE };
+        let mut flat = Vec::with_capacity(parts.len());
+        for part in parts.into_iter().filter(|part| part.id != neutral) {
+            match (part.form, and) {
+                (Form::And(inner), true) | (Form::Or(inner), false) => flat.extend(inner),
+                (form, _) => flat.push(Outline { id: part.id, form }),
+            }
+        }
+        let form = match (flat.len(), and) {
+            (0, _) => Form::Test,
+            (1, _) => return flat.swap_remove(0),
+            (_, true) => Form::And(flat),
+            (_, false) => Form::Or(flat),
+        };
+        Outline { id, form }
+    }
+}
+
 /// A part of a condition, judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Why {
+    /// The macro whose condition it is.
+    pub of_macro: Option<String>,
     /// What it is.
     pub kind: Kind,
     /// A test in the rule language, perhaps cut; empty where the parts say it.
@@ -53,27 +123,66 @@ pub struct Why {
     pub parts: Vec<Why>,
 }
 
-/// Judges a condition part by part, with values of an event of that type.
-pub fn why(condition: &Expr, values: &impl Values, event: EventType) -> Why {
+/// Judges the condition of that rule part by part, with values of an event of that type.
+pub fn why(
+    condition: &Expr,
+    outlines: &Outlines,
+    rule: usize,
+    values: &impl Values,
+    event: EventType,
+) -> Why {
     let Expr { graph, root } = condition;
     let mut asking = Asking {
         graph,
+        macros: &outlines.macros,
         values,
         event,
         left: PARTS_MAX,
     };
-    graph.walk(*root, || asking.part(*root, DEPTH_MAX))
+    graph.walk(*root, || match outlines.rules.get(rule) {
+        Some(outline) if outline.id == *root => asking.written(outline, DEPTH_MAX),
+        Some(_) | None => asking.part(*root, DEPTH_MAX),
+    })
 }
 
 struct Asking<'c, V> {
     graph: &'c Graph,
+    macros: &'c [(String, Outline)],
     values: &'c V,
     event: EventType,
     /// So many parts may still be told.
     left: usize,
 }
 
-impl<V: Values> Asking<'_, V> {
+impl<'c, V: Values> Asking<'c, V> {
+    /// A part as it is written.
+    fn written(&mut self, outline: &'c Outline, depth: usize) -> Why {
+        let (kind, parts): (Kind, &[Outline]) = match &outline.form {
+            Form::Test => return self.part(outline.id, depth),
+            Form::Macro(at) => {
+                let Some((name, outline)) = self.macros.get(*at) else {
+                    return self.part(outline.id, depth);
+                };
+                let mut why = match depth {
+                    0 => self.line(outline.id),
+                    _ => self.written(outline, depth - 1),
+                };
+                // One that is but another is known by the name that stands there.
+                why.of_macro = Some(name.clone());
+                return why;
+            }
+            Form::And(parts) => (Kind::And, parts),
+            Form::Or(parts) => (Kind::Or, parts),
+            Form::Not(part) => (Kind::Not, std::slice::from_ref(part)),
+        };
+        if depth == 0 || parts.len() > self.left {
+            return self.line(outline.id);
+        }
+        self.left -= parts.len();
+        let parts = parts.iter().map(|part| self.written(part, depth - 1));
+        joined(kind, parts.collect())
+    }
+
     fn part(&mut self, id: Id, depth: usize) -> Why {
         let (kind, parts): (Kind, &[Id]) = match self.graph.node(id) {
             Node::And(parts) => (Kind::And, parts),
@@ -89,18 +198,7 @@ impl<V: Values> Asking<'_, V> {
             .iter()
             .map(|part| self.part(*part, depth - 1))
             .collect();
-        let held = match kind {
-            Kind::And => parts.iter().all(|part| part.held),
-            Kind::Or => parts.iter().any(|part| part.held),
-            Kind::Not | Kind::Test => !parts.iter().any(|part| part.held),
-        };
-        Why {
-            kind,
-            text: String::new(),
-            held,
-            fields: Vec::new(),
-            parts,
-        }
+        joined(kind, parts)
     }
 
     /// A part as one line.
@@ -111,6 +209,7 @@ impl<V: Values> Asking<'_, V> {
                 .each_field(&mut |field| fields.push(field.clone()));
         }
         Why {
+            of_macro: None,
             kind: Kind::Test,
             text: self.text(id),
             held: oracle::node(self.graph, id, self.values, self.event),
@@ -124,6 +223,22 @@ impl<V: Values> Asking<'_, V> {
         // What is cut is what is told.
         let _ = std::fmt::write(&mut text, format_args!("{}", self.graph.show(id)));
         text.0
+    }
+}
+
+fn joined(kind: Kind, parts: Vec<Why>) -> Why {
+    let held = match kind {
+        Kind::And => parts.iter().all(|part| part.held),
+        Kind::Or => parts.iter().any(|part| part.held),
+        Kind::Not | Kind::Test => !parts.iter().any(|part| part.held),
+    };
+    Why {
+        of_macro: None,
+        kind,
+        text: String::new(),
+        held,
+        fields: Vec::new(),
+        parts,
     }
 }
 
@@ -160,8 +275,16 @@ mod tests {
     }
 
     fn asked(condition: &str, values: &[(&'static str, &'static str)]) -> (Why, bool) {
+        asked_with("", condition, values)
+    }
+
+    fn asked_with(
+        before: &str,
+        condition: &str,
+        values: &[(&'static str, &'static str)],
+    ) -> (Why, bool) {
         let text = format!(
-            "- rule: R\n  desc: d\n  condition: {condition}\n  output: o\n  priority: INFO\n"
+            "{before}- rule: R\n  desc: d\n  condition: {condition}\n  output: o\n  priority: INFO\n"
         );
         let source = Source {
             name: "r.yaml".into(),
@@ -173,7 +296,8 @@ mod tests {
         let condition = &ruleset.conditions[0];
         let event = EventType::by_name("execve").next().expect("an event type");
         let holds = oracle::holds(condition, &values, event);
-        (why(condition, &values, event), holds)
+        let why = why(condition, &ruleset.outlines, 0, &values, event);
+        (why, holds)
     }
 
     fn lines(why: &Why, depth: usize, out: &mut String) {
@@ -182,7 +306,9 @@ mod tests {
             Kind::Test => &why.text,
             kind => kind.name(),
         };
-        out.push_str(&format!("{}{what}: {held}\n", "  ".repeat(depth)));
+        let of_macro = why.of_macro.as_ref().map(|name| format!("{name} = "));
+        let of_macro = of_macro.unwrap_or_default();
+        out.push_str(&format!("{}{of_macro}{what}: {held}\n", "  ".repeat(depth)));
         for part in &why.parts {
             lines(part, depth + 1, out);
         }
@@ -211,6 +337,56 @@ mod tests {
         );
         let (why, holds) = asked(condition, &[("proc.name", "c")]);
         assert_eq!((why.held, holds), (false, false));
+    }
+
+    #[test]
+    fn macros_stand_in_their_places_by_their_names() {
+        let before = "- macro: spawned\n  condition: evt.type = execve and evt.dir = <\n\
+                      - macro: shell\n  condition: proc.name in (sh, bash)\n\
+                      - macro: by_shell\n  condition: proc.pname = cron or shell\n\
+                      - macro: alias\n  condition: shell\n";
+        let condition = "spawned and by_shell and not (alias and proc.pname = sshd) and (proc.name \
+                         = sh and fd.name exists)";
+        let values = [("proc.name", "sh"), ("fd.name", "/x")];
+        let (why, holds) = asked_with(before, condition, &values);
+        assert_eq!((why.held, holds), (true, true));
+        let mut out = String::new();
+        lines(&why, 0, &mut out);
+        assert_eq!(
+            out,
+            "and: held\n  \
+               spawned = and: held\n    \
+                 evt.type = \"execve\": held\n    \
+                 evt.dir = \"<\": held\n  \
+               by_shell = or: held\n    \
+                 proc.pname = \"cron\": did not hold\n    \
+                 shell = proc.name in (\"bash\", \"sh\"): held\n  \
+               not: held\n    \
+                 and: did not hold\n      \
+                   alias = proc.name in (\"bash\", \"sh\"): held\n      \
+                   proc.pname = \"sshd\": did not hold\n  \
+               proc.name = \"sh\": held\n  \
+               fd.name exists: held\n"
+        );
+    }
+
+    #[test]
+    fn macros_within_macros_are_told_no_further_than_there_is_room() {
+        let mut before =
+            String::from("- macro: m0\n  condition: proc.name = sh or proc.name = a\n");
+        for n in 1..60 {
+            let inner = n - 1;
+            before.push_str(&format!(
+                "- macro: m{n}\n  condition: (m{inner} or fd.name = x{n}) and (m{inner} or \
+                 fd.name = y{n})\n"
+            ));
+        }
+        let (why, holds) = asked_with(&before, "evt.type = execve and m9", &[("proc.name", "sh")]);
+        assert_eq!((why.held, holds), (true, true));
+        fn count(why: &Why) -> usize {
+            1 + why.parts.iter().map(count).sum::<usize>()
+        }
+        assert!(count(&why) <= PARTS_MAX + 1, "{}", count(&why));
     }
 
     #[test]

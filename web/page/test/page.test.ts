@@ -224,12 +224,19 @@ test('an alert tells why, part by part, with what each saw', async () => {
   const why = page.locator('section.card').filter({ has: page.getByRole('heading', { name: 'Why it was noticed' }) });
   const parts = why.locator('li');
   await parts.first().waitFor();
+  // Of a macro its name is told, and more when that is asked for.
+  expect(await parts.count()).toBe(5);
+  for (const name of ['open_read', 'trusted_program']) {
+    const fold = why.getByRole('button', { name });
+    expect(await fold.getAttribute('aria-expanded')).toBe('false');
+    await fold.focus();
+    await page.keyboard.press('Enter');
+    expect(await fold.getAttribute('aria-expanded')).toBe('true');
+  }
   expect(await parts.count()).toBe(9);
   expect(await why.locator('.verdict').allInnerTexts()).toEqual(
     [...Array<string>(6).fill('held'), ...Array<string>(3).fill('did not hold')],
   );
-  await why.getByRole('heading', { name: 'open_read' }).waitFor();
-  await why.getByRole('heading', { name: 'trusted_program' }).waitFor();
   const named = parts.filter({ hasText: 'fd.name in (' }).last();
   expect(await named.innerText()).toContain('saw fd.name');
   expect(await named.innerText()).not.toContain('/etc/secrets/119.pem');
