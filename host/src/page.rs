@@ -115,6 +115,7 @@ impl Page {
             admin,
             viewer: viewer.transpose()?.map(|(_, token)| token),
             hosts: page.hosts.clone(),
+            sessions: Some(store.path().with_file_name("page.sessions")),
         };
         let shown = Shown::default();
         let behind = Behind::new(config, store, asker, doctor, trials, shown.clone(), local);

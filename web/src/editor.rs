@@ -3,9 +3,10 @@
 use crate::Shared;
 use crate::answer::{Asked, ask};
 use crate::host::Refusal;
+use crate::session::Actor;
 use axum::Json;
-use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
+use axum::extract::{Extension, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -113,15 +114,17 @@ pub struct Named {
     pub text: String,
 }
 
-/// What is wrong with rules, as `saker check` says it.
+/// What is wrong with rules, as `saker check` says it. Who may only look checks up to 256 KiB at
+/// a time, and waits after a check for four times as long as it took.
 #[utoipa::path(post, path = "/check", tag = "editor", request_body = CheckRequest,
     responses((status = 200, body = Checked), (status = "4XX", body = crate::answer::Error)))]
 pub(crate) async fn check(
     State(shared): State<Shared>,
+    Extension(actor): Extension<Actor>,
     request: Asked<Json<CheckRequest>, JsonRejection>,
 ) -> Result<Json<Checked>, Refusal> {
     let Json(request) = request?;
-    ask(&shared, move |host| host.check(&request))
+    ask(&shared, move |host| host.check(&actor, &request))
         .await
         .map(Json)
 }

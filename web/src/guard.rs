@@ -3,7 +3,7 @@
 
 use crate::Shared;
 use crate::answer::refused;
-use crate::session::{Actor, Known, Role};
+use crate::session::{Actor, Known, Role, keep};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{
@@ -13,7 +13,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// What requests are no longer than,
@@ -30,7 +30,7 @@ pub(crate) const API: &str = "/api/v1";
 
 /// Where a connection comes from.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) IpAddr);
+pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// Lets a request through that may.
 pub(crate) async fn admit(
@@ -50,8 +50,9 @@ pub(crate) async fn admit(
     };
     let is_login = path == "/session" && request.method() == Method::POST;
     let peer = request.extensions().get::<Peer>();
-    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
-    let known = shared.sessions.know(request.headers());
+    let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let peer = peer.map_or(nowhere, |peer| peer.0);
+    let known = shared.sessions.know(request.headers(), peer);
     let changes = ![Method::GET, Method::HEAD].contains(request.method());
     if changes && !is_same_origin(request.headers(), shared.is_secure) {
         return refused(StatusCode::FORBIDDEN, "it comes from another origin");
@@ -65,12 +66,21 @@ pub(crate) async fn admit(
         }
         Known::Program(role) | Known::Browser(role, _) => Some(role),
     };
+    if shared.sessions.is_due() {
+        let shared = shared.clone();
+        // Nobody waits for it.
+        drop(tokio::spawn(async move { keep(&shared).await }));
+    }
     // What looks like a change and is none.
     let is_looking = ["/check", "/session"].contains(&path.as_str());
     if changes && !is_looking && role != Some(Role::Admin) {
         return refused(StatusCode::FORBIDDEN, "your role may only look");
     }
-    request.extensions_mut().insert(Actor { role, peer });
+    request.extensions_mut().insert(Actor {
+        role,
+        peer: peer.ip(),
+    });
+    request.extensions_mut().insert(Peer(peer));
     if changes {
         let brings_file = path.starts_with("/modules") || path == "/trial/capture";
         let most = match brings_file {

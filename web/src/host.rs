@@ -88,7 +88,7 @@ pub trait Host: Send + Sync + 'static {
     /// How it goes.
     fn health(&self) -> Result<Health, Refusal>;
     /// What is wrong with rules.
-    fn check(&self, request: &CheckRequest) -> Result<Checked, Refusal>;
+    fn check(&self, actor: &Actor, request: &CheckRequest) -> Result<Checked, Refusal>;
     /// What an editor may offer.
     fn completion(&self) -> Result<Completion, Refusal>;
     /// What rules can be tried against.

@@ -104,6 +104,7 @@ fn router(settings: &Settings, port: u16, host: Arc<dyn Host>) -> Router {
             settings.viewer.clone(),
             is_secure,
             port,
+            settings.sessions.clone(),
         ),
         hosts: Hosts {
             names: settings.hosts.clone(),

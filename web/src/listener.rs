@@ -55,6 +55,8 @@ pub struct Settings {
     pub viewer: Option<Token>,
     /// Names of the page beside those of this machine.
     pub hosts: Vec<String>,
+    /// The file in which sessions outlast this program; none, and they end with it.
+    pub sessions: Option<PathBuf>,
 }
 
 /// Why something is not served.
@@ -206,7 +208,7 @@ async fn converse(
 ) {
     let service = tower::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(Peer(peer.ip()));
+        request.extensions_mut().insert(Peer(peer));
         router.clone().oneshot(request)
     });
     let conversation = http1::Builder::new()

@@ -5,8 +5,12 @@
 //! once, at login. A cookie does not know ports, so a browser hands it to any other server on
 //! the same host; with the cookie alone nobody changes anything.
 
+mod failures;
+mod kept;
+
 use crate::Shared;
 use crate::answer::{Asked, refused};
+use crate::guard::Peer;
 use crate::host::Refusal;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -14,12 +18,15 @@ use axum::extract::{Extension, State};
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use failures::Failures;
+use kept::Kept;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use utoipa::ToSchema;
@@ -33,9 +40,8 @@ const TOKEN_BYTES_MAX: usize = 512;
 const SESSIONS_MAX: usize = 64;
 /// A session ends when it was unused for so long.
 const IDLE: Duration = Duration::from_secs(12 * 3600);
-/// So often somebody may fail to log in, and then once in so long.
-const FAILURES: u32 = 10;
-const FAILURE_EVERY: Duration = Duration::from_secs(2);
+/// So often it is written down when sessions were used.
+const KEEP_EVERY: Duration = Duration::from_secs(600);
 /// So many requests may come at once, and so many a second.
 const REQUESTS: u32 = 300;
 const REQUEST_EVERY: Duration = Duration::from_millis(10);
@@ -155,16 +161,19 @@ pub(crate) struct Sessions {
     viewer: Option<Token>,
     cookie: String,
     is_secure: bool,
+    kept: Option<Kept>,
     inside: Mutex<Inside>,
 }
 
 struct Inside {
     sessions: HashMap<[u8; 32], Session>,
-    failures: Bucket,
+    failures: Failures,
     /// Of all who have no session.
     strangers: Bucket,
     /// Of all who show a token with each request.
     programs: Bucket,
+    /// When sessions were written down, as far as they are.
+    kept: Instant,
 }
 
 /// Who a request is by.
@@ -182,19 +191,30 @@ pub(crate) enum Known {
 
 impl Sessions {
     /// Where those tokens let in; `port` tells the cookie from those of others on this host.
-    pub(crate) fn new(admin: Token, viewer: Option<Token>, is_secure: bool, port: u16) -> Sessions {
+    /// Those that are kept in that file go on.
+    pub(crate) fn new(
+        admin: Token,
+        viewer: Option<Token>,
+        is_secure: bool,
+        port: u16,
+        file: Option<PathBuf>,
+    ) -> Sessions {
         let now = Instant::now();
+        let kept = file.map(|file| Kept::new(file, &admin, viewer.as_ref()));
+        let sessions = kept.as_ref().map_or(HashMap::new(), |kept| kept.read(now));
         let prefix = if is_secure { "__Host-" } else { "" };
         Sessions {
             admin,
             viewer,
             cookie: format!("{prefix}saker-{port}"),
             is_secure,
+            kept,
             inside: Mutex::new(Inside {
-                sessions: HashMap::new(),
-                failures: Bucket::new(FAILURES, FAILURE_EVERY, now),
+                sessions,
+                failures: Failures::default(),
                 strangers: Bucket::new(REQUESTS, REQUEST_EVERY, now),
                 programs: Bucket::new(REQUESTS, REQUEST_EVERY, now),
+                kept: now,
             }),
         }
     }
@@ -208,7 +228,7 @@ impl Sessions {
     }
 
     /// Who that is.
-    pub(crate) fn know(&self, headers: &HeaderMap) -> Known {
+    pub(crate) fn know(&self, headers: &HeaderMap, peer: SocketAddr) -> Known {
         let now = Instant::now();
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
         let inside = &mut *inside;
@@ -216,16 +236,17 @@ impl Sessions {
         if let Some(bearer) = bearer {
             let token = bearer.strip_prefix(b"Bearer ").unwrap_or_default();
             // Nobody guesses on and on.
-            let may_try = !inside.failures.is_empty(now);
-            let role = std::str::from_utf8(token)
-                .ok()
-                .filter(|_| may_try)
-                .and_then(|token| self.role_of(token));
-            return match role {
+            let Some(who) = inside.failures.may_try(peer, now) else {
+                return Known::TooMuch;
+            };
+            let role = std::str::from_utf8(token).ok();
+            return match role.and_then(|token| self.role_of(token)) {
                 Some(role) if inside.programs.take(now) => Known::Program(role),
                 Some(_) => Known::TooMuch,
-                None if inside.failures.take(now) => Known::Nobody,
-                None => Known::TooMuch,
+                None => {
+                    inside.failures.failed(who, now);
+                    Known::Nobody
+                }
             };
         }
         let id = self.cookie_of(headers).map(hash);
@@ -255,14 +276,14 @@ impl Sessions {
     }
 
     /// Begins a session: its role, its cookie and its second secret.
-    fn begin(&self, token: &str) -> Result<(Role, HeaderValue, String), Denied> {
+    fn begin(&self, token: &str, peer: SocketAddr) -> Result<(Role, HeaderValue, String), Denied> {
         let now = Instant::now();
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
-        if inside.failures.is_empty(now) {
+        let Some(who) = inside.failures.may_try(peer, now) else {
             return Err(Denied::TooOften);
-        }
+        };
         let Some(role) = self.role_of(token) else {
-            inside.failures.take(now);
+            inside.failures.failed(who, now);
             return Err(Denied::Unknown);
         };
         let (id, csrf) = (secret()?, secret()?);
@@ -283,6 +304,30 @@ impl Sessions {
         };
         inside.sessions.insert(hash(&id), session);
         Ok((role, self.set(&id, "")?, csrf))
+    }
+
+    /// Whether it is time to write down when sessions were used.
+    pub(crate) fn is_due(&self) -> bool {
+        let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = self.kept.is_some() && inside.kept.elapsed() >= KEEP_EVERY;
+        if is_due {
+            inside.kept = Instant::now();
+        }
+        is_due
+    }
+
+    /// Writes down which sessions there are, where they are kept. May wait for the disk.
+    fn keep(&self) {
+        let Some(kept) = &self.kept else {
+            return;
+        };
+        kept.write(|| {
+            let inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+            let sessions = inside.sessions.iter();
+            sessions
+                .map(|(id, session)| kept::Session::of(id, session))
+                .collect()
+        });
     }
 
     fn end(&self, headers: &HeaderMap) -> std::io::Result<HeaderValue> {
@@ -333,6 +378,13 @@ pub(crate) struct SessionState {
     csrf: Option<String>,
 }
 
+/// Has the sessions written down before anybody is told of them.
+pub(crate) async fn keep(shared: &Shared) {
+    let shared = shared.clone();
+    // That it fails is said where it does.
+    let _ = tokio::task::spawn_blocking(move || shared.sessions.keep()).await;
+}
+
 /// Begins a session, whose cookie is set.
 #[utoipa::path(post, path = "/session", tag = "session", request_body = Login, security(()),
     responses((status = 200, body = SessionState),
@@ -340,10 +392,15 @@ pub(crate) struct SessionState {
 pub(crate) async fn login(
     State(shared): State<Shared>,
     Extension(actor): Extension<Actor>,
+    Extension(peer): Extension<Peer>,
     login: Asked<Json<Login>, JsonRejection>,
 ) -> Result<Response, Refusal> {
     let Json(Login { token }) = login?;
-    let begun = shared.sessions.begin(&token);
+    let Peer(peer) = peer;
+    let begun = shared.sessions.begin(&token, peer);
+    if begun.is_ok() {
+        keep(&shared).await;
+    }
     let host = shared.host.clone();
     let noted = move |actor: Actor, what: &'static str| {
         tokio::task::spawn_blocking(move || host.note(&actor, what))
@@ -388,6 +445,7 @@ pub(crate) async fn logout(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let cookie = shared.sessions.end(&headers);
+    keep(&shared).await;
     let cookie = cookie.map_err(|_| Refusal::Failed("the cookie cannot be written".into()))?;
     Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]).into_response())
 }
@@ -412,9 +470,10 @@ mod tests {
     #[test]
     fn the_session_unused_for_longest_makes_room() {
         let token = Token::new("a token of the test").expect("long enough");
-        let sessions = Sessions::new(token, None, false, 1);
+        let sessions = Sessions::new(token, None, false, 1, None);
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
         for _ in 0..SESSIONS_MAX + 5 {
-            assert!(sessions.begin("a token of the test").is_ok());
+            assert!(sessions.begin("a token of the test", peer).is_ok());
         }
         let inside = sessions.inside.lock().expect("nobody else");
         assert_eq!(inside.sessions.len(), SESSIONS_MAX);

@@ -18,7 +18,7 @@ use saker_web::host::{Host, ModuleChange, Refusal};
 use saker_web::incidents::{IncidentDetail, IncidentPage, IncidentQuery};
 use saker_web::modules::{Done, Module, Upload};
 use saker_web::rules::{Rule, RuleChoice};
-use saker_web::session::Actor;
+use saker_web::session::{Actor, Role};
 use saker_web::trial::{Capture, Recent, Shadow, ShadowRequest, Trials, TryRequest};
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -36,6 +36,10 @@ const FILE_NAME_BYTES_MAX: usize = 128;
 const UPLOADS_MAX: usize = 256;
 /// and so many bytes of them: one that was loaded once may be loaded still, so none is given up.
 const UPLOADS_BYTES_MAX: u64 = 1 << 30;
+/// Who may only look checks no more text,
+const VIEWED_BYTES_MAX: usize = 256 << 10;
+/// and waits so many times as long as it took: all of them together have a fifth of a core.
+const REST: u32 = 4;
 /// Who asks where it is the page itself.
 const PAGE: &str = "the page";
 
@@ -56,8 +60,10 @@ pub(super) struct Behind {
     /// One exception is saved at a time.
     pub(super) saving: Mutex<()>,
     examined: Mutex<Option<(Instant, Vec<Check>)>>,
-    /// One text is compiled at a time.
+    /// One text is compiled at a time,
     compiling: Mutex<()>,
+    /// and one of those who may only look, until when they wait for the next.
+    viewed: Mutex<Option<Instant>>,
     trials: Box<dyn Try>,
     /// One trial is held at a time, and what was compiled for them lately is kept.
     trying: Mutex<Rulesets>,
@@ -95,6 +101,7 @@ impl Behind {
             saving: Mutex::default(),
             examined: Mutex::default(),
             compiling: Mutex::default(),
+            viewed: Mutex::default(),
             trials,
             trying: Mutex::default(),
             capture: Mutex::default(),
@@ -484,9 +491,28 @@ impl Host for Behind {
         exception::save(self, actor, id, text)
     }
 
-    fn check(&self, request: &CheckRequest) -> Result<Checked, Refusal> {
-        let _turn = self.turn()?;
-        Ok(editor::check(request, &self.loaded(), self.first_match))
+    fn check(&self, actor: &Actor, request: &CheckRequest) -> Result<Checked, Refusal> {
+        let check = || editor::check(request, &self.loaded(), self.first_match);
+        if actor.role == Some(Role::Admin) {
+            let _turn = self.turn()?;
+            return Ok(check());
+        }
+        // Who may only look holds up nobody who may do more.
+        if request.text.len() > VIEWED_BYTES_MAX {
+            return Err(Refusal::Invalid(format!(
+                "who may only look checks {} KiB at a time",
+                VIEWED_BYTES_MAX >> 10
+            )));
+        }
+        let busy = || Refusal::Busy("others who may only look have a text checked".into());
+        let mut rested = self.viewed.try_lock().map_err(|_| busy())?;
+        if rested.is_some_and(|rested| Instant::now() < rested) {
+            return Err(busy());
+        }
+        let begin = Instant::now();
+        let checked = check();
+        *rested = Some(Instant::now() + REST * begin.elapsed());
+        Ok(checked)
     }
 
     fn trials(&self) -> Result<Trials, Refusal> {
