@@ -11,6 +11,8 @@ pub mod users;
 use crate::event::Clock;
 use crate::state::facts::ProcessFacts;
 use crate::state::{Lookup, State};
+use saker_rules_schema::field::LINEAGE_MAX;
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -21,12 +23,15 @@ use std::time::{Duration, Instant};
 const QUEUE: usize = 1024;
 /// How often user tables and clocks are looked at.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// So many ids of processes that were told of are remembered.
+const TOLD_MAX: usize = 64 * 1024;
 
 /// What comes back.
 #[derive(Clone)]
 pub enum Answer {
-    /// A process, or that there is none any more.
-    Process(Lookup, Option<Box<ProcessFacts>>),
+    /// The process that was asked about, or that there is none any more, behind those of its
+    /// ancestors that were not told of yet.
+    Process(Vec<(Lookup, Option<Box<ProcessFacts>>)>),
     /// Users and groups, which are others now.
     Users(crate::state::users::Users),
     /// The calendar's clock was set.
@@ -37,7 +42,15 @@ impl Answer {
     /// Tells the state.
     pub fn tell(self, state: &mut State) {
         match self {
-            Answer::Process(lookup, facts) => state.answer(lookup, facts.map(|facts| *facts)),
+            Answer::Process(mut all) => {
+                let asked = all.pop();
+                for (lookup, facts) in all {
+                    state.learn_of(lookup, facts.map(|facts| *facts));
+                }
+                if let Some((lookup, facts)) = asked {
+                    state.answer(lookup, facts.map(|facts| *facts));
+                }
+            }
             Answer::Users(users) => state.set_users(users),
             Answer::Clock(clock) => state.set_clock(clock),
         }
@@ -61,15 +74,19 @@ impl Enrichment {
             state.set_users(users);
         }
         let reader = procfs::Reader::new(state.by_path());
+        let mut told = HashSet::new();
         match scope {
-            Some(cgroup) => state.seed(reader.processes_in(cgroup)),
-            None => state.seed(reader.processes()),
+            Some(cgroup) => {
+                let found = reader.processes_in(cgroup);
+                state.seed(found.into_iter().inspect(|of| _ = told.insert(of.pid)));
+            }
+            None => state.seed(reader.processes().inspect(|of| _ = told.insert(of.pid))),
         }
         let (questions, asked) = sync_channel(QUEUE);
         let (answer, answers) = sync_channel(QUEUE);
         std::thread::Builder::new()
             .name("saker-enrich".into())
-            .spawn(move || answer_all(&reader, &asked, &answer, &mut user_files))?;
+            .spawn(move || answer_all(&reader, &asked, &answer, &mut user_files, told))?;
         Ok(Enrichment {
             questions,
             answers,
@@ -102,14 +119,15 @@ fn answer_all(
     asked: &Receiver<Lookup>,
     answer: &SyncSender<Answer>,
     user_files: &mut users::Files,
+    mut told: HashSet<u32>,
 ) {
     let mut looked = Instant::now();
     let mut clock = clock_now();
     loop {
         match asked.recv_timeout(LOOK_AGAIN_AFTER) {
             Ok(lookup) => {
-                let facts = reader.process(lookup.pid).map(Box::new);
-                if answer.send(Answer::Process(lookup, facts)).is_err() {
+                let found = with_ancestors(reader, lookup, &mut told);
+                if answer.send(Answer::Process(found)).is_err() {
                     return;
                 }
             }
@@ -133,6 +151,36 @@ fn answer_all(
             }
         }
     }
+}
+
+/// A process, behind those of its ancestors that were not told of yet: asked for one by one, each
+/// would be known an exchange later than the one below it, and what its descendants do meanwhile
+/// would be of another root. An ancestor's id that another process has since is asked for by the
+/// state itself.
+fn with_ancestors(
+    reader: &procfs::Reader,
+    lookup: Lookup,
+    told: &mut HashSet<u32>,
+) -> Vec<(Lookup, Option<Box<ProcessFacts>>)> {
+    if told.len() > TOLD_MAX {
+        told.clear();
+    }
+    let first = reader.process(lookup.pid).map(Box::new);
+    let mut parent = first.as_ref().map_or(0, |facts| facts.ids.ppid);
+    let mut found = vec![(lookup, first)];
+    while parent != 0 && found.len() <= LINEAGE_MAX && told.insert(parent) {
+        let Some(facts) = reader.process(parent).map(Box::new) else {
+            break;
+        };
+        let lookup = Lookup {
+            pid: parent,
+            start_time: 0,
+        };
+        parent = facts.ids.ppid;
+        found.push((lookup, Some(facts)));
+    }
+    found.reverse();
+    found
 }
 
 /// Less is the time between two readings; more means that the calendar's clock was set.
@@ -181,5 +229,35 @@ fn host_path(path: &str) -> std::path::PathBuf {
             place
         }
         Some(_) | None => path.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_ancestors_are_told_at_once_and_once_the_eldest_first() {
+        let reader = procfs::Reader::default();
+        let lookup = Lookup {
+            pid: std::process::id(),
+            start_time: 0,
+        };
+        let mut told = HashSet::new();
+        let found = with_ancestors(&reader, lookup, &mut told);
+        let pids: Vec<u32> = found.iter().map(|(lookup, _)| lookup.pid).collect();
+        assert!(
+            pids.len() > 1 && pids.last() == Some(&lookup.pid),
+            "{pids:?}"
+        );
+        let mut above = 0;
+        for (lookup, facts) in &found {
+            let facts = facts.as_ref().expect("whoever waits for us is there");
+            assert_eq!((facts.pid, facts.ids.ppid), (lookup.pid, above));
+            above = facts.pid;
+        }
+        // What runs without a parent that can be seen has none.
+        let again = with_ancestors(&reader, lookup, &mut told);
+        assert_eq!(again.len(), 1);
     }
 }

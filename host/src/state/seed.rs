@@ -42,6 +42,11 @@ impl State {
     /// Takes in the answer to a lookup. `None`: there is no such process any more.
     pub fn answer(&mut self, lookup: Lookup, answer: Option<ProcessFacts>) {
         self.awaited = self.awaited.saturating_sub(1);
+        self.learn_of(lookup, answer);
+    }
+
+    /// The same of one that was not asked for.
+    pub fn learn_of(&mut self, lookup: Lookup, answer: Option<ProcessFacts>) {
         let Some(facts) = answer else {
             return;
         };
