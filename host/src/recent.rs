@@ -11,6 +11,7 @@ use crate::event::decode;
 use crate::source::merge::Batch;
 use crate::state::State;
 use crate::state::container::ContainerAnswer;
+use crate::state::facts::ProcessFacts;
 use crate::state::note::Noted;
 use saker_ebpf::recipe::Wanted;
 use saker_ebpf::record::Record;
@@ -49,22 +50,22 @@ impl Told {
     fn bytes(&self) -> usize {
         TOLD_BYTES
             + match self {
-                Told::Enriched(Answer::Process(_, Some(facts))) => {
-                    let image = &facts.image;
-                    let names = facts
-                        .descriptors
-                        .iter()
-                        .map(|fd| size_of_val(fd) + fd.name.len());
-                    size_of_val(&**facts)
-                        + image.arguments.len()
-                        + image.environment.len()
-                        + names.sum::<usize>()
+                Told::Enriched(Answer::Process(all)) => {
+                    let facts = all.iter().filter_map(|(_, facts)| facts.as_deref());
+                    facts.map(bytes_of).sum()
                 }
                 Told::Container(ContainerAnswer::Known(facts)) => facts.bytes(),
                 Told::Traced(calls) => size_of_val(&**calls),
                 Told::Enriched(_) | Told::Container(_) => 0,
             }
     }
+}
+
+/// Bytes that what is known of a process takes, about.
+fn bytes_of(facts: &ProcessFacts) -> usize {
+    let image = &facts.image;
+    let names = (facts.descriptors.iter()).map(|fd| size_of_val(fd) + fd.name.len());
+    size_of_val(facts) + image.arguments.len() + image.environment.len() + names.sum::<usize>()
 }
 
 /// Records in order, and what was told between them.

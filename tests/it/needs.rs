@@ -30,6 +30,20 @@ pub(crate) fn live() -> bool {
     have("live", missing)
 }
 
+/// A program that the tests of the page use.
+pub(crate) fn page_tool(name: &str) -> bool {
+    let found = std::process::Command::new(name).arg("--version").output();
+    have("page", found.err().map(|error| format!("{name}: {error}")))
+}
+
+/// What asks an interface everything that its description allows, and more: schemathesis, in
+/// `target/guests/schemathesis`.
+pub(crate) fn schemathesis() -> Option<std::path::PathBuf> {
+    let program = crate::program::guests().join("schemathesis/bin/schemathesis");
+    let missing = (!program.exists()).then(|| "no target/guests/schemathesis".into());
+    have("page", missing).then_some(program)
+}
+
 /// The tools that make components of Python and JavaScript, in `target/guests`: `venv` with
 /// componentize-py, `node_modules` with componentize-js.
 pub(crate) fn interpreted_guests() -> bool {

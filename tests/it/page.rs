@@ -623,6 +623,7 @@ fn an_exception_is_saved_to_the_local_rules_alone_and_by_nobody_who_may_only_loo
     }
     for (wrong, status) in [
         (json!({ "text": "- rule: [" }), 400),
+        (json!({ "text": "# nothing" }), 400),
         (json!({ "text": text, "path": "/etc/passwd" }), 400),
         (json!({ "text": "# ".repeat(40_000) }), 400),
     ] {
@@ -658,6 +659,232 @@ fn an_exception_is_saved_to_the_local_rules_alone_and_by_nobody_who_may_only_loo
         std::fs::read_to_string(folder.path().join("elsewhere.yaml")).expect("there"),
         saved
     );
+    assert!(page.saker.stop().status.success());
+}
+
+#[test]
+fn what_comes_of_one_origin_outside_of_the_scope_is_one_incident() {
+    if !needs::live() {
+        return;
+    }
+    let (scope, folder) = (Scope::new(), folder());
+    let page = Page::start(&scope, folder.path(), &["-r", &rules(folder.path())]);
+    // A shell stays outside, and whom it starts comes in and stays a while before it reads.
+    let script = "for name in a b c; do (echo 0 > \"$0/cgroup.procs\"; /bin/true; sleep 0.3; \
+                  cat /etc/shadow > /dev/null; :) & done; wait";
+    let outside = std::process::Command::new("/bin/sh")
+        .args(["-c", script])
+        .arg(scope.path())
+        .status();
+    assert!(outside.expect("a shell").success());
+    let found = page.until("/alerts", |found| !found["alerts"][2].is_null());
+    let incidents = page.get("/incidents");
+    assert_eq!(
+        incidents["incidents"].as_array().map(Vec::len),
+        Some(1),
+        "{incidents} {found}"
+    );
+    let id = found["alerts"][0]["id"].as_u64().expect("a number");
+    let detail = page.get(&format!("/alerts/{id}"));
+    let lineage = detail["processes"].as_array().expect("processes");
+    assert!(lineage.len() > 3, "{lineage:?}");
+    assert!(page.saker.stop().status.success());
+}
+
+#[test]
+fn a_session_goes_on_after_a_restart() {
+    if !needs::live() {
+        return;
+    }
+    let (scope, folder) = (Scope::new(), folder());
+    let start = |address: &str| {
+        let address = format!("page.address={address}");
+        Page::start(&scope, folder.path(), &["-o", &address])
+    };
+    let page = start("127.0.0.1:0");
+    let json = "content-type: application/json";
+    let login = format!(r#"{{"token": "{}"}}"#, page.token);
+    let session = page.send("POST", "/api/v1/session", &[json], login.as_bytes());
+    assert_eq!(session.status, 200, "{}", session.body);
+    let mut lines = session.head.lines();
+    let cookie = lines.find_map(|line| line.strip_prefix("set-cookie: "));
+    let cookie = cookie.and_then(|cookie| cookie.split(';').next());
+    let cookie = format!("cookie: {}", cookie.expect("a cookie"));
+    let csrf = session.json()["csrf"]
+        .as_str()
+        .expect("a secret")
+        .to_owned();
+    let csrf = format!("x-csrf-token: {csrf}");
+    let address = page.address.clone();
+    assert!(page.saker.stop().status.success());
+    let page = start(&address);
+    let asked = page.send("GET", "/api/v1/session", &[&cookie], b"");
+    assert_eq!(asked.status, 200, "{}", asked.body);
+    assert_eq!(asked.json()["role"], "admin");
+    let ended = page.send("DELETE", "/api/v1/session", &[&cookie, &csrf], b"");
+    assert_eq!(ended.status, 204, "{}", ended.body);
+    assert!(page.saker.stop().status.success());
+    let page = start(&address);
+    let asked = page.send("GET", "/api/v1/session", &[&cookie], b"");
+    assert_eq!(asked.status, 401, "{}", asked.body);
+    assert!(page.saker.stop().status.success());
+}
+
+/// What `openssl` answers to these arguments, given that text.
+fn openssl(args: &[&str], text: &[u8]) -> std::process::Output {
+    let mut child = std::process::Command::new("openssl")
+        .args(args)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("openssl is there, as `needs` says");
+    let mut input = child.stdin.take().expect("piped");
+    // Who needs no more text reads none.
+    let _ = input.write_all(text);
+    drop(input);
+    child.wait_with_output().expect("it ends")
+}
+
+#[test]
+fn over_tls_one_logs_in_and_without_it_the_page_stays_on_this_machine() {
+    if !needs::live() || !needs::page_tool("openssl") {
+        return;
+    }
+    let (scope, folder) = (Scope::new(), folder());
+    let [certificate, key] = ["page.pem", "page.key"].map(|name| folder.path().join(name));
+    let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
+    let made = openssl(
+        &[
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-days",
+            "2",
+            "-keyout",
+            &key,
+            "-out",
+            &certificate,
+        ],
+        b"",
+    );
+    assert!(made.status.success(), "{made:?}");
+    let options = [
+        format!("page.certificate={certificate}"),
+        format!("page.key={key}"),
+    ];
+    let page = Page::start(
+        &scope,
+        folder.path(),
+        &["-o", &options[0], "-o", &options[1]],
+    );
+    let address = page.address.trim_start_matches("https://").to_owned();
+    let ask = |request: String| {
+        // It hangs up when its input ends: that is held open until the answer is there.
+        let script = "{ printf '%s' \"$0\"; sleep 2; } | openssl s_client -quiet -connect \"$1\" \
+                      -CAfile \"$2\" -verify_return_error -verify_ip 127.0.0.1 2>/dev/null";
+        let answer = std::process::Command::new("/bin/sh")
+            .args(["-c", script, &request, &address, &certificate])
+            .output();
+        String::from_utf8_lossy(&answer.expect("a shell").stdout).to_ascii_lowercase()
+    };
+    let body = format!(r#"{{"token": "{}"}}"#, page.token);
+    let login = ask(format!(
+        "POST /api/v1/session HTTP/1.0\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    ));
+    assert!(login.starts_with("http/1.0 200"), "{login}");
+    let cookie = login
+        .lines()
+        .find_map(|line| line.strip_prefix("set-cookie: "));
+    let cookie = cookie.expect("a cookie");
+    assert!(
+        cookie.starts_with("__host-saker-") && cookie.contains("; secure"),
+        "{cookie}"
+    );
+    assert!(
+        login.contains("strict-transport-security: max-age="),
+        "{login}"
+    );
+    // Without TLS nobody is spoken to there.
+    let mut plain = TcpStream::connect(&address).expect("it listens");
+    let asked = format!("GET /api/v1/alerts HTTP/1.0\r\nhost: {address}\r\n\r\n");
+    let _ = plain.write_all(asked.as_bytes());
+    let mut answer = Vec::new();
+    let _ = plain.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+    assert!(page.saker.stop().status.success());
+    // Beyond this machine there is no page without it.
+    let store = format!("store.path={}", folder.path().join("alerts.db").display());
+    let saker = Saker::watch(&scope, &["-o", &store, "-o", "page.address=0.0.0.0:0"]);
+    let ended = saker.stop();
+    assert!(ended.status.success());
+    assert!(
+        ended
+            .messages
+            .contains("beyond this machine it is served over TLS only"),
+        "{}",
+        ended.messages
+    );
+}
+
+/// What is held of each answer.
+const CHECKS: &str = "not_a_server_error,response_schema_conformance,status_code_conformance,\
+                      content_type_conformance";
+
+#[test]
+fn whatever_is_asked_is_answered_as_the_description_says_and_never_by_a_failure() {
+    if !needs::live() {
+        return;
+    }
+    let Some(schemathesis) = needs::schemathesis() else {
+        return;
+    };
+    let (scope, folder) = (Scope::new(), folder());
+    let page = Page::start(&scope, folder.path(), &["-r", &rules(folder.path())]);
+    attack(&scope, folder.path(), "cat");
+    page.until("/alerts", |found| !found["alerts"][0].is_null());
+    let base = format!("http://{}/api/v1", page.address);
+    let description = format!("{base}/openapi.json");
+    // A stream does not end. Wrong tokens are refused for a while after some, as is too much at
+    // once, and what changes the session ends this one's.
+    let asked = std::process::Command::new("timeout")
+        .arg("120")
+        .arg(schemathesis)
+        .args(["run", &description, "--url", &base])
+        .args(["-H", &format!("Authorization: Bearer {}", page.token)])
+        .args([
+            "--exclude-path",
+            "/alerts/stream",
+            "--exclude-path",
+            "/session",
+        ])
+        .args(["--phases", "coverage,fuzzing", "--max-examples", "5"])
+        .args([
+            "--rate-limit",
+            "90/s",
+            "--request-timeout",
+            "15",
+            "--no-color",
+        ])
+        .args(["--checks", CHECKS])
+        .arg("--generation-deterministic")
+        .current_dir(folder.path())
+        .output()
+        .expect("schemathesis runs");
+    let said = String::from_utf8_lossy(&asked.stdout);
+    assert!(asked.status.success(), "{said}");
+    assert!(said.contains("Fuzzing (in"), "{said}");
+    assert_eq!(page.get("/health")["module_failures"], 0);
     assert!(page.saker.stop().status.success());
 }
 

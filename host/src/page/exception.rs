@@ -13,6 +13,7 @@ use crate::local::Unsaved;
 use crate::modules::{Module, Written};
 use crate::store::NewChange;
 use crate::store::history::difference_of;
+use saker_rules_compiler::Ruleset;
 use saker_rules_compiler::ir::Expr;
 use saker_rules_compiler::oracle::{Value, Values, holds_as_known};
 use saker_rules_schema::event::EventType;
@@ -251,6 +252,13 @@ impl<'l> Target<'l> {
 
     fn name(&self) -> &str {
         &self.module.rules()[self.rule].name
+    }
+
+    /// The rule's condition in another ruleset; none if it is not there, or off.
+    fn in_ruleset<'r>(&self, ruleset: &'r Ruleset) -> Option<&'r Expr> {
+        let rules = &ruleset.manifest.rules;
+        let at = rules.iter().position(|rule| rule.name == self.name())?;
+        rules[at].enabled.then(|| ruleset.conditions.get(at))?
     }
 
     /// A name that no exception of the rule has.
@@ -530,11 +538,7 @@ pub(super) fn attempt(behind: &Behind, id: u64, draft: &Draft) -> Result<Attempt
     let effect = match ruleset {
         None => None,
         Some(ruleset) => {
-            let rules = &ruleset.manifest.rules;
-            let after = rules.iter().position(|rule| rule.name == target.name());
-            let after = after.filter(|at| rules[*at].enabled);
-            let after = after.and_then(|at| ruleset.conditions.get(at));
-            let added = match after {
+            let added = match target.in_ruleset(&ruleset) {
                 Some(after) => added(target.written.condition(target.rule), after),
                 // The rule is off then.
                 None => None,
@@ -663,7 +667,7 @@ pub(super) fn save(behind: &Behind, actor: &Actor, id: u64, text: &str) -> Resul
     let mut others = editor::sources(&loaded);
     others.retain(|source| source.name != shown);
     let turn = behind.next_turn();
-    let (checked, _) = editor::compiled(&after, others, behind.first_match);
+    let (checked, ruleset) = editor::compiled(&after, others, behind.first_match);
     drop(turn);
     if !checked.valid {
         let mut found = checked.diagnostics.iter();
@@ -675,6 +679,17 @@ pub(super) fn save(behind: &Behind, actor: &Actor, id: u64, text: &str) -> Resul
             ),
             None => "the rules are not valid with it".into(),
         }));
+    }
+    // Rules that are the same are not loaded again, and nobody would see them come.
+    let made = ruleset
+        .as_ref()
+        .and_then(|ruleset| target.in_ruleset(ruleset));
+    let known = target.written.condition(target.rule);
+    if made.is_some_and(|made| added(known, made).is_some_and(|added| added.is_empty())) {
+        let rule = target.name();
+        return Err(Refusal::Invalid(format!(
+            "it excepts nothing from rule `{rule}` that is not excepted already"
+        )));
     }
     local.write(&before, &after).map_err(unsaved)?;
     let what = format!("except in rule `{}` what alert {id} is", target.name());
