@@ -15,7 +15,7 @@ use crate::recent::{self, Kept, Next, Told};
 use crate::sandbox::{Judge, SpawnError};
 use crate::source::capture::Capture;
 use crate::source::merge::Batch;
-use crate::state::State;
+use crate::state::{self, State};
 use saker_capture::{CaptureError, Entry, Reader};
 use saker_ebpf::recipe::Wanted;
 use saker_ebpf::record::Record;
@@ -23,6 +23,7 @@ use saker_rules_schema::event::EventType;
 use saker_shm::window::Window;
 use saker_web::host::Refusal;
 use saker_web::trial::{Compared, Tally, Tried, Untraced};
+use std::io::{self, BufReader, Read};
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -34,6 +35,8 @@ const WITHIN: Duration = Duration::from_secs(20);
 const BATCH_EVENTS: usize = 1024;
 /// Bytes of them.
 const BATCH_BYTES: usize = 1 << 20;
+/// Bytes read ahead of the decompression of a capture.
+const INPUT_BYTES: usize = 32 << 10;
 
 /// Starts a judge over a window.
 pub type Judges = Box<dyn Fn(BorrowedFd<'_>) -> Result<Judge, SpawnError> + Send + Sync>;
@@ -43,7 +46,7 @@ pub type Judges = Box<dyn Fn(BorrowedFd<'_>) -> Result<Judge, SpawnError> + Send
 pub enum Untried {
     /// There is no window.
     #[error("there is no memory for it: {0}")]
-    Window(std::io::Error),
+    Window(io::Error),
     /// There is no judge.
     #[error("nobody can judge it: {0}")]
     Judge(#[from] SpawnError),
@@ -126,9 +129,9 @@ impl Trials {
                 }
                 if trial.batch.len() >= BATCH_EVENTS {
                     trial.push()?;
-                }
-                if trial.is_over() {
-                    break 'all;
+                    if trial.is_over() {
+                        break 'all;
+                    }
                 }
             }
         }
@@ -142,8 +145,11 @@ impl Trials {
 
     /// Judges the events of a capture.
     fn over_capture(&self, bytes: &[u8], tried: &page::Tried<'_>) -> Result<Tried, Untried> {
+        // What is in it may be a hundred thousand times as long, and be no events.
+        let until = Instant::now() + WITHIN;
+        let bytes = BufReader::with_capacity(INPUT_BYTES, Timed { bytes, until });
         let mut capture = Capture::new(Reader::new(bytes)?);
-        let mut state = State::new(Default::default(), Clock::default());
+        let mut state = State::new(capture_limits(), Clock::default());
         state.set_hostname(self.hostname.as_bytes());
         let pipeline = self.pipeline(state, tried)?;
         let mut trial = Trial::of(pipeline);
@@ -209,6 +215,33 @@ fn compared_with(candidate: &Module, running: &[Module], replaces: Option<&str>)
     };
     let rulesets = running.iter().filter(|of| of.as_component().is_none());
     rulesets.filter(is_compared).cloned().collect()
+}
+
+/// What a capture makes the state keep is less than a run may: somebody sent it.
+fn capture_limits() -> state::Limits {
+    state::Limits {
+        image_bytes_max: 64 << 20,
+        descriptor_bytes_max: 32 << 20,
+        row_bytes_max: 32 << 20,
+        cgroup_bytes_max: 16 << 20,
+        container_bytes_max: 16 << 20,
+        ..state::Limits::default()
+    }
+}
+
+/// Bytes that are read until a time.
+struct Timed<'a> {
+    bytes: &'a [u8],
+    until: Instant,
+}
+
+impl Read for Timed<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match Instant::now() < self.until {
+            true => self.bytes.read(into),
+            false => Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
 }
 
 /// A trial at work.
@@ -314,20 +347,15 @@ pub fn compared(contest: Contest) -> Compared {
     }
 }
 
-fn example(Example { alert, by }: Example) -> saker_web::trial::Example {
-    let processes = alert.scene.map(|scene| scene.processes);
-    let process = processes.and_then(|processes| processes.into_iter().next());
-    let (process, pid) = process.map_or_else(Default::default, |of| (of.name, of.pid));
-    let mut output = alert.message;
-    output.truncate(output.floor_char_boundary(OUTPUT_BYTES_MAX));
+fn example(of: Example) -> saker_web::trial::Example {
     saker_web::trial::Example {
-        time_ms: alert.time / 1_000_000,
-        rule: alert.rule,
-        priority: alert.priority.name().into(),
-        process,
-        pid,
-        output,
-        by: match by {
+        time_ms: of.time / 1_000_000,
+        rule: of.rule,
+        priority: of.priority.name().into(),
+        process: of.process,
+        pid: of.pid,
+        output: of.output,
+        by: match of.by {
             By::Both => "both",
             By::Candidate => "candidate",
             By::Running => "running",
@@ -335,9 +363,6 @@ fn example(Example { alert, by }: Example) -> saker_web::trial::Example {
         .into(),
     }
 }
-
-/// More of what an example says is not shown.
-const OUTPUT_BYTES_MAX: usize = 4096;
 
 /// What a candidate asks for and was recorded, or was not.
 struct Traced {

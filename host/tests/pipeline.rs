@@ -5,6 +5,7 @@ use saker::alert::{Alert, Format};
 use saker::config::Matching;
 use saker::event::Clock;
 use saker::modules::{Epoch, Module, Selection};
+use saker::pipeline::contest::{By, Contest, EXAMPLES_MAX};
 use saker::pipeline::{Pipeline, Setup};
 use saker::sandbox::{Budget, Judge, Limits};
 use saker::source::merge::Batch;
@@ -456,5 +457,103 @@ fn a_module_that_traps_or_never_returns_costs_only_its_own_verdicts() {
         assert!(counters.rows_unjudged > 1_000, "{body}: {counters:?}");
         // Three strikes, then its windows are not judged at all.
         assert_eq!(counters.module_failures, 3, "{body}: {counters:?}");
+    }
+}
+
+/// A run in which a candidate judges beside the rules, in whose place it would come, from the
+/// first event on.
+fn shadowed(candidate: Module, limits: Limits) -> Run {
+    let mut run = Run::new(vec![module(RULES)], 512, limits);
+    let selection = run.pipeline.epoch().selection().clone();
+    let rules = vec![module(RULES)];
+    let replaces = rules[0].identity().name.clone();
+    let next = Epoch::shadowed(2, rules, candidate, Some(&replaces), selection);
+    let next = Rc::new(next);
+    run.pipeline.prepare(&next).expect("a good candidate");
+    run.pipeline.switch(next).expect("it is ready");
+    run.pipeline.compare(Some(Contest::default()));
+    let mut source = machine(42, 60);
+    for _ in 0..20 {
+        run.push(&mut source, 1_000);
+    }
+    run
+}
+
+#[test]
+fn a_shadow_is_counted_rule_by_rule_and_never_heard() {
+    let expected = lines_of(vec![module(RULES)], 512, Limits::default());
+    // One rule says less, one more, one has another name, the last is the same.
+    let other = RULES
+        .replace("startswith /var/", "startswith /var/log/")
+        .replace("and not proc.name in (shells)", "")
+        .replace("rule: service started", "rule: service begun");
+    let alone = |rules: &str, rule: &str| {
+        let lines = lines_of(vec![module(rules)], 512, Limits::default());
+        let named = format!("\"rule\":\"{rule}\"");
+        lines.iter().filter(|line| line.contains(&named)).count() as u64
+    };
+    let mut run = shadowed(module(&other), Limits::default());
+    assert!(run.lines() == expected, "a shadow changes what others say");
+    let contest = run.pipeline.contest().expect("it is compared");
+    assert_eq!(contest.events, run.pipeline.counters().events);
+    assert!(contest.candidate_ns > 0 && contest.running_ns > 0);
+    let names: Vec<&str> = contest.rules.keys().map(|name| &**name).collect();
+    assert_eq!(names.len(), 5, "{names:?}");
+    for (rule, tally) in &contest.rules {
+        assert_eq!(tally.running, alone(RULES, rule), "{rule}");
+        assert_eq!(tally.candidate, alone(&other, rule), "{rule}");
+        let both = tally.running - tally.removed;
+        assert_eq!(both, tally.candidate - tally.added, "{rule}");
+    }
+    let of = |rule: &str| contest.rules[rule];
+    let less = of("file opened for writing below var");
+    assert!(less.removed > 0 && less.added == 0, "{less:?}");
+    let more = of("connection to https");
+    assert!(more.added > 0 && more.removed == 0, "{more:?}");
+    let same = of("passwd opened by a child of a shell");
+    assert!(
+        same.running > 0 && same.added + same.removed == 0,
+        "{same:?}"
+    );
+    assert_eq!(of("service begun").added, of("service started").removed);
+    // So many examples of what it says, and of what it does not say, and no more.
+    let gone = contest.examples.iter().filter(|of| of.by == By::Running);
+    assert_eq!(
+        (gone.count(), contest.examples.len()),
+        (EXAMPLES_MAX, 2 * EXAMPLES_MAX)
+    );
+}
+
+#[test]
+fn a_shadow_that_traps_or_never_returns_costs_nobody_but_itself() {
+    let expected = lines_of(vec![module(RULES)], 512, Limits::default());
+    let limits = Limits {
+        budget: Budget::Time {
+            cpu: Duration::from_millis(5),
+            wall: Duration::from_secs(2),
+        },
+        ..Limits::default()
+    };
+    for body in [
+        "unreachable",
+        "(loop $l (br $l)) unreachable",
+        "i32.const -1",
+    ] {
+        let mut run = shadowed(hostile(body), limits);
+        assert!(run.lines() == expected, "`{body}` changed what others say");
+        let counters = run.pipeline.counters();
+        assert_eq!(
+            (
+                counters.rows_unjudged,
+                counters.module_failures,
+                counters.hits_lost
+            ),
+            (0, 0, 0),
+            "{body}"
+        );
+        assert!(run.pipeline.incidents().is_empty(), "{body}");
+        let contest = run.pipeline.contest().expect("it is compared");
+        assert!(contest.unjudged > 1_000, "{body}: {}", contest.unjudged);
+        assert!(run.pipeline.contest_failed().is_some(), "{body}");
     }
 }

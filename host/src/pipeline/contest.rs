@@ -7,10 +7,16 @@
 use super::{Pipeline, Round, Row};
 use crate::alert::Alert;
 use crate::modules::{Epoch, Shadow};
+use saker_rules_schema::manifest::Priority;
 use std::collections::BTreeMap;
 
 /// So many alerts of the candidate are kept as examples, and so many that it has not.
 pub const EXAMPLES_MAX: usize = 50;
+
+/// Rules of more names are not counted: two rulesets have no more, and others may take over.
+const RULES_MAX: usize = 20_000;
+/// More of what an example says is not kept.
+const OUTPUT_BYTES_MAX: usize = 4096;
 
 /// What came of one rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,13 +31,43 @@ pub struct Tally {
     pub removed: u64,
 }
 
-/// An alert of one of both.
+/// An alert of one of both, as far as it is shown.
 #[derive(Clone, Debug)]
 pub struct Example {
-    /// It.
-    pub alert: Alert,
+    /// Time of the event, ns since the epoch.
+    pub time: u64,
+    /// Name of the rule.
+    pub rule: String,
+    /// Its priority.
+    pub priority: Priority,
+    /// Name of the process.
+    pub process: String,
+    /// Its id.
+    pub pid: u32,
+    /// What it says.
+    pub output: String,
     /// By whom it is.
     pub by: By,
+}
+
+impl Example {
+    fn of(alert: Alert, by: By) -> Example {
+        let processes = alert.scene.map(|scene| scene.processes);
+        let process = processes.and_then(|processes| processes.into_iter().next());
+        let process = process.unwrap_or_default();
+        let mut output = alert.message;
+        output.truncate(output.floor_char_boundary(OUTPUT_BYTES_MAX));
+        output.shrink_to_fit();
+        Example {
+            time: alert.time,
+            rule: alert.rule,
+            priority: alert.priority,
+            process: process.name,
+            pid: process.pid,
+            output,
+            by,
+        }
+    }
 }
 
 /// Who alerts of an event.
@@ -60,7 +96,7 @@ pub struct Contest {
     pub events: u64,
     /// Rows that the candidate was given and did not judge.
     pub unjudged: u64,
-    /// Hits of it that were lost.
+    /// Hits that were lost, or are in no count of their rule's.
     pub hits_lost: u64,
     /// Why it is not asked any more.
     pub failed: Option<String>,
@@ -94,8 +130,10 @@ impl Contest {
     }
 
     fn count(&mut self, rule: &str, change: impl FnOnce(&mut Tally)) {
+        let is_full = self.rules.len() >= RULES_MAX;
         match self.rules.get_mut(rule) {
             Some(tally) => change(tally),
+            None if is_full => self.hits_lost += 1,
             None => change(self.rules.entry(rule.into()).or_default()),
         }
     }
@@ -195,10 +233,9 @@ impl Pipeline {
                 // What both say is shown as the candidate says it.
                 if (is_candidate || !is_matched)
                     && contest.has_room(by)
-                    && let Some(mut alert) = self.alert_of(round, module, rule as usize, &row)
+                    && let Some(alert) = self.alert_of(round, module, rule as usize, &row)
                 {
-                    (alert.why, alert.text) = (None, None);
-                    contest.examples.push(Example { alert, by });
+                    contest.examples.push(Example::of(alert, by));
                 }
             }
         }

@@ -58,3 +58,18 @@ fn what_is_told_before_the_first_event_holds_for_all_of_them() {
     traced.now(&calls(&[Wanted::always(libc::SYS_fchmod as u16)]), 0);
     assert_eq!(told(&traced), []);
 }
+
+#[test]
+fn a_capture_is_read_no_longer_than_a_trial_may_take() {
+    let now = Instant::now();
+    let read = |until| {
+        let mut timed = Timed {
+            bytes: b"a capture",
+            until,
+        };
+        let mut all = Vec::new();
+        timed.read_to_end(&mut all).map_err(|error| error.kind())
+    };
+    assert_eq!(read(now + Duration::from_secs(60)), Ok(9));
+    assert_eq!(read(now), Err(io::ErrorKind::TimedOut));
+}
