@@ -265,12 +265,38 @@ pub struct Status {
     /// All that was lost, by cause; causes without a loss, too.
     #[serde(default)]
     pub losses: Vec<Loss>,
+    /// Which types of events came, and how often.
+    #[serde(default)]
+    pub event_types: Vec<Came>,
+    /// What the stages of an event take.
+    #[serde(default)]
+    pub stages: Vec<Stage>,
     /// What waits where.
     #[serde(default)]
     pub queues: Vec<Queue>,
     /// What the state remembers.
     #[serde(default)]
     pub remembered: Remembered,
+}
+
+/// How often a type of events came.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Came {
+    /// Its name.
+    pub event: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// What a stage of an event takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// Its name.
+    pub stage: String,
+    /// Nanoseconds together.
+    pub ns: u64,
+    /// Of so many events.
+    pub events: u64,
 }
 
 /// How full a queue is.

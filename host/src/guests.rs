@@ -534,6 +534,8 @@ impl Guests {
                 let rows = Rows::new(bytes, columns).count();
                 self.counters.rows_unjudged += rows as u64;
                 self.counters.failures += u64::from(failure.kind.is_strike());
+                let name = guest.component.identity.name.clone();
+                self.work.entry(name).or_default().failed(failure.kind);
                 guest.complain(&failure, rows);
                 if failure.kind.is_strike() && self.incidents.len() < INCIDENTS_MAX {
                     self.incidents.push(Incident {

@@ -19,7 +19,7 @@ use crate::event;
 use crate::extract;
 use crate::extract::row::{Plan, PlanError};
 use crate::literal::Literals;
-use crate::sandbox::{self, Refusal, RulesetImage};
+use crate::sandbox::{self, FailureKind, Refusal, RulesetImage};
 use crate::state;
 use crate::state::note::Noted;
 use saker_ebpf::recipe::Wanted;
@@ -61,6 +61,28 @@ pub struct Work {
     pub cpu_ns: u64,
     /// Bytes of memory that a component has.
     pub memory_bytes: Option<u64>,
+    /// Times that it trapped.
+    #[serde(default)]
+    pub traps: u64,
+    /// Times that it took more time or memory than it may.
+    #[serde(default)]
+    pub overruns: u64,
+}
+
+impl Work {
+    /// It failed in that way.
+    pub fn failed(&mut self, kind: FailureKind) {
+        match kind {
+            FailureKind::Trap => self.traps += 1,
+            FailureKind::Deadline | FailureKind::Memory => self.overruns += 1,
+            FailureKind::Hits
+            | FailureKind::Answer
+            | FailureKind::Quarantined
+            | FailureKind::Request
+            | FailureKind::Judge
+            | FailureKind::Died => {}
+        }
+    }
 }
 
 /// A module failed.

@@ -10,6 +10,7 @@ pub mod contest;
 mod epochs;
 mod parking;
 mod recording;
+pub mod stages;
 
 use crate::alert::{Alert, Identity, Scene, Why};
 use crate::event::{Captured, Clock, Event, decode};
@@ -28,8 +29,9 @@ use parking::Parking;
 pub use parking::{Counters as ParkingCounters, Limits as ParkingLimits};
 use saker_capture::Entry;
 use saker_ebpf::record::Record;
-use saker_rules_schema::event::Class;
+use saker_rules_schema::event::{Class, EventType};
 use saker_shm::window::{Filled, SlotWriter, Window};
+use stages::{Gauge, Spent, Stage, Stopwatch};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -136,6 +138,8 @@ pub struct Pipeline {
     contest: Option<Box<Contest>>,
     /// Events before it.
     contest_from: u64,
+    /// Which events come, and what they cost.
+    gauge: Gauge,
 }
 
 /// A window was judged, and by which epoch.
@@ -351,6 +355,7 @@ impl Pipeline {
             verdicts: None,
             contest: None,
             contest_from: 0,
+            gauge: Gauge::default(),
         };
         pipeline.prepare(&epoch)?;
         pipeline.next = None;
@@ -449,6 +454,21 @@ impl Pipeline {
         self.keeps_scenes = true;
     }
 
+    /// Has times of stages measured by that clock, from here on.
+    pub fn measure(&mut self, stopwatch: Stopwatch) {
+        self.gauge.lend(stopwatch);
+    }
+
+    /// The types of events that came, and how often.
+    pub fn event_types(&self) -> impl Iterator<Item = (EventType, u64)> + '_ {
+        self.gauge.types()
+    }
+
+    /// What the stages of an event take, as far as that is measured.
+    pub fn stages(&self) -> impl Iterator<Item = (Stage, Spent)> + '_ {
+        self.gauge.spent(self.counters.events)
+    }
+
     /// Tells `watch` of every window that is judged, from here on.
     pub fn watch_verdicts(&mut self, watch: impl FnMut(Verdict) + 'static) {
         self.verdicts = Some(Box::new(watch));
@@ -463,6 +483,7 @@ impl Pipeline {
     /// each module that wants it.
     pub fn push(&mut self, batch: &Rc<Batch>) -> Result<(), PipelineError> {
         for index in 0..batch.len() {
+            let mut lap = self.gauge.begin();
             // Kept where it is: a parsed record is large enough for moving it to show.
             let record;
             let event = match batch.form() {
@@ -502,6 +523,8 @@ impl Pipeline {
                 true => self.counters.of_plugins += 1,
                 false => self.counters.events += 1,
             }
+            self.gauge.count(kind);
+            self.gauge.lap(&mut lap, Stage::Decode);
             let is_wanted = self.plans.iter().any(|plan| plan.row(kind).is_some());
             let is_lasting = self
                 .recorder
@@ -509,9 +532,11 @@ impl Pipeline {
                 .is_some_and(|recorder| recorder.may_want(kind));
             if !is_wanted && !is_lasting && self.triggered.is_none() {
                 self.state.absorb(&event);
+                self.gauge.lap(&mut lap, Stage::State);
                 continue;
             }
             let seen = self.state.apply(&event);
+            self.gauge.lap(&mut lap, Stage::State);
             self.time = event.time();
             if let Some(triggered) = &mut self.triggered {
                 if self.open.is_none() && self.flying.is_empty() && self.parking.is_empty() {
@@ -527,6 +552,7 @@ impl Pipeline {
                 continue;
             }
             self.take_in(batch, index, &event, seen, is_lasting)?;
+            self.gauge.lap(&mut lap, Stage::Extract);
         }
         self.take_all_that_is_there();
         if let Some(round) = &mut self.open {
@@ -894,6 +920,10 @@ impl Pipeline {
                 if kind.is_strike() {
                     self.counters.module_failures += 1;
                     if let Some(module) = self.module(epoch, ruleset) {
+                        self.work
+                            .entry(module.name.clone())
+                            .or_default()
+                            .failed(kind);
                         self.note(Incident {
                             module,
                             reason: format!("{kind}: {message}"),
@@ -943,6 +973,7 @@ impl Pipeline {
     }
 
     fn worked(&mut self, epoch: u32, ruleset: u32, rows: u32, cpu_ns: u64) {
+        self.gauge.judged(cpu_ns);
         self.note_contest_work(epoch, ruleset, cpu_ns);
         if self.is_candidate(epoch, ruleset) {
             return;
@@ -1015,10 +1046,12 @@ impl Pipeline {
             let Some(round) = self.flying.pop_front() else {
                 return;
             };
+            let mut lap = self.gauge.begin_round();
             match self.recorder.is_some() {
                 true => self.write_recording(&round),
                 false => self.render(&round),
             }
+            self.gauge.lap(&mut lap, Stage::Alert);
             if !self.guests.is_empty() {
                 self.guests.flush();
                 let flying = self.flying.iter().chain(&self.open);

@@ -263,6 +263,21 @@ fn an_attack_is_seen_with_what_stood_around_it_and_why_its_rule_held() {
     assert_eq!(lines.body.lines().count(), 2, "{}", lines.body);
     let health = page.get("/health");
     assert_eq!(health["alerts"], 2);
+    let count = |event: &str| {
+        let mut types = health["event_types"].as_array().expect("types").iter();
+        types
+            .find(|came| came["event"] == event)
+            .and_then(|came| came["count"].as_u64())
+    };
+    // Each attack executes a shell and a program, and opens at least what the rule is about.
+    assert!(
+        count("execve") >= Some(4) && count("openat") >= Some(2),
+        "{health}"
+    );
+    let all: Option<u64> = (health["event_types"].as_array().expect("types").iter())
+        .map(|came| came["count"].as_u64())
+        .sum();
+    assert_eq!(all, health["events"].as_u64());
     assert!(health["checks"][0]["state"].is_string());
     assert!(page.saker.stop().status.success());
 }

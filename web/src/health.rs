@@ -33,6 +33,10 @@ pub struct Health {
     pub alerts: u64,
     /// Times that a module failed.
     pub module_failures: u64,
+    /// Which types of events came, and how often.
+    pub event_types: Vec<Came>,
+    /// What the stages of an event take, in the order in which it passes them.
+    pub stages: Vec<Stage>,
     /// What was lost, by cause; a cause without a loss is there as well.
     pub losses: Vec<Count>,
     /// What waits where.
@@ -56,6 +60,27 @@ pub struct Count {
     pub cause: String,
     /// How many.
     pub count: u64,
+}
+
+/// How often a type of events came.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Came {
+    /// Its name.
+    pub event: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// What a stage of an event takes: `decode`, `state` and `extract` of one event of many, measured;
+/// `judge` and `alert` of all, as processor time and as time of the thread that moves events.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Stage {
+    /// Its name.
+    pub stage: String,
+    /// Nanoseconds together.
+    pub ns: u64,
+    /// Of so many events.
+    pub events: u64,
 }
 
 /// How full a queue is.

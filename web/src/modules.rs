@@ -32,6 +32,10 @@ pub struct Module {
     pub previous: Option<String>,
     /// How often it failed.
     pub failures: u64,
+    /// Times that it trapped since Saker began.
+    pub traps: u64,
+    /// Times that it took more time or memory than it may, since then.
+    pub overruns: u64,
     /// Why there is no newer version, or why it is set aside.
     pub reason: Option<String>,
     /// Events that it was given since Saker began.

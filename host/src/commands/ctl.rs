@@ -227,6 +227,9 @@ fn in_words(status: &Status) -> String {
         judge_restarts,
         rows_of_dead_judges,
         losses,
+        // Who wants these reads JSON, or the page.
+        event_types: _,
+        stages: _,
         queues: _,
         remembered,
     } = status;

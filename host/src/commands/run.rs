@@ -29,6 +29,7 @@ use crate::watch::{Changed, Sources, Watcher};
 use anyhow::Context;
 use saker_rules_schema::manifest::Priority;
 use saker_shm::window::Window;
+use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -345,6 +346,8 @@ impl Watch {
         super::make_captures(&mut pipeline, config)?;
         if keeping.is_some() {
             pipeline.keep_scenes();
+            // For the page, which is there with what is kept.
+            pipeline.measure(monotonic_ns);
         }
         pipeline.set_parking(ParkingLimits {
             wait: config.metadata_wait,
@@ -719,6 +722,14 @@ impl Watch {
             judge_restarts: self.pipeline.judge().map_or(0, |judge| judge.restarts),
             rows_of_dead_judges: counters.rows_of_dead_judges,
             losses: losses.collect(),
+            event_types: self.event_types(),
+            stages: (self.pipeline.stages())
+                .map(|(stage, spent)| control::Stage {
+                    stage: stage.name().into(),
+                    ns: spent.ns,
+                    events: spent.events,
+                })
+                .collect(),
             queues: self.queues(),
             remembered: control::Remembered {
                 threads: threads as u64,
@@ -726,6 +737,19 @@ impl Watch {
                 descriptors: descriptors as u64,
             },
         })
+    }
+
+    /// Which types of events came. Several of Falco's codes have one name.
+    fn event_types(&self) -> Vec<control::Came> {
+        let mut types: BTreeMap<&str, u64> = BTreeMap::new();
+        for (event, count) in self.pipeline.event_types() {
+            *types.entry(event.name()).or_default() += count;
+        }
+        let types = types.into_iter().map(|(event, count)| control::Came {
+            event: event.into(),
+            count,
+        });
+        types.collect()
     }
 
     /// What waits where.
@@ -881,6 +905,11 @@ impl Watch {
         }
         Ok(self.pipeline.release_all_parked()?)
     }
+}
+
+fn monotonic_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
 fn wall_clock_ns() -> u64 {

@@ -13,7 +13,7 @@ use saker_web::alerts::{
 use saker_web::changes::{ChangePage, ChangeQuery};
 use saker_web::editor::{CheckRequest, Checked, Completion};
 use saker_web::exceptions::{Attempt, Draft, Proposal};
-use saker_web::health::{Check, Count, Engine, Health, Queue};
+use saker_web::health::{Came, Check, Count, Engine, Health, Queue, Stage};
 use saker_web::host::{Host, ModuleChange, Refusal};
 use saker_web::incidents::{IncidentDetail, IncidentPage, IncidentQuery};
 use saker_web::modules::{Done, Module, Upload};
@@ -387,6 +387,8 @@ impl Host for Behind {
                 previous: listed.previous,
                 failures: listed.failures,
                 reason: listed.reason,
+                traps: listed.work.traps,
+                overruns: listed.work.overruns,
                 cpu_ns: listed.work.cpu_ns,
                 memory_bytes: listed.work.memory_bytes,
             }
@@ -451,6 +453,15 @@ impl Host for Behind {
             asked: engine.asked,
             failed: engine.failed,
         });
+        let event_types = status.event_types.into_iter().map(|came| Came {
+            event: came.event,
+            count: came.count,
+        });
+        let stages = status.stages.into_iter().map(|stage| Stage {
+            stage: stage.stage,
+            ns: stage.ns,
+            events: stage.events,
+        });
         let queues = status.queues.into_iter().map(|queue| Queue {
             name: queue.name,
             waiting: queue.waiting,
@@ -468,6 +479,8 @@ impl Host for Behind {
             windows: status.windows,
             alerts: status.alerts,
             module_failures: status.module_failures,
+            event_types: event_types.collect(),
+            stages: stages.collect(),
             losses: losses.collect(),
             queues: queues.collect(),
             memory_bytes: memory_bytes + judge_bytes,

@@ -143,6 +143,9 @@ export interface Module {
   path: string | null;
   previous: string | null;
   failures: number;
+  /** Of those, times that it trapped, and that it went over its budget. */
+  traps: number;
+  overruns: number;
   reason: string | null;
   events: number;
   /** Since Saker began. */
@@ -179,6 +182,8 @@ export interface Health {
   windows: number;
   alerts: number;
   module_failures: number;
+  event_types: { event: string; count: number }[];
+  stages: { stage: string; ns: number; events: number }[];
   losses: { cause: string; count: number }[];
   queues: { name: string; waiting: number; most: number }[];
   memory_bytes: number;

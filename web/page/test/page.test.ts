@@ -383,6 +383,24 @@ test('rules are tried before they are loaded, against recent events and a captur
   expect(fixture.tried[1]).toMatchObject({ capture: '00112233445566ff' });
 });
 
+test('health tells events by type, the time of each stage, and why modules failed', async () => {
+  const page = await enter('/health');
+  const types = page.getByRole('table', { name: 'Events by type' });
+  await types.getByRole('row', { name: /^openat/ }).waitFor();
+  // So many a second are known from the second answer on.
+  await page.waitForFunction(() => /^openat\s+[1-9]/.test([...document.querySelectorAll('table[aria-label="Events by type"] tbody tr')][0]?.textContent?.replace(/\s+/g, ' ').trim().replace(/^openat/, 'openat ') ?? ''));
+  await page.getByText('2 other types').click();
+  await page.getByRole('table', { name: 'Other types' }).getByText('kill').waitFor();
+  const time = page.locator('section').filter({ has: page.getByRole('heading', { name: 'Time of an event' }) });
+  expect(await time.getByRole('listitem').allInnerTexts()).toEqual(
+    ['Read its record 28 ns', 'Remember what it changes 96 ns', 'Write its rows 141 ns', 'Judge 15 ns', 'Make alerts 2.3 ns'].map((line) =>
+      expect.stringContaining(line.split(' ').slice(-2).join(' ')),
+    ),
+  );
+  await time.getByText('282 ns in all').waitFor();
+  await page.getByText('2 trapped, 1 over its budget').waitFor();
+});
+
 test('a shadow is begun, looked at and promoted, or discarded', async () => {
   const page = await enter('/editor');
   await page.getByText('Valid', { exact: true }).waitFor();
