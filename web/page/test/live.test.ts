@@ -247,6 +247,14 @@ describe.skipIf(why !== null)(`the page of the real program${why === null ? '' :
     await page.keyboard.press('Control+a');
     await page.keyboard.insertText(trial('fd.name', 'first version'));
     await page.getByText('Valid', { exact: true }).waitFor();
+    // What it would have said of what happened before it was there.
+    await readHostname();
+    await page.getByRole('button', { name: 'Try', exact: true }).click();
+    const tried = page.getByRole('region', { name: 'Try it' });
+    await tried.getByText(/^\+[1-9]/).first().waitFor();
+    expect(await tried.locator('li').filter({ hasText: 'new' }).first().innerText()).toContain('first version');
+    expect(await kept(trials)).toEqual([]);
+    await page.screenshot({ path: join(PICTURES, 'live-tried.png') });
     await page.getByRole('textbox', { name: 'File' }).fill('trial.yaml');
     await page.getByRole('button', { name: 'Load', exact: true }).click();
     await agree('Load');
@@ -292,6 +300,30 @@ describe.skipIf(why !== null)(`the page of the real program${why === null ? '' :
     expect(told.filter((one) => one.difference !== '').length).toBeGreaterThanOrEqual(2);
   });
 
+  test('a version judges as a shadow, is counted and not heard, and is discarded', async () => {
+    await go('/editor');
+    const editor = page.getByRole('textbox', { name: 'Rules, as YAML' });
+    await editor.waitFor();
+    await editor.click();
+    await page.keyboard.press('Control+a');
+    await page.keyboard.insertText(trial('fd.name', 'shadow version'));
+    await page.getByText('Valid', { exact: true }).waitFor();
+    const place = page.getByLabel('Where').locator('option').filter({ hasText: /trial$/ });
+    await page.getByLabel('Where').selectOption((await place.getAttribute('value')) ?? '');
+    const shadow = page.getByRole('region', { name: 'Shadow it' });
+    await shadow.getByRole('button', { name: 'Begin' }).click();
+    await shadow.getByText(/to go$/).waitFor();
+    const before = (await kept(trials)).length;
+    await readHostname();
+    await noticed(trials, before + 1);
+    await shadow.getByText('1 by these rules, 1 by those that run').waitFor();
+    expect(await shadow.locator('.sum').innerText()).toMatch(/ns an event/);
+    await page.screenshot({ path: join(PICTURES, 'live-shadow.png') });
+    expect((await kept(trials)).some((alert) => alert.output.includes('shadow version'))).toBe(false);
+    await shadow.getByRole('button', { name: 'Discard' }).click();
+    await shadow.getByText('Let these rules judge every event').waitFor();
+  });
+
   test('a rule and a module are turned off and on again', async () => {
     /** What happens later is noticed, and the trial is not. */
     const nothingOfIt = async (before: number): Promise<void> => {
@@ -306,21 +338,21 @@ describe.skipIf(why !== null)(`the page of the real program${why === null ? '' :
     const toggle = page.getByRole('switch', { name: TRIAL });
     await toggle.click();
     await expect.poll(() => toggle.getAttribute('aria-checked')).toBe('false');
-    await nothingOfIt(3);
+    await nothingOfIt(4);
     await toggle.click();
     await expect.poll(() => toggle.getAttribute('aria-checked')).toBe('true');
     await readHostname();
-    await noticed(trials, 4);
+    await noticed(trials, 5);
     await go('/modules');
     const module = card();
     await module.getByRole('button', { name: 'Turn off' }).click();
     await agree('Turn off');
     await module.getByText('Off', { exact: true }).waitFor();
-    await nothingOfIt(4);
+    await nothingOfIt(5);
     await module.getByRole('button', { name: 'Turn on' }).click();
     await module.getByText(/^(Running|On probation)$/).waitFor();
     await readHostname();
-    await noticed(trials, 5);
+    await noticed(trials, 6);
   });
 
   /** Every call that changes something. */
