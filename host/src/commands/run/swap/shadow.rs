@@ -4,7 +4,7 @@
 
 use super::{Asking, Change, Draft, Found, Order, Swaps, Waiting};
 use crate::alert::RULES;
-use crate::commands::{count, shown};
+use crate::commands::{count, escaped, shown};
 use crate::modules::{Epoch, Module};
 use crate::pipeline::contest::Contest;
 use crate::pipeline::{Pipeline, PipelineError};
@@ -23,6 +23,14 @@ pub(super) struct Wish {
     pub(super) with_loaded: bool,
     /// How long it is to judge.
     pub(super) time: Duration,
+}
+
+impl Wish {
+    /// The file's name.
+    fn file(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
 }
 
 /// A shadow.
@@ -59,9 +67,8 @@ impl Swaps {
             let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
             since.as_millis() as u64
         };
-        let file = shadow.wish.path.file_name().unwrap_or_default();
         Some(saker_web::trial::Shadow {
-            file: file.to_string_lossy().into_owned(),
+            file: shadow.wish.file(),
             replaces: shadow.wish.replaces.clone(),
             with_loaded: shadow.wish.with_loaded,
             by: shadow.by.clone(),
@@ -141,7 +148,7 @@ impl Swaps {
             Some(Ok(module)) => {
                 draft.done.push(format!(
                     "`{}` judges as a shadow for {}",
-                    shown(&wish.path),
+                    escaped(&wish.file()),
                     count(wish.time.as_secs(), "second")
                 ));
                 draft.shadow = Some(Shadowing {
