@@ -322,6 +322,8 @@ pub enum Use {
     Alerts,
     /// Where the running kernel is watched.
     Kernel,
+    /// Where rules judge it, and may change.
+    Rules,
     /// Where captures are replayed.
     Replay,
     /// Nowhere: it says what is so anyhow.
@@ -531,14 +533,14 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "watch_config_files",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "true or false (default true)",
         description: "Read rules and modules again when their files change.",
         apply: |config, value| set(&mut config.watch_files, boolean(value)),
     },
     Setting {
         key: "modules.folder",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "an absolute path (default /etc/saker/modules), or nothing for none",
         description: "A folder of modules (.wasm) and further rulesets (.yaml), each loaded, \
                       changed and given up with its file. Must be root's or your own, and \
@@ -547,7 +549,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "modules.probation_ms",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "a number from 0 to 3600000 (default 60000)",
         description: "Milliseconds within which a failure of another version of a module brings \
                       the version before back.",
@@ -573,7 +575,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "control.socket",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "an absolute path (default /run/saker/control.sock), or nothing for none",
         description: "The socket that `saker ctl` talks to. Only root and the user that Saker \
                       runs as may.",
@@ -581,7 +583,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "page.enabled",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "true or false (default true)",
         description: "Serve the page, on which alerts are seen and rules changed. `saker ctl \
                       page` tells its address.",
@@ -589,14 +591,14 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "page.address",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "an address and a port (default 127.0.0.1:8766)",
         description: "Where the page is served. Beyond this machine it wants `page.certificate`.",
         apply: |config, value| set(&mut config.page.address, value.parse().ok()),
     },
     Setting {
         key: "page.token_file",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "an absolute path (default: `page.token` beside the alerts that are kept)",
         description: "The file whose first line lets in who may change things: 16 characters or \
                       more, for nobody else to read. Made where it is not there.",
@@ -604,28 +606,28 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "page.viewer_token_file",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "an absolute path, or nothing for none (default)",
         description: "Likewise, for those who may only look. It is not made.",
         apply: |config, value| set(&mut config.page.viewer_token_file, absolute(value)),
     },
     Setting {
         key: "page.certificate",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "an absolute path, or nothing for none (default)",
         description: "The certificate for TLS in PEM, with those between it and the root.",
         apply: |config, value| set(&mut config.page.certificate, absolute(value)),
     },
     Setting {
         key: "page.key",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "an absolute path, or nothing for none (default)",
         description: "The certificate's key in PEM.",
         apply: |config, value| set(&mut config.page.key, absolute(value)),
     },
     Setting {
         key: "page.hosts",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "names separated by commas",
         description: "Names by which the page is reached, beside addresses and `localhost`.",
         apply: |config, value| {
@@ -664,14 +666,14 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "store.path",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "an absolute path (default /var/lib/saker/alerts.db), or nothing to keep none",
         description: "The file in which alerts are kept for the page.",
         apply: |config, value| set(&mut config.store, absolute(value)),
     },
     Setting {
         key: "store.max_age_days",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "a number from 1 to 36500 (default 30)",
         description: "Alerts that are older are given up.",
         apply: |config, value| {
@@ -682,7 +684,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "store.max_mb",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "a number from 16 to 1000000 (default 1024)",
         description: "MiB that alerts may take; the oldest of more are given up.",
         apply: |config, value| {
@@ -699,7 +701,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "webserver.enabled",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "true or false (default false)",
         description: "Answer what kubelet and Prometheus ask, to anybody: /healthz, /versions and \
                       /metrics.",
@@ -707,14 +709,14 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "webserver.listen_address",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "an address (default 0.0.0.0)",
         description: "Where that is listened for.",
         apply: |config, value| set(&mut config.webserver.address, value.parse().ok()),
     },
     Setting {
         key: "webserver.listen_port",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "a number from 0 to 65535 (default 8765)",
         description: "At which port.",
         apply: |config, value| {
@@ -726,7 +728,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "webserver.k8s_healthz_endpoint",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "a path of letters, digits, `-`, `_` and `/` (default /healthz)",
         description: "What is asked for healthiness.",
         apply: |config, value| {
@@ -739,21 +741,21 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "webserver.prometheus_metrics_enabled",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "true or false (default false)",
         description: "Whether /metrics is there; `metrics.enabled` must say so too.",
         apply: |config, value| set(&mut config.webserver.metrics, boolean(value)),
     },
     Setting {
         key: "webserver.ssl_enabled",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "true or false (default false)",
         description: "Whether that is answered over TLS.",
         apply: |config, value| set(&mut config.webserver.tls, boolean(value)),
     },
     Setting {
         key: "webserver.ssl_certificate",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "an absolute path",
         description: "The certificate for it and its key, in one file in PEM.",
         apply: |config, value| set(&mut config.webserver.certificate, absolute(value)),
@@ -767,7 +769,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "metrics.enabled",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "true or false (default false)",
         description: "Whether what is counted is told by /metrics, if the web server tells it.",
         apply: |config, value| set(&mut config.metrics, boolean(value)),
@@ -1173,6 +1175,8 @@ mod tests {
         for setting in [
             "config_files=[]",
             r#"load_plugins=["container"]"#,
+            "load_plugins=[container]",
+            "load_plugins=[]",
             r#"plugins[]={"name": "container", "library_path": "/usr/lib/libcontainer.so",
                 "init_config": {"label_max_len": 100, "with_size": false}}"#,
             "plugins[0].init_config.label_max_len=100",
@@ -1200,6 +1204,7 @@ mod tests {
             "append_output[]={",
             "append_output[].suggested_output=perhaps",
             "load_plugins[]=json",
+            "load_plugins=[container, json]",
             "rules_files=x",
         ] {
             assert!(Config::default().set(setting).is_err(), "{setting}");

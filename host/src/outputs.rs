@@ -158,7 +158,7 @@ fn write_all(
         if error.kind() == ErrorKind::BrokenPipe {
             *gone = true;
         } else if !std::mem::replace(&mut complained, true) {
-            tracing::error!("cannot write alerts: {error}");
+            tracing::error!("cannot write any further: {error}");
         }
     };
     let are_all = |gone: &[bool]| !gone.is_empty() && gone.iter().all(|gone| *gone);

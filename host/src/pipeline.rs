@@ -83,6 +83,10 @@ const MATCHES_MAX: usize = 10_000;
 /// all that happened since is kept for them.
 const ROUND_EVENTS_MAX: u64 = 8192;
 
+/// They are also closed when what their events lie in takes so many bytes: a window has room for
+/// rows of thousands of events that are large themselves.
+const ROUND_BYTES_MAX: usize = 16 << 20;
+
 /// Records → alerts.
 pub struct Pipeline {
     state: State,
@@ -191,6 +195,8 @@ struct Round {
     epoch: Rc<Epoch>,
     /// What its rows refer to.
     batches: Vec<Rc<Batch>>,
+    /// Bytes of those.
+    bytes: usize,
     /// For a recording: what changes the state, hit or not.
     lasting: Vec<Row>,
     parts: Vec<Part>,
@@ -223,8 +229,9 @@ impl Round {
 }
 
 /// The place of a batch among those of a round, which it has joined then.
-fn place_of(batch: &Rc<Batch>, batches: &mut Vec<Rc<Batch>>) -> u32 {
+fn place_of(batch: &Rc<Batch>, batches: &mut Vec<Rc<Batch>>, bytes: &mut usize) -> u32 {
     if batches.last().is_none_or(|last| !Rc::ptr_eq(last, batch)) {
+        *bytes += batch.bytes();
         batches.push(batch.clone());
     }
     batches.len() as u32 - 1
@@ -594,7 +601,7 @@ impl Pipeline {
         if self
             .open
             .as_ref()
-            .is_some_and(|round| round.rows >= self.rows_max)
+            .is_some_and(|round| round.rows >= self.rows_max || round.bytes > ROUND_BYTES_MAX)
         {
             self.close_round()?;
         }
@@ -669,7 +676,7 @@ impl Pipeline {
         round.last_time = round.last_time.max(event.time());
         let position = slot.position() + written.row as u32;
         slot.commit(written.bytes);
-        let batch = place_of(batch, &mut round.batches);
+        let batch = place_of(batch, &mut round.batches, &mut round.bytes);
         part.rows.push(Row {
             position,
             batch,
@@ -690,6 +697,7 @@ impl Pipeline {
         let round = self.open.get_or_insert_with(|| Round {
             epoch: epoch.clone(),
             batches: Vec::new(),
+            bytes: 0,
             lasting: Vec::new(),
             parts: (0..modules).map(|_| Part::default()).collect(),
             rows: 0,

@@ -29,7 +29,7 @@ pub use captured::Memory;
 pub(crate) use captured::polled_descriptors;
 use container::{ByPath, Cgroup, Containers, WatchedContainers};
 use descriptor::{FdIndex, FdInfo, Role};
-use facts::{Image, KeptImage};
+use facts::{Directory, Image, KeptImage};
 pub use lineage::Lineage;
 use note::{Note, Noted};
 use roles::Roles;
@@ -45,7 +45,8 @@ use table::{Descriptors, TableIndex};
 use users::Users;
 use version::{ProcessRef, ProcessVersion, Row, RowCache, VersionIndex};
 
-/// Bounds of what is kept.
+/// Bounds of what is kept. All of it together takes some 500 MB at the most, with the room that
+/// allocations take beside what they hold: a capture may say what it likes.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Threads.
@@ -58,9 +59,9 @@ pub struct Limits {
     pub descriptors_max: usize,
     /// Descriptors of one process.
     pub descriptors_per_process_max: u32,
-    /// Bytes of arguments, environments and paths of executables.
+    /// Bytes of arguments, environments, paths of executables and current directories.
     pub image_bytes_max: usize,
-    /// Bytes of names of descriptors.
+    /// Bytes of names of descriptors, and of which process has which.
     pub descriptor_bytes_max: usize,
     /// Bytes of process rows.
     pub row_bytes_max: usize,
@@ -82,15 +83,15 @@ impl Default for Limits {
             threads_max: 262_144,
             processes_max: 131_072,
             versions_max: 262_144,
-            descriptors_max: 524_288,
+            descriptors_max: 262_144,
             descriptors_per_process_max: 16_384,
-            image_bytes_max: 256 << 20,
-            descriptor_bytes_max: 128 << 20,
-            row_bytes_max: 128 << 20,
-            cgroup_bytes_max: 64 << 20,
+            image_bytes_max: 96 << 20,
+            descriptor_bytes_max: 64 << 20,
+            row_bytes_max: 48 << 20,
+            cgroup_bytes_max: 24 << 20,
             entries_max: 65_536,
             containers_max: 16_384,
-            container_bytes_max: 64 << 20,
+            container_bytes_max: 24 << 20,
             lookups_max: 4_096,
         }
     }
@@ -115,6 +116,8 @@ pub struct Counters {
     pub descriptors_refused: u64,
     /// Images kept without arguments and environment.
     pub images_cut: u64,
+    /// Current directories not kept.
+    pub directories_refused: u64,
     /// Control groups not kept: their processes seem to be in none.
     pub cgroups_refused: u64,
     /// Addresses of a capture's machine not kept.
@@ -346,7 +349,7 @@ pub struct State {
     machine: Machine<'static>,
     no_image: Arc<KeptImage>,
     no_cgroup: Arc<Cgroup>,
-    root: Arc<[u8]>,
+    root: Arc<Directory>,
     /// Whether descriptors beyond standard input, output and error are kept.
     all_descriptors: bool,
     /// What was met and what was lost.
@@ -401,7 +404,7 @@ impl State {
             row_bytes: Arc::default(),
             cgroup_bytes: Arc::default(),
             no_cgroup: Arc::default(),
-            root: Arc::from(&b"/"[..]),
+            root: Arc::new(Directory::uncounted(b"/")),
             all_descriptors: true,
             counters: Counters::default(),
             limits,

@@ -358,6 +358,10 @@ fn help_shows_the_settings_that_matter_to_the_command() {
         ("scope.cgroup", &["run", "record"]),
         ("engine.replay.capture_file", &["replay"]),
         ("log_syslog", &["run"]),
+        ("page.enabled", &["run"]),
+        ("store.path", &["run"]),
+        ("webserver.enabled", &["run"]),
+        ("engines.docker.enabled", &["run", "record"]),
     ] {
         for command in ["run", "replay", "record"] {
             let expected = commands.contains(&command);

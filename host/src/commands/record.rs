@@ -152,10 +152,19 @@ fn tell(written: &Written, target: &str) {
     line.push_str(&format!(", {}", count(written.bytes, "byte")));
     match written.files {
         1 => line.push_str(&format!(", to {target}")),
-        files => line.push_str(&format!(", in {files} files")),
+        files => line.push_str(&format!(
+            ", in {files} files that take {}",
+            count(written.kept_bytes, "byte")
+        )),
     }
+    let bytes = count(written.removed_bytes, "byte");
+    let removed = format!("file(s) of {bytes} removed to make room");
     let lost = list_of(&[
-        (written.removed, "file(s) removed to make room"),
+        (
+            written.beside,
+            "file(s) of an earlier recording beside them",
+        ),
+        (written.removed, &removed),
         (written.too_long, "event(s) longer than a capture can hold"),
         (written.cut, "text(s) longer than a capture can hold"),
         (

@@ -415,6 +415,7 @@ impl Replay {
             counters,
             skipped: self.skipped,
             unread: if is_deserted { unwritten } else { 0 },
+            unwritten,
         };
         let left_off = if self.is_cut_short { "stopped: " } else { "" };
         tracing::info!("{left_off}{line}");
@@ -552,6 +553,10 @@ fn forgot(counters: &crate::state::Counters) {
         (counters.versions_overwritten, "state(s) of processes"),
         (counters.descriptors_refused, "descriptor(s)"),
         (counters.images_cut, "command line(s) in part"),
+        (
+            counters.directories_refused,
+            "(current directory|current directories)",
+        ),
         (counters.cgroups_refused, "control group(s)"),
         (counters.interfaces_refused, "address(es) of the machine"),
         (counters.names_refused, "(user or group|users and groups)"),
@@ -584,6 +589,8 @@ struct Summary {
     skipped: Skipped,
     /// What was to be written when nobody read it any more.
     unread: u64,
+    /// That, and what could not be written.
+    unwritten: u64,
 }
 
 impl std::fmt::Display for Summary {
@@ -593,6 +600,7 @@ impl std::fmt::Display for Summary {
             counters,
             skipped,
             unread,
+            unwritten,
         } = self;
         f.write_str(&count(counters.events, "event"))?;
         let beside = list_of(&[
@@ -605,12 +613,16 @@ impl std::fmt::Display for Summary {
         }
         match purpose {
             Purpose::Judge => write!(f, ", {}", count(counters.alerts, "alert"))?,
-            Purpose::Print => write!(f, ", {} printed", counters.alerts - unread)?,
+            Purpose::Print => write!(
+                f,
+                ", {} printed",
+                counters.alerts.saturating_sub(*unwritten)
+            )?,
             Purpose::Record => f.write_str(" read")?,
         }
         let what = match purpose {
-            Purpose::Judge => "not written: nobody reads them any more",
-            Purpose::Print | Purpose::Record => "not printed: nobody reads them any more",
+            Purpose::Judge => "not written: nobody reads (it|them) any more",
+            Purpose::Print | Purpose::Record => "not printed: nobody reads (it|them) any more",
         };
         let lost = list_of(&[
             (

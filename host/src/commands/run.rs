@@ -42,7 +42,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 #[derive(clap::Args)]
-#[command(after_long_help = super::settings_help(&[Use::Any, Use::Alerts, Use::Kernel, Use::Falco]))]
+#[command(after_long_help = super::settings_help(&[Use::Any, Use::Alerts, Use::Kernel, Use::Rules, Use::Falco]))]
 pub(crate) struct Args {
     /// Rule file, directory of them, or compiled module (.wasm); the bundled rules if none is given
     #[arg(short, long, value_name = "FILE")]

@@ -335,8 +335,7 @@ impl Config {
             let known = ENTRY_SETTINGS
                 .iter()
                 .any(|setting| list_of(setting.key).is_some_and(|(list, ..)| list == key));
-            let items = known.then(|| serde_json::from_str::<Vec<serde_json::Value>>(value));
-            return match items? {
+            return match known.then(|| items(value))? {
                 Ok(items) => Some(items.iter().try_for_each(|item| {
                     let at = self.entries(key);
                     self.set_entry(key, at, "", item)
@@ -414,6 +413,21 @@ impl Config {
             value: text,
             wanted: setting.wanted,
         })
+    }
+}
+
+/// A list in JSON, or one of bare words as `falco.yaml` has it: `[container]`.
+fn items(value: &str) -> serde_json::Result<Vec<serde_json::Value>> {
+    let inside = value
+        .trim()
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    match inside.filter(|inside| !inside.contains(['"', '[', ']', '{', '}'])) {
+        Some(inside) if !inside.trim().is_empty() => {
+            let words = inside.split(',').map(|word| word.trim().into());
+            Ok(words.collect())
+        }
+        Some(_) | None => serde_json::from_str(value),
     }
 }
 

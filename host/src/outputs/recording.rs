@@ -24,6 +24,9 @@ pub const STDOUT: &str = "-";
 /// The flag of an event that is there for the state alone (libscap's `SCAP_DF_STATE_ONLY`).
 const STATE_ONLY: u32 = 1;
 
+/// Digits of a file's number in a ring: a file a minute fills them in two years.
+const RING_DIGITS: usize = 6;
+
 /// What an event is written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -68,6 +71,8 @@ pub struct Recording {
     files: VecDeque<PathBuf>,
     /// Files begun so far.
     begun: u64,
+    /// Bytes of files that had to make room, as they lay there.
+    removed_bytes: u64,
     events: u64,
     /// Events for the state alone.
     hidden: u64,
@@ -115,6 +120,7 @@ impl Recording {
             began: None,
             files: VecDeque::new(),
             begun: 0,
+            removed_bytes: 0,
             events: 0,
             hidden: 0,
             too_long: 0,
@@ -380,7 +386,7 @@ impl Recording {
     fn open_file(&mut self) -> Result<(), RecordError> {
         let path = match (self.limits.file_bytes, self.limits.file_ns) {
             (None, None) => self.path.clone(),
-            _ => numbered(&self.path, self.begun),
+            _ => numbered(&self.path, self.begun, self.digits()),
         };
         let writer = self.make(&path)?;
         self.is_empty = true;
@@ -396,10 +402,16 @@ impl Recording {
             .is_some_and(|most| self.files.len() > most)
             && let Some(oldest) = self.files.pop_front()
         {
+            self.removed_bytes += size(&oldest);
             // Whoever took it away before has done the same.
             let _ = std::fs::remove_file(oldest);
         }
         Ok(())
+    }
+
+    /// Names of a ring are in order as texts, too, as sysdig's are.
+    fn digits(&self) -> usize {
+        self.limits.files.map_or(1, |_| RING_DIGITS)
     }
 
     fn make(&self, path: &Path) -> Result<Writer<File>, RecordError> {
@@ -452,12 +464,19 @@ impl Recording {
     /// Ends the last file. Tells what there is now.
     pub fn finish(mut self) -> Result<Written, RecordError> {
         self.end_file()?;
+        let beside = match (self.limits.file_bytes, self.limits.file_ns) {
+            (None, None) => 0,
+            _ => like(&self.path).saturating_sub(self.files.len() as u64),
+        };
         Ok(Written {
+            beside,
             events: self.events,
             hidden: self.hidden,
             too_long: self.too_long,
             bytes: self.bytes,
             files: self.files.len() as u64,
+            kept_bytes: self.files.iter().map(|path| size(path)).sum(),
+            removed_bytes: self.removed_bytes,
             removed: self.begun - self.files.len() as u64,
             cut: self.cut + self.wire.cut,
             entries_lost: 0,
@@ -491,14 +510,47 @@ fn put(
     }
 }
 
-/// `capture.scap.gz` → `capture.3.scap.gz`.
-fn numbered(path: &Path, number: u64) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let (stem, rest) = match name.find('.').filter(|at| *at > 0) {
-        Some(at) => name.split_at(at),
-        None => (&*name, ""),
+/// How many files there are with a number in their names as a recording to that path gives them.
+fn like(path: &Path) -> u64 {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return 0;
     };
-    path.with_file_name(format!("{stem}.{number}{rest}"))
+    let folder = match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    };
+    let name = name.to_string_lossy();
+    let (stem, rest) = parts(&name);
+    let is_like = |found: &std::ffi::OsStr| {
+        let found = found.to_string_lossy();
+        let number = found
+            .strip_prefix(stem)
+            .and_then(|found| found.strip_prefix('.'));
+        let number = number.and_then(|found| found.strip_suffix(rest));
+        number.is_some_and(|it| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let found = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    found.filter(|found| is_like(&found.file_name())).count() as u64
+}
+
+/// Bytes of a file as it lies there.
+fn size(path: &Path) -> u64 {
+    path.metadata().map_or(0, |found| found.len())
+}
+
+/// `capture.scap.gz` → `capture.3.scap.gz`.
+fn numbered(path: &Path, number: u64, digits: usize) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let (stem, rest) = parts(&name);
+    path.with_file_name(format!("{stem}.{number:0digits$}{rest}"))
+}
+
+/// A name up to what says its kind, and that.
+fn parts(name: &str) -> (&str, &str) {
+    match name.find('.').filter(|at| *at > 0) {
+        Some(at) => name.split_at(at),
+        None => (name, ""),
+    }
 }
 
 #[cfg(test)]
@@ -512,7 +564,7 @@ mod tests {
             ("a", "a.3"),
             (".hidden", ".hidden.3"),
         ] {
-            assert_eq!(numbered(Path::new(path), 3), Path::new(expected));
+            assert_eq!(numbered(Path::new(path), 3, 1), Path::new(expected));
         }
     }
 

@@ -8,6 +8,7 @@ use crate::source::merge::Batch;
 use crate::state::container::ContainerFacts;
 use crate::state::{Learnt, Seen, State};
 use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,6 +39,8 @@ pub struct Counters {
     pub captures: u64,
     /// Captures that could not be made or written.
     pub failed: u64,
+    /// Captures that were not made, as a file of their name was there.
+    pub there_already: u64,
     /// Events forgotten earlier than asked for, for want of room.
     pub forgotten: u64,
     /// Events longer than a capture can hold.
@@ -301,9 +304,19 @@ impl Triggered {
     }
 
     fn note(&mut self, written: Result<(), RecordError>) {
-        if let Err(error) = written {
-            self.counters.failed += 1;
-            tracing::error!("a capture of an alert is not whole: {error}");
+        match written {
+            Ok(()) => {}
+            Err(RecordError::Create(path, error)) if error.kind() == ErrorKind::AlreadyExists => {
+                self.counters.there_already += 1;
+                tracing::error!(
+                    "a capture of an alert is not made: `{}` is there already, of an earlier run",
+                    path.display()
+                );
+            }
+            Err(error) => {
+                self.counters.failed += 1;
+                tracing::error!("a capture of an alert is not whole: {error}");
+            }
         }
     }
 

@@ -114,7 +114,7 @@ impl Pipeline {
         seen: Seen,
     ) {
         let round = self.open_round(number);
-        let batch = place_of(batch, &mut round.batches);
+        let batch = place_of(batch, &mut round.batches, &mut round.bytes);
         round.lasting.push(Row {
             position: 0,
             batch,

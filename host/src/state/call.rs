@@ -8,7 +8,6 @@ use super::{Seen, State};
 use crate::event::path::{self, Base};
 use crate::event::{Recorded, encode};
 use saker_ebpf::record::{Process, Socket, Tag};
-use std::sync::Arc;
 
 const FCHMODAT2: i64 = 452;
 /// A connect that goes on in the background.
@@ -38,7 +37,7 @@ impl State {
         if event.has(Tag::Cwd)
             && let Some(cwd) = event.path(Tag::Cwd)
         {
-            self.move_to(slot, absolute(cwd));
+            self.move_to(slot, &absolute(cwd));
         }
         let args = header.args;
         match call {
@@ -195,12 +194,13 @@ impl State {
         }
     }
 
-    fn move_to(&mut self, slot: u32, cwd: Arc<[u8]>) {
+    fn move_to(&mut self, slot: u32, cwd: &[u8]) {
         let latest = self.processes.get(slot).map(|process| process.latest);
         let same = latest
             .and_then(|latest| self.versions.get(latest.0))
-            .is_some_and(|version| version.cwd == cwd && version.known & KNOWS_CWD != 0);
+            .is_some_and(|version| **version.cwd == *cwd && version.known & KNOWS_CWD != 0);
         if !same {
+            let cwd = self.directory(cwd);
             self.change(slot, |version| {
                 version.cwd = cwd.clone();
                 version.known |= KNOWS_CWD;
@@ -219,7 +219,7 @@ impl State {
         let base = event.path(Tag::Dir0).unwrap_or(Base::Path(&version.cwd));
         let mut cwd = Vec::new();
         path::resolve(base, raw, &mut cwd);
-        self.move_to(slot, cwd.into());
+        self.move_to(slot, &cwd);
     }
 
     /// `setpgid` on another process: the child with that id in the caller's namespace.

@@ -6,7 +6,7 @@ use saker_ebpf::record::{self, File, Piece, Socket, Tag};
 /// No name of a descriptor is kept longer.
 pub(crate) const NAME_BYTES_MAX: usize = 4096;
 /// A reused buffer is not kept larger.
-const BUFFER_BYTES_KEPT: usize = 512;
+const BUFFER_BYTES_KEPT: usize = 128;
 
 /// Kind of a descriptor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -126,6 +126,38 @@ impl PartialEq for Held {
 
 impl Eq for Held {}
 
+/// A directory, which counts against the bound of images.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Directory {
+    path: Box<[u8]>,
+    held: Option<Held>,
+}
+
+impl Directory {
+    pub(super) fn new(path: &[u8], total: &Arc<AtomicUsize>) -> Arc<Directory> {
+        Arc::new(Directory {
+            path: path.into(),
+            held: Some(Held::new(path.len(), total)),
+        })
+    }
+}
+
+impl Directory {
+    /// One of which there is one for all.
+    pub(super) fn uncounted(path: &[u8]) -> Directory {
+        let (path, held) = (path.into(), None);
+        Directory { path, held }
+    }
+}
+
+impl std::ops::Deref for Directory {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.path
+    }
+}
+
 /// The strings of an area in which each is ended by NUL.
 pub fn strings(area: &[u8]) -> impl Iterator<Item = &[u8]> + '_ {
     let none = area.is_empty();

@@ -1,6 +1,6 @@
 //! Birth, exec and death of processes and threads, and the making of versions.
 
-use super::facts::{Image, KeptImage, Start, TICK_NS};
+use super::facts::{Directory, Image, KeptImage, Start, TICK_NS};
 use super::slab::{IdTable, NONE};
 use super::table::TableIndex;
 use super::version::{
@@ -14,6 +14,8 @@ use saker_ebpf::record::{self, File, Tag};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+/// The kernel knows no longer path.
+const PATH_BYTES_MAX: usize = 4096;
 /// No process is looked at longer than this for one to forget.
 const EVICTION_STEPS: usize = 64;
 
@@ -623,7 +625,8 @@ impl State {
         let facts = event.process();
         let image = self.image_of(event);
         let image = KeptImage::new(image, &self.image_bytes);
-        let cwd: Option<Arc<[u8]>> = event.path(Tag::Cwd).map(absolute);
+        let cwd = event.path(Tag::Cwd).map(absolute);
+        let cwd = cwd.map(|cwd| self.directory(&cwd));
         let group = event.record.header.cgroup;
         let cgroup = (event.has(Tag::Cgroup) || event.has(Tag::CgroupV1)).then(|| {
             let latest = self.processes.get(slot).map(|process| process.latest);
@@ -709,6 +712,17 @@ impl State {
         };
         self.bound(&mut image);
         image
+    }
+
+    /// A directory to be kept; the empty one where there is no room for it.
+    pub(super) fn directory(&mut self, path: &[u8]) -> Arc<Directory> {
+        let kept = self.image_bytes.load(Ordering::Relaxed);
+        let is_too_much = kept + path.len() > self.limits.image_bytes_max;
+        if path.len() > PATH_BYTES_MAX || is_too_much {
+            self.counters.directories_refused += 1;
+            return Arc::default();
+        }
+        Directory::new(path, &self.image_bytes)
     }
 
     /// Cuts an image's strings when those of all images have reached their bound.

@@ -100,7 +100,7 @@ impl State {
         self.bound(&mut facts.image);
         version.comm = Comm::new(&facts.comm);
         version.image = KeptImage::new(std::mem::take(&mut facts.image), &self.image_bytes);
-        version.cwd = std::mem::take(&mut facts.cwd).into();
+        version.cwd = self.directory(&facts.cwd);
         version.ids = facts.ids;
         version.credentials = facts.credentials;
         version.cgroup = self.shared_cgroup(&facts.cgroup);
@@ -141,6 +141,10 @@ impl State {
             0 => facts.cgroup.clone(),
             _ => self.shared_cgroup(&facts.cgroup),
         };
+        let cwd = match missing & KNOWS_CWD {
+            0 => Default::default(),
+            _ => self.directory(&facts.cwd),
+        };
         // Older versions lack the same, and an answer takes no event number.
         while let Some(version) = self.versions.get_mut(index.0) {
             let fill = missing & !version.known;
@@ -155,7 +159,7 @@ impl State {
                 version.credentials = facts.credentials;
             }
             if fill & KNOWS_CWD != 0 {
-                version.cwd = facts.cwd.as_slice().into();
+                version.cwd = cwd.clone();
             }
             if fill & KNOWS_CGROUP != 0 {
                 version.cgroup = cgroup.clone();

@@ -30,6 +30,8 @@ struct FdTable {
     order: Option<Box<Order>>,
     /// What [`Descriptors::kinds`] found, until something changes.
     kinds: Option<Kinds>,
+    /// Bytes for which it was counted.
+    room: usize,
 }
 
 impl FdTable {
@@ -80,6 +82,24 @@ impl FdTable {
         old
     }
 
+    /// Bytes that it takes more with that descriptor.
+    fn growth(&self, fd: u32) -> usize {
+        let fd = fd as usize;
+        let places = match fd < LOW {
+            true => (fd + 1).saturating_sub(self.low.capacity()),
+            false if self.high.len() < self.high.capacity() => 0,
+            false => self.high.capacity() * 10 / 4 + 10,
+        };
+        places * size_of::<u32>()
+    }
+
+    /// Bytes that it takes.
+    fn bytes(&self) -> usize {
+        let order = self.order.as_ref().map_or(0, |order| order.bytes());
+        // An entry of the map has a byte beside it, and an eighth of the map is free.
+        self.low.capacity() * size_of::<u32>() + self.high.capacity() * 10 + order
+    }
+
     fn entries(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
         let low = self
             .low
@@ -106,8 +126,8 @@ pub(super) struct Descriptors {
     free: Vec<u32>,
     tables: Slab<FdTable>,
     infos_max: usize,
-    /// Bytes of names of entries that tables hold, or held until they are free, and how many
-    /// there may be.
+    /// Bytes of tables, and of names of entries that they hold, or held until they are free, and
+    /// how many there may be.
     bytes: usize,
     bytes_max: usize,
     per_table_max: u32,
@@ -304,8 +324,15 @@ impl Descriptors {
         if self.tables.is_full() {
             return None;
         }
-        let mut copy = self.tables.get(table.0)?.clone();
+        let from = self.tables.get(table.0)?;
+        if self.bytes + from.bytes() > self.bytes_max {
+            self.refused += u64::from(from.count);
+            return None;
+        }
+        let mut copy = from.clone();
         copy.refs = 1;
+        copy.room = copy.bytes();
+        self.bytes += copy.room;
         for (_, entry) in copy.entries() {
             self.infos[(entry & !CLOEXEC) as usize].refs += 1;
         }
@@ -323,19 +350,25 @@ impl Descriptors {
     ) -> bool {
         let per_table_max = self.per_table_max;
         let fd = u32::try_from(fd).ok();
-        let target = match self.take_room(index) {
+        let has_room = self.take_room(index);
+        let (bytes, bytes_max) = (self.bytes, self.bytes_max);
+        let target = match has_room {
             true => self.own(table).zip(fd),
             false => None,
         };
-        let Some((target, fd)) =
-            target.filter(|(target, fd)| target.count < per_table_max || target.get(*fd) != EMPTY)
-        else {
+        let Some((target, fd)) = target.filter(|(target, fd)| {
+            let has_room = || bytes + target.growth(*fd) <= bytes_max;
+            target.get(*fd) != EMPTY || target.count < per_table_max && has_room()
+        }) else {
             self.refused += 1;
             self.unused(index);
             return false;
         };
         let entry = index.0 | if close_on_exec { CLOEXEC } else { 0 };
         let old = target.replace(fd, entry);
+        let (before, now) = (target.room, target.bytes());
+        target.room = now;
+        self.bytes = self.bytes - before + now;
         self.infos[index.0 as usize].refs += 1;
         self.let_go(old);
         true
@@ -432,6 +465,9 @@ impl Descriptors {
             if let Some(copy) = self.tables.get_mut(copy.0) {
                 copy.order = Some(Box::new(order));
                 copy.kinds = None;
+                let (before, now) = (copy.room, copy.bytes());
+                copy.room = now;
+                self.bytes = self.bytes - before + now;
             }
             return copy;
         }
@@ -454,6 +490,7 @@ impl Descriptors {
             return;
         }
         if let Some(old) = self.tables.remove(table.0) {
+            self.bytes -= old.room;
             for (_, entry) in old.entries() {
                 self.let_go(entry);
             }
@@ -470,6 +507,33 @@ mod tests {
         let (index, info) = descriptors.fresh().expect("there is room");
         info.fill_path(FdKind::File, name);
         index
+    }
+
+    #[test]
+    fn what_forked_processes_have_is_bounded_in_bytes() {
+        let mut all = Descriptors::new(10_000, 1 << 20, 10_000, 10_000);
+        all.keeps_order = true;
+        let mut first = TableIndex::NONE;
+        for fd in 0..4_000 {
+            let index = named(&mut all, b"/a");
+            assert!(all.put(&mut first, fd, index, false));
+        }
+        let before = all.bytes;
+        let shared: Vec<TableIndex> = (0..1_000)
+            .map(|_| {
+                let mut table = all.share(first);
+                let index = named(&mut all, b"/b");
+                all.put(&mut table, 0, index, false);
+                table
+            })
+            .collect();
+        assert!(all.bytes <= 1 << 20 && all.refused > 0);
+        let real: usize = all.tables.iter().map(FdTable::bytes).sum();
+        assert!(real <= all.bytes, "{real} {}", all.bytes);
+        shared.into_iter().for_each(|table| all.abandon(table));
+        let names = all.dropped.split_off(0);
+        names.into_iter().for_each(|index| all.free(index));
+        assert_eq!(all.bytes, before);
     }
 
     #[test]

@@ -275,7 +275,7 @@ fn credentials_of_one_thread_are_not_those_of_its_process() {
     machine.apply(header, &[(Tag::Cwd, b"srv\0")]);
     let (seen, _) = machine.apply(call(libc::SYS_close, [9; 6]), &[]);
     assert_eq!(machine.version(seen).credentials.euid, 33);
-    assert_eq!(&*machine.version(seen).cwd, b"/srv");
+    assert_eq!(**machine.version(seen).cwd, *b"/srv");
     // Exec leaves one thread.
     machine.exec(child, "sh");
     assert_eq!(machine.state.sizes()[0], 3);

@@ -5,6 +5,8 @@ use hashbrown::HashMap;
 
 /// No more users and no more groups are kept.
 const ENTRIES_MAX: usize = 100_000;
+/// No more bytes of what captures tell of them.
+const BYTES_MAX: usize = 16 << 20;
 
 /// A line of the user table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +17,12 @@ pub struct User {
     pub home: Box<[u8]>,
     /// Login shell.
     pub shell: Box<[u8]>,
+}
+
+impl User {
+    fn bytes(&self) -> usize {
+        self.name.len() + self.home.len() + self.shell.len()
+    }
 }
 
 /// User 0 where no table tells more, as Falco has it.
@@ -32,6 +40,8 @@ pub fn root() -> &'static User {
 pub struct Users {
     users: HashMap<u32, User, foldhash::fast::RandomState>,
     groups: HashMap<u32, Box<[u8]>, foldhash::fast::RandomState>,
+    /// Bytes of those that captures told of.
+    bytes: usize,
 }
 
 impl Users {
@@ -66,13 +76,14 @@ impl Users {
 
     /// Takes in a user, in place of one with that number. Whether there was room.
     pub fn set_user(&mut self, uid: u32, name: &[u8], home: &[u8], shell: &[u8]) -> bool {
-        let has_room = self.users.len() < ENTRIES_MAX || self.users.contains_key(&uid);
+        self.remove_user(uid);
+        let user = User {
+            name: bounded(name).into(),
+            home: bounded(home).into(),
+            shell: bounded(shell).into(),
+        };
+        let has_room = self.users.len() < ENTRIES_MAX && self.take_room(user.bytes());
         if has_room {
-            let user = User {
-                name: bounded(name).into(),
-                home: bounded(home).into(),
-                shell: bounded(shell).into(),
-            };
             self.users.insert(uid, user);
         }
         has_room
@@ -80,9 +91,19 @@ impl Users {
 
     /// Takes in a group, in place of one with that number. Whether there was room.
     pub fn set_group(&mut self, gid: u32, name: &[u8]) -> bool {
-        let has_room = self.groups.len() < ENTRIES_MAX || self.groups.contains_key(&gid);
+        self.remove_group(gid);
+        let name: Box<[u8]> = bounded(name).into();
+        let has_room = self.groups.len() < ENTRIES_MAX && self.take_room(name.len());
         if has_room {
-            self.groups.insert(gid, bounded(name).into());
+            self.groups.insert(gid, name);
+        }
+        has_room
+    }
+
+    fn take_room(&mut self, bytes: usize) -> bool {
+        let has_room = self.bytes + bytes <= BYTES_MAX;
+        if has_room {
+            self.bytes += bytes;
         }
         has_room
     }
@@ -99,12 +120,16 @@ impl Users {
 
     /// Forgets a user.
     pub(super) fn remove_user(&mut self, uid: u32) {
-        self.users.remove(&uid);
+        if let Some(user) = self.users.remove(&uid) {
+            self.bytes = self.bytes.saturating_sub(user.bytes());
+        }
     }
 
     /// Forgets a group.
     pub(super) fn remove_group(&mut self, gid: u32) {
-        self.groups.remove(&gid);
+        if let Some(name) = self.groups.remove(&gid) {
+            self.bytes = self.bytes.saturating_sub(name.len());
+        }
     }
 
     /// The user of that number.

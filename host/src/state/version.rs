@@ -5,7 +5,7 @@
 
 use super::captured::Memory;
 use super::container::{Cgroup, ContainerFacts, ContainerId};
-use super::facts::{Held, KeptImage};
+use super::facts::{Directory, Held, KeptImage};
 use saker_ebpf::record::Process;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -184,7 +184,7 @@ pub struct ProcessVersion {
     /// What it executes.
     pub image: Arc<KeptImage>,
     /// Current directory, without a slash at its end (but `/` for the root).
-    pub cwd: Arc<[u8]>,
+    pub cwd: Arc<Directory>,
     /// Ids beside the process id.
     pub ids: Ids,
     /// Credentials.

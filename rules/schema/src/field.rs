@@ -128,7 +128,7 @@ macro_rules! for_each_field {
             SyscallType "syscall.type" Text Event None "Name of the system call; absent for events that are none.";
             EvtCategory "evt.category" Text Event None "Group of the event type, for example `file` or `net`.";
             EvtCpu "evt.cpu" Int Event None "CPU on which the event happened.";
-            EvtDir "evt.dir" Text Event None "Direction: `<` for every event but `procexit`." Deprecated;
+            EvtDir "evt.dir" Text Event None "Direction: `<`, but `>` for what is no call (`procexit`, `switch`, `signaldeliver`, `container` and so on)." Deprecated;
             EvtArgs "evt.args" Text Event None "All parameters as `name=value`, separated by blanks.";
             EvtInfo "evt.info" Text Event None "The same as `evt.args`.";
             EvtArg "evt.arg" Text Event KeyRequired "One parameter as text; flags are spelled out.";

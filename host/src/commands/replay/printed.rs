@@ -37,6 +37,13 @@ pub(in crate::commands) struct Events<'a> {
 impl Events<'_> {
     /// The module that finds the events.
     pub(in crate::commands) fn module(&self) -> std::result::Result<Vec<Module>, Failure> {
+        for (option, given) in [("--filter", self.filter), ("-p", self.format)] {
+            if given.is_some_and(|given| given.trim().is_empty()) {
+                return Err(crate::commands::usage(format!(
+                    "nothing stands behind {option}"
+                )));
+            }
+        }
         let mut rule = Rule::default();
         rule.put(r#"[{"rule": "filter", "desc": "", "priority": "DEBUG", "#);
         rule.put(r#""warn_evttypes": false, "condition": ""#);

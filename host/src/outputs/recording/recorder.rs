@@ -26,8 +26,14 @@ pub struct Written {
     pub bytes: u64,
     /// Files there are.
     pub files: u64,
+    /// Bytes of those as they lie there.
+    pub kept_bytes: u64,
+    /// Other files of such names, of an earlier recording.
+    pub beside: u64,
     /// Files that had to make room for them.
     pub removed: u64,
+    /// Bytes of those.
+    pub removed_bytes: u64,
     /// Texts and parameters of which only the beginning was written.
     pub cut: u64,
     /// Entries of a capture's beginning that could not be taken over: they stand elsewhere.

@@ -8,7 +8,6 @@ use crate::event::path::{Base, join};
 use crate::state::State;
 use crate::state::version::ProcessVersion;
 use saker_rules_schema::event::EventType;
-use std::sync::Arc;
 
 /// Falco's number of the limit on open files.
 const RLIMIT_NOFILE: u64 = 7;
@@ -87,7 +86,7 @@ impl State {
         };
         let mut cwd = Vec::new();
         join(Base::Path(&version.cwd), path, &mut cwd);
-        let cwd: Arc<[u8]> = cwd.into();
+        let cwd = self.directory(&cwd);
         self.change(first, |version| version.cwd = cwd.clone());
     }
 
@@ -100,7 +99,8 @@ impl State {
         let Some(info) = self.descriptors.info(index) else {
             return;
         };
-        let cwd: Arc<[u8]> = info.name.as_slice().into();
+        let cwd = info.name.clone();
+        let cwd = self.directory(&cwd);
         self.change(first, |version| version.cwd = cwd.clone());
     }
 

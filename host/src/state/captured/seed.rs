@@ -59,6 +59,7 @@ impl State {
         counters.processes_refused
             + counters.bad_ids
             + counters.images_cut
+            + counters.directories_refused
             + counters.cgroups_refused
             + counters.interfaces_refused
             + counters.names_refused
@@ -101,7 +102,7 @@ impl State {
         };
         self.bound(&mut image);
         version.image = KeptImage::new(image, &self.image_bytes);
-        version.cwd = cwd[..cwd.len().min(PATH_BYTES_MAX)].into();
+        version.cwd = self.directory(&cwd[..cwd.len().min(PATH_BYTES_MAX)]);
         version.ids = Ids {
             ppid: super::id(thread.ptid),
             pgid: super::id(thread.pgid),

@@ -32,6 +32,11 @@ impl Order {
         copy
     }
 
+    /// Bytes that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Order>() + self.list.capacity() * size_of::<u32>()
+    }
+
     /// The descriptors, from the front on.
     pub(super) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         self.list.iter().rev().copied()
