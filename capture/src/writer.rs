@@ -289,6 +289,7 @@ impl<W: Write> Writer<W> {
                 return Err(WriteError::Order(what));
             }
             self.close();
+            self.hand_on(GATHERED_BYTES)?;
             self.open(list);
         }
         let start = self.gathered.len();

@@ -197,7 +197,7 @@ macro_rules! for_each_field {
             FdName "fd.name" Text Event None "Path of the file, resolved by the kernel where it was opened, or the connection as `client->server`.";
             FdDirectory "fd.directory" Text Event None "Directory of a file's path.";
             FdFilename "fd.filename" Text Event None "Last part of a file's path.";
-            FdNameraw "fd.nameraw" Text Event None "Path as the program gave it.";
+            FdNameraw "fd.nameraw" Text Event None "Path as the program gave it. In a capture of what was opened since the file began: lists of descriptors have one name.";
             FdIp "fd.ip" IpAddr Event None "Client or server address." FilterOnly NoRhs NoTransformer;
             FdCip "fd.cip" IpAddr Event None "Client's address.";
             FdSip "fd.sip" IpAddr Event None "Server's address.";
@@ -287,10 +287,10 @@ macro_rules! for_each_field {
             ProcVpgidName "proc.vpgid.name" Text Process None "Name of the process group's leader.";
             ProcVpgidExe "proc.vpgid.exe" Text Process None "`proc.exe` of the process group's leader.";
             ProcVpgidExepath "proc.vpgid.exepath" Text Process None "`proc.exepath` of the process group's leader.";
-            ProcDuration "proc.duration" RelTime Event None "Nanoseconds since the process started.";
+            ProcDuration "proc.duration" RelTime Event None "Nanoseconds since the process started. In a capture of processes that began since the file did: lists of processes do not say when.";
             ProcPpidDuration "proc.ppid.duration" RelTime Event None "Nanoseconds since the parent started.";
-            ProcPidTs "proc.pid.ts" RelTime Process None "When the process started, in nanoseconds since the epoch.";
-            ProcPpidTs "proc.ppid.ts" RelTime Process None "When the parent started.";
+            ProcPidTs "proc.pid.ts" RelTime Process None "When the process started, in nanoseconds since the epoch. In a capture as `proc.duration`.";
+            ProcPpidTs "proc.ppid.ts" RelTime Process None "When the parent started. In a capture as `proc.duration`.";
             ProcIsExeWritable "proc.is_exe_writable" Bool Process None "Whether the process's user may write its executable.";
             ProcIsExeUpperLayer "proc.is_exe_upper_layer" Bool Process None "Whether the executable lies in an overlay's upper layer.";
             ProcIsExeLowerLayer "proc.is_exe_lower_layer" Bool Process None "Whether the executable lies in an overlay's lower layer.";
