@@ -55,7 +55,7 @@
 #define SAKER_NAME_evt_cpu "evt.cpu"
 #define SAKER_KIND_evt_cpu signed
 
-/* Direction: `<` for every event but `procexit`. */
+/* Direction: `<`, but `>` for what is no call (`procexit`, `switch`, `signaldeliver`, `container` and so on). */
 #define SAKER_NAME_evt_dir "evt.dir"
 #define SAKER_KIND_evt_dir text
 
@@ -331,7 +331,7 @@
 #define SAKER_NAME_fd_filename "fd.filename"
 #define SAKER_KIND_fd_filename text
 
-/* Path as the program gave it. */
+/* Path as the program gave it. In a capture of what was opened since the file began: lists of descriptors have one name. */
 #define SAKER_NAME_fd_nameraw "fd.nameraw"
 #define SAKER_KIND_fd_nameraw text
 
@@ -699,7 +699,7 @@
 #define SAKER_NAME_proc_vpgid_exepath "proc.vpgid.exepath"
 #define SAKER_KIND_proc_vpgid_exepath text
 
-/* Nanoseconds since the process started. */
+/* Nanoseconds since the process started. In a capture of processes that began since the file did: lists of processes do not say when. */
 #define SAKER_NAME_proc_duration "proc.duration"
 #define SAKER_KIND_proc_duration unsigned
 
@@ -707,11 +707,11 @@
 #define SAKER_NAME_proc_ppid_duration "proc.ppid.duration"
 #define SAKER_KIND_proc_ppid_duration unsigned
 
-/* When the process started, in nanoseconds since the epoch. */
+/* When the process started, in nanoseconds since the epoch. In a capture as `proc.duration`. */
 #define SAKER_NAME_proc_pid_ts "proc.pid.ts"
 #define SAKER_KIND_proc_pid_ts unsigned
 
-/* When the parent started. */
+/* When the parent started. In a capture as `proc.duration`. */
 #define SAKER_NAME_proc_ppid_ts "proc.ppid.ts"
 #define SAKER_KIND_proc_ppid_ts unsigned
 

@@ -30,7 +30,7 @@ var (
 	EvtCategory = TextField{"evt.category"}
 	// EvtCpu: CPU on which the event happened.
 	EvtCpu = SignedField{"evt.cpu"}
-	// EvtDir: Direction: `<` for every event but `procexit`.
+	// EvtDir: Direction: `<`, but `>` for what is no call (`procexit`, `switch`, `signaldeliver`, `container` and so on).
 	EvtDir = TextField{"evt.dir"}
 	// EvtArgs: All parameters as `name=value`, separated by blanks.
 	EvtArgs = TextField{"evt.args"}
@@ -168,7 +168,7 @@ var (
 	FdDirectory = TextField{"fd.directory"}
 	// FdFilename: Last part of a file's path.
 	FdFilename = TextField{"fd.filename"}
-	// FdNameraw: Path as the program gave it.
+	// FdNameraw: Path as the program gave it. In a capture of what was opened since the file began: lists of descriptors have one name.
 	FdNameraw = TextField{"fd.nameraw"}
 	// FdIp: Client or server address.
 	FdIp = AddressField{"fd.ip"}
@@ -340,13 +340,13 @@ var (
 	ProcVpgidExe = TextField{"proc.vpgid.exe"}
 	// ProcVpgidExepath: `proc.exepath` of the process group's leader.
 	ProcVpgidExepath = TextField{"proc.vpgid.exepath"}
-	// ProcDuration: Nanoseconds since the process started.
+	// ProcDuration: Nanoseconds since the process started. In a capture of processes that began since the file did: lists of processes do not say when.
 	ProcDuration = TimeField{"proc.duration"}
 	// ProcPpidDuration: Nanoseconds since the parent started.
 	ProcPpidDuration = TimeField{"proc.ppid.duration"}
-	// ProcPidTs: When the process started, in nanoseconds since the epoch.
+	// ProcPidTs: When the process started, in nanoseconds since the epoch. In a capture as `proc.duration`.
 	ProcPidTs = TimeField{"proc.pid.ts"}
-	// ProcPpidTs: When the parent started.
+	// ProcPpidTs: When the parent started. In a capture as `proc.duration`.
 	ProcPpidTs = TimeField{"proc.ppid.ts"}
 	// ProcIsExeWritable: Whether the process's user may write its executable.
 	ProcIsExeWritable = BooleanField{"proc.is_exe_writable"}

@@ -41,7 +41,7 @@ export const evt_category: Field<string>;
 /** CPU on which the event happened. */
 export const evt_cpu: Field<bigint>;
 
-/** Direction: `<` for every event but `procexit`. */
+/** Direction: `<`, but `>` for what is no call (`procexit`, `switch`, `signaldeliver`, `container` and so on). */
 export const evt_dir: Field<string>;
 
 /** All parameters as `name=value`, separated by blanks. */
@@ -248,7 +248,7 @@ export const fd_directory: Field<string>;
 /** Last part of a file's path. */
 export const fd_filename: Field<string>;
 
-/** Path as the program gave it. */
+/** Path as the program gave it. In a capture of what was opened since the file began: lists of descriptors have one name. */
 export const fd_nameraw: Field<string>;
 
 /** Client or server address. */
@@ -506,16 +506,16 @@ export const proc_vpgid_exe: Field<string>;
 /** `proc.exepath` of the process group's leader. */
 export const proc_vpgid_exepath: Field<string>;
 
-/** Nanoseconds since the process started. */
+/** Nanoseconds since the process started. In a capture of processes that began since the file did: lists of processes do not say when. */
 export const proc_duration: Field<bigint>;
 
 /** Nanoseconds since the parent started. */
 export const proc_ppid_duration: Field<bigint>;
 
-/** When the process started, in nanoseconds since the epoch. */
+/** When the process started, in nanoseconds since the epoch. In a capture as `proc.duration`. */
 export const proc_pid_ts: Field<bigint>;
 
-/** When the parent started. */
+/** When the parent started. In a capture as `proc.duration`. */
 export const proc_ppid_ts: Field<bigint>;
 
 /** Whether the process's user may write its executable. */

@@ -41,7 +41,7 @@ export const evt_category = field("text", "evt.category");
 /** CPU on which the event happened. */
 export const evt_cpu = field("signed", "evt.cpu");
 
-/** Direction: `<` for every event but `procexit`. */
+/** Direction: `<`, but `>` for what is no call (`procexit`, `switch`, `signaldeliver`, `container` and so on). */
 export const evt_dir = field("text", "evt.dir");
 
 /** All parameters as `name=value`, separated by blanks. */
@@ -248,7 +248,7 @@ export const fd_directory = field("text", "fd.directory");
 /** Last part of a file's path. */
 export const fd_filename = field("text", "fd.filename");
 
-/** Path as the program gave it. */
+/** Path as the program gave it. In a capture of what was opened since the file began: lists of descriptors have one name. */
 export const fd_nameraw = field("text", "fd.nameraw");
 
 /** Client or server address. */
@@ -506,16 +506,16 @@ export const proc_vpgid_exe = field("text", "proc.vpgid.exe");
 /** `proc.exepath` of the process group's leader. */
 export const proc_vpgid_exepath = field("text", "proc.vpgid.exepath");
 
-/** Nanoseconds since the process started. */
+/** Nanoseconds since the process started. In a capture of processes that began since the file did: lists of processes do not say when. */
 export const proc_duration = field("duration", "proc.duration");
 
 /** Nanoseconds since the parent started. */
 export const proc_ppid_duration = field("duration", "proc.ppid.duration");
 
-/** When the process started, in nanoseconds since the epoch. */
+/** When the process started, in nanoseconds since the epoch. In a capture as `proc.duration`. */
 export const proc_pid_ts = field("duration", "proc.pid.ts");
 
-/** When the parent started. */
+/** When the parent started. In a capture as `proc.duration`. */
 export const proc_ppid_ts = field("duration", "proc.ppid.ts");
 
 /** Whether the process's user may write its executable. */

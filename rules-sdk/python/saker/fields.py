@@ -53,7 +53,7 @@ evt_category = Text("evt.category")
 # CPU on which the event happened.
 evt_cpu = Signed("evt.cpu")
 
-# Direction: `<` for every event but `procexit`.
+# Direction: `<`, but `>` for what is no call (`procexit`, `switch`, `signaldeliver`, `container` and so on).
 evt_dir = Text("evt.dir")
 
 # All parameters as `name=value`, separated by blanks.
@@ -260,7 +260,7 @@ fd_directory = Text("fd.directory")
 # Last part of a file's path.
 fd_filename = Text("fd.filename")
 
-# Path as the program gave it.
+# Path as the program gave it. In a capture of what was opened since the file began: lists of descriptors have one name.
 fd_nameraw = Text("fd.nameraw")
 
 # Client or server address.
@@ -518,16 +518,16 @@ proc_vpgid_exe = Text("proc.vpgid.exe")
 # `proc.exepath` of the process group's leader.
 proc_vpgid_exepath = Text("proc.vpgid.exepath")
 
-# Nanoseconds since the process started.
+# Nanoseconds since the process started. In a capture of processes that began since the file did: lists of processes do not say when.
 proc_duration = Duration("proc.duration")
 
 # Nanoseconds since the parent started.
 proc_ppid_duration = Duration("proc.ppid.duration")
 
-# When the process started, in nanoseconds since the epoch.
+# When the process started, in nanoseconds since the epoch. In a capture as `proc.duration`.
 proc_pid_ts = Duration("proc.pid.ts")
 
-# When the parent started.
+# When the parent started. In a capture as `proc.duration`.
 proc_ppid_ts = Duration("proc.ppid.ts")
 
 # Whether the process's user may write its executable.
