@@ -68,6 +68,8 @@ pub struct Loaded {
     pub modules: Vec<(Module, bool)>,
     /// Which rules are on.
     pub selection: Selection,
+    /// The file that stands in for the rule files, if one does.
+    pub stand_in: Option<PathBuf>,
 }
 
 /// What is loaded, for the threads that answer.

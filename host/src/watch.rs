@@ -234,10 +234,14 @@ impl Looking {
             };
             match notes.recv_timeout(wait) {
                 Ok(Note::Watch(path)) => {
-                    self.known.files.insert(path.clone(), look_at(&path));
+                    if self.known.files.contains_key(&path) {
+                        continue;
+                    }
+                    // It may have changed since it was read: it is looked at as if it had.
+                    self.known.files.insert(path.clone(), None);
                     self.sources.files.push(path);
-                    self.sources.files.dedup();
                     self.watch_folders();
+                    due = Some(now + SETTLED);
                     continue;
                 }
                 Ok(Note::Event(event)) => {

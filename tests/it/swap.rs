@@ -306,6 +306,51 @@ fn ctl_lists_loads_swaps_disables_enables_and_rolls_back() {
 }
 
 #[test]
+fn what_stands_in_for_the_rule_files_gives_way_when_they_are_saved_or_read_again() {
+    if !needs::live() {
+        return;
+    }
+    let place = Place::new();
+    place.write("rules.yaml", rule("one"));
+    place.write("two.yaml", rule("two"));
+    place.write("extra.yaml", rule("extra"));
+    place.write("other.yaml", rule("other"));
+    let scope = Scope::new();
+    let mut saker = place.watch(&scope, &[]);
+    takes_over(&mut saker, &scope, "one");
+    let two = place.text("two.yaml");
+    for again in ["saved", "read again"] {
+        place.done(&["modules", "swap", "rules", &two]);
+        takes_over(&mut saker, &scope, "two");
+        let listed = place.listed("rules").expect("loaded");
+        assert_eq!(
+            (&listed["kind"], &listed["path"]),
+            (&"rules".into(), &Value::from(&*two))
+        );
+        match again {
+            "saved" => place.write("rules.yaml", rule("saved")),
+            _ => saker.signal(rustix::process::Signal::HUP),
+        }
+        takes_over(&mut saker, &scope, "saved");
+        assert_eq!(place.listed("rules").expect("loaded")["path"], Value::Null);
+    }
+    // What was rolled back, to the last version that proved itself, is attached to them, too.
+    place.done(&["modules", "swap", "rules", &two]);
+    place.done(&["modules", "rollback", "rules"]);
+    takes_over(&mut saker, &scope, "one");
+    place.write("rules.yaml", rule("three"));
+    takes_over(&mut saker, &scope, "three");
+    // A ruleset keeps its name, whatever its file is called.
+    place.done(&["modules", "load", &place.text("extra.yaml")]);
+    place.done(&["modules", "swap", "extra", &place.text("other.yaml")]);
+    saker.signal(rustix::process::Signal::HUP);
+    place.write("other.yaml", rule("another"));
+    takes_over(&mut saker, &scope, "another");
+    assert!(place.listed("other").is_none() && place.listed("extra").is_some());
+    assert!(saker.stop().status.success());
+}
+
+#[test]
 fn a_version_that_fails_is_replaced_by_the_one_before_and_what_it_kept_stays() {
     if !needs::live() {
         return;

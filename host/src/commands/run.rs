@@ -434,6 +434,7 @@ impl Watch {
                     .map(|(module, on)| (module.clone(), on))
                     .collect(),
                 selection: swaps.selection().clone(),
+                stand_in: swaps.stand_in().map(Path::to_owned),
             });
         }
     }

@@ -61,8 +61,13 @@ enum State {
 /// A module that is loaded.
 #[derive(Clone)]
 struct Entry {
+    /// Where it came from. The rule files stay where rules come from, whatever took their place.
     origin: Origin,
     module: Arc<Module>,
+    /// The file that took the rule files' place.
+    stand_in: Option<PathBuf>,
+    /// And that of the version before.
+    previous_stand_in: Option<PathBuf>,
     state: State,
     /// The last version that was not found wanting.
     previous: Option<Arc<Module>>,
@@ -240,9 +245,8 @@ impl Roster {
             .into(),
             rules: entry.module.rules_on(selection),
             digest: entry.module.identity().digest.to_hex().to_string(),
-            path: entry
-                .origin
-                .path()
+            path: (entry.stand_in.as_deref())
+                .or_else(|| entry.origin.path())
                 .map(|path| path.to_string_lossy().into_owned()),
             previous: entry
                 .previous
@@ -264,8 +268,13 @@ impl Roster {
         selection: &Selection,
         now: Instant,
     ) -> Result<(), Unchanged> {
-        let name = module.identity().name.clone();
         let known = self.entries.iter().position(|entry| entry.origin == origin);
+        let module = match known.filter(|_| module.as_component().is_none()) {
+            // A ruleset has no name of its own.
+            Some(at) => module.called(self.entries[at].name()),
+            None => module,
+        };
+        let name = module.identity().name.clone();
         let named = self.entries.iter().position(|entry| *entry.name() == *name);
         if named.is_some() && named != known {
             return Err(Unchanged::Twice(name.to_string()));
@@ -279,7 +288,7 @@ impl Roster {
                 Err(Unchanged::Shunned)
             }
             Some(at) => {
-                self.replace(at, module, now);
+                self.replace(at, module, None, now);
                 Ok(())
             }
             None => {
@@ -309,18 +318,34 @@ impl Roster {
                 });
             }
         };
-        self.entries[at].origin = Origin::File(path.into());
-        self.replace(at, module, now);
+        let stand_in = match self.entries[at].origin {
+            Origin::Rules => Some(path.to_owned()),
+            Origin::File(_) | Origin::Folder(_) => {
+                self.entries[at].origin = Origin::File(path.into());
+                None
+            }
+        };
+        self.replace(at, module, stand_in, now);
         Ok(())
     }
 
-    fn replace(&mut self, at: usize, module: Module, now: Instant) {
+    /// The file that stands in for the rule files, if one does.
+    pub fn stand_in(&self) -> Option<&Path> {
+        let mut stand_ins = self
+            .entries
+            .iter()
+            .filter_map(|entry| entry.stand_in.as_deref());
+        stand_ins.next()
+    }
+
+    fn replace(&mut self, at: usize, module: Module, stand_in: Option<PathBuf>, now: Instant) {
         let until = now + self.probation;
         let entry = &mut self.entries[at];
         entry.shunned = None;
         entry.reason = None;
         let is_same = entry.module.identity().digest == module.identity().digest;
         let last = std::mem::replace(&mut entry.module, Arc::new(module));
+        let last_stand_in = std::mem::replace(&mut entry.stand_in, stand_in);
         if is_same {
             return;
         }
@@ -328,6 +353,7 @@ impl Roster {
         let is_sound = !matches!(entry.state, State::Quarantined(_));
         if is_sound && (is_proven || entry.previous.is_none()) {
             entry.previous = Some(last);
+            entry.previous_stand_in = last_stand_in;
         }
         entry.state = match entry.state {
             State::Disabled => State::Disabled,
@@ -371,6 +397,7 @@ impl Roster {
         let last = std::mem::replace(&mut entry.module, previous);
         entry.shunned = Some(last.identity().digest);
         entry.previous = Some(last);
+        std::mem::swap(&mut entry.stand_in, &mut entry.previous_stand_in);
         entry.reason = None;
         if entry.state != State::Disabled {
             entry.state = State::Running;
@@ -397,6 +424,7 @@ impl Roster {
             && let Some(previous) = entry.previous.take()
         {
             let failed = std::mem::replace(&mut entry.module, previous);
+            entry.stand_in = entry.previous_stand_in.take();
             entry.shunned = Some(failed.identity().digest);
             entry.state = State::Running;
             return Some(Remedy::RolledBack);
@@ -474,6 +502,8 @@ fn first(origin: Origin, module: Arc<Module>) -> Entry {
     Entry {
         origin,
         module,
+        stand_in: None,
+        previous_stand_in: None,
         state: State::Running,
         previous: None,
         shunned: None,

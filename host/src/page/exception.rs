@@ -211,7 +211,15 @@ impl<'l> Target<'l> {
     fn of(alert: &AlertDetail, loaded: &'l Loaded) -> Result<Target<'l>, String> {
         let rule = &alert.alert.rule;
         match &*alert.module {
-            RULES => {}
+            RULES => {
+                if let Some(path) = &loaded.stand_in {
+                    return Err(format!(
+                        "`{}` stands in for the rule files, and would give way to them: write the \
+                         exception there, or roll it back first",
+                        path.display()
+                    ));
+                }
+            }
             "" => return Err("it is an alert of Saker's own, and of no rule".into()),
             other => {
                 let mut modules = loaded.modules.iter().map(|(module, _)| module);

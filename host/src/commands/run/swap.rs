@@ -23,7 +23,7 @@ use saker_rules_compiler::Source;
 use saker_rules_schema::manifest::Priority;
 use shadow::{Shadowing, Wish};
 use std::collections::{HashMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -227,6 +227,11 @@ impl Swaps {
     /// The modules themselves, those that are set aside as well.
     pub(super) fn modules(&self) -> impl Iterator<Item = (&Module, bool)> {
         self.roster.all()
+    }
+
+    /// The file that stands in for the rule files, if one does.
+    pub(super) fn stand_in(&self) -> Option<&Path> {
+        self.roster.stand_in()
     }
 
     /// Which rules are on.
@@ -504,7 +509,10 @@ impl Swaps {
                     draft.refused.push((place, why.to_string()));
                 }
             }
-            if let (Some(watcher), Origin::File(path)) = (&self.watcher, &origin) {
+            // What stands in for the rule files is not a module of its own.
+            if let (Some(watcher), Origin::File(path)) = (&self.watcher, &origin)
+                && draft.roster.from(&origin).is_some()
+            {
                 watcher.watch(path);
             }
         }
