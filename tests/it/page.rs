@@ -1011,10 +1011,20 @@ fn rules_are_tried_against_what_happened_lately_and_against_a_capture() {
         "{captured}"
     );
     // What is none is refused, and so is what cannot be had.
-    let none = page.done("/trial/capture", b"no capture at all");
+    assert_eq!(
+        page.post("/trial/capture", b"no capture at all").status,
+        400
+    );
     let refused = |more: Value| page.post("/trial", more.to_string().as_bytes()).status;
-    assert_eq!(refused(json!({"text": RULE, "capture": none["id"]})), 400);
-    assert_eq!(refused(json!({"text": RULE, "capture": sent["id"]})), 409);
+    let other = json!({"text": RULE, "capture": "0000000000000000"});
+    assert_eq!(refused(other), 409);
+    // The one before is still there.
+    page.done(
+        "/trial",
+        json!({"text": RULE, "capture": sent["id"]})
+            .to_string()
+            .as_bytes(),
+    );
     assert_eq!(refused(json!({"text": RULE, "replaces": "nobody"})), 409);
     assert_eq!(refused(json!({"text": "- rule: R\n"})), 400);
     // One that breaks off has given what it could.

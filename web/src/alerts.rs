@@ -62,7 +62,8 @@ pub struct AlertQuery {
     pub to: Option<i64>,
     /// Where the page before ended: its `next`.
     pub before: Option<u64>,
-    /// How many at most, up to 500: alerts (by default 100), or steps of a histogram (60).
+    /// How many at most, up to 500: alerts (by default 100, and all in an export), or steps of a
+    /// histogram (60).
     #[param(minimum = 1, maximum = 500)]
     pub limit: Option<u32>,
 }
@@ -497,23 +498,29 @@ async fn export(shared: Shared, query: AlertQuery, format: Format) -> Result<Res
         Format::Jsonl => Bytes::new(),
         Format::Csv => Bytes::from_static(CSV_HEAD.as_bytes()),
     };
-    let state = (shared, query, Some(first), place);
-    let rows = stream::unfold(state, move |(shared, query, rows, place)| async move {
-        let rows = rows?;
-        let last = rows.last()?.alert.id;
-        let text: String = rows.iter().map(|row| line(row, format)).collect();
-        let asked = query.clone();
-        let next = ask(&shared, move |host| host.rows(&asked, last)).await;
-        // A reader who gets no more sees no end of the file.
-        let piece = Ok::<_, std::io::Error>(Bytes::from(text));
-        match next {
-            Ok(next) => Some((piece, (shared, query, Some(next), place))),
-            Err(_) => Some((
-                Err(std::io::Error::other("no more can be read")),
-                (shared, query, None, place),
-            )),
-        }
-    });
+    let left = query.limit.map_or(usize::MAX, |limit| limit as usize);
+    let state = (shared, query, Some(first), left, place);
+    let rows = stream::unfold(
+        state,
+        move |(shared, query, rows, left, place)| async move {
+            let mut rows = rows?;
+            rows.truncate(left);
+            let left = left - rows.len();
+            let last = rows.last()?.alert.id;
+            let text: String = rows.iter().map(|row| line(row, format)).collect();
+            let asked = query.clone();
+            let next = ask(&shared, move |host| host.rows(&asked, last)).await;
+            // A reader who gets no more sees no end of the file.
+            let piece = Ok::<_, std::io::Error>(Bytes::from(text));
+            match next {
+                Ok(next) => Some((piece, (shared, query, Some(next), left, place))),
+                Err(_) => Some((
+                    Err(std::io::Error::other("no more can be read")),
+                    (shared, query, None, left, place),
+                )),
+            }
+        },
+    );
     let head = stream::once(async move { Ok(head) });
     let body = Body::from_stream(futures_util::StreamExt::chain(head, rows));
     let (kind, name) = match format {

@@ -40,6 +40,8 @@ const UPLOADS_BYTES_MAX: u64 = 1 << 30;
 const VIEWED_BYTES_MAX: usize = 256 << 10;
 /// and waits so many times as long as it took: all of them together have a fifth of a core.
 const REST: u32 = 4;
+/// Whoever has a text checked waits so long for the one before.
+const TURN_WITHIN: Duration = Duration::from_secs(2);
 /// Who asks where it is the page itself.
 const PAGE: &str = "the page";
 
@@ -115,8 +117,15 @@ impl Behind {
 
     /// Whose text is compiled.
     pub(super) fn turn(&self) -> Result<MutexGuard<'_, ()>, Refusal> {
-        let busy = || Refusal::Busy("another text is being checked".into());
-        self.compiling.try_lock().map_err(|_| busy())
+        let end = Instant::now() + TURN_WITHIN;
+        loop {
+            match self.compiling.try_lock() {
+                Ok(turn) => return Ok(turn),
+                // One that was given up is compiled to its end.
+                Err(_) if Instant::now() < end => std::thread::sleep(Duration::from_millis(10)),
+                Err(_) => return Err(Refusal::Busy("another text is being checked".into())),
+            }
+        }
     }
 
     /// The same, waited for.
@@ -187,13 +196,14 @@ impl Behind {
 
     /// Puts a file that was sent where it can be loaded from: in a folder of its content's, so that
     /// what runs is never written over.
-    fn keep(&self, upload: &Upload) -> Result<PathBuf, Unkept> {
+    fn keep(&self, upload: &Upload) -> Result<Kept, Unkept> {
         let digest = blake3::hash(&upload.bytes).to_hex();
         let folder = self.uploads.join(&digest[..16]);
         let path = folder.join(&upload.file);
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true).mode(0o700).create(&self.uploads)?;
-        if !path.exists() && !has_room(&self.uploads, upload.bytes.len() as u64)? {
+        let is_new = !path.exists();
+        if is_new && !has_room(&self.uploads, upload.bytes.len() as u64)? {
             return Err(Unkept::Full(self.uploads.clone()));
         }
         builder.create(&folder)?;
@@ -208,8 +218,26 @@ impl Behind {
         file.write_all(&upload.bytes)?;
         file.sync_all()?;
         std::fs::rename(&new, &path)?;
-        Ok(path)
+        Ok(Kept { path, is_new })
     }
+
+    /// A change by a file that was sent. One that is refused is not kept.
+    fn change_by(&self, kept: Kept, request: Request, actor: &Actor) -> Result<Done, Refusal> {
+        let done = self.change(request, actor);
+        if done.is_err() && kept.is_new {
+            let _ = std::fs::remove_file(&kept.path);
+            // Unless there is another in it.
+            let _ = kept.path.parent().map(std::fs::remove_dir);
+        }
+        done
+    }
+}
+
+/// A file that was sent.
+struct Kept {
+    path: PathBuf,
+    /// It was not there before.
+    is_new: bool,
 }
 
 /// Why a file that was sent is not kept.
@@ -415,12 +443,13 @@ impl Host for Behind {
         if !is_plain(&upload.file) {
             return Err(not_plain());
         }
-        let path = self.keep(&upload)?;
+        let kept = self.keep(&upload)?;
+        let path = kept.path.clone();
         let request = match upload.swap {
             Some(name) => Request::Swap { name, path },
             None => Request::Load { path },
         };
-        self.change(request, actor)
+        self.change_by(kept, request, actor)
     }
 
     fn changes(&self, query: &ChangeQuery) -> Result<ChangePage, Refusal> {
@@ -586,6 +615,9 @@ impl Host for Behind {
     }
 
     fn keep_capture(&self, bytes: Vec<u8>) -> Result<Capture, Refusal> {
+        if let Err(why) = saker_capture::Reader::new(&*bytes) {
+            return Err(Refusal::Invalid(why.to_string()));
+        }
         let sent = Sent {
             id: blake3::hash(&bytes).to_hex()[..16].into(),
             bytes: bytes.into(),
@@ -609,18 +641,18 @@ impl Host for Behind {
         if !is_plain(&request.file) || request.file.ends_with(".wasm") {
             return Err(not_plain());
         }
-        let path = self.keep(&Upload {
+        let kept = self.keep(&Upload {
             file: request.file,
             swap: None,
             bytes: request.text.into_bytes(),
         })?;
         let request = Request::Shadow {
-            path,
+            path: kept.path.clone(),
             replaces: request.replaces,
             with_loaded: request.with_loaded,
             seconds: request.seconds,
         };
-        self.change(request, actor)
+        self.change_by(kept, request, actor)
     }
 
     fn promote_shadow(&self, actor: &Actor) -> Result<Done, Refusal> {

@@ -336,8 +336,13 @@ fn proposed(seen: &Seen) -> Vec<Candidate> {
         true => Field::FdName,
         false => Field::ProcPname,
     };
+    // A name that no rule can compare is told apart by its program.
+    let own = match all.contains_key(&plain(Field::ProcName)) {
+        true => Field::ProcName,
+        false => Field::ProcExepath,
+    };
     let mut chosen = Vec::new();
-    for field in [Field::ProcName, beside, Field::ContainerImageRepository] {
+    for field in [own, beside, Field::ContainerImageRepository] {
         if let Some(mut found) = all.remove(&plain(field)) {
             found.proposed = true;
             chosen.push(found);
