@@ -330,6 +330,9 @@ pub struct Remembered {
     pub descriptors: u64,
 }
 
+/// The error where no answer came, of which nobody knows what it would have been.
+pub const LATE: &str = "it takes too long; it may still be done";
+
 /// Where requests are put to the event thread.
 #[derive(Clone, Debug)]
 pub struct Asker(mpsc::Sender<Asked>);
@@ -354,7 +357,7 @@ impl Asker {
     /// The same, for as long as any answer may take.
     pub fn ask_waiting(&self, request: Request, by: &str) -> Answer {
         let answer = self.ask_within(2 * ANSWER, request, by);
-        answer.unwrap_or_else(|| Answer::Error("nothing can be asked now".into()))
+        answer.unwrap_or_else(|| Answer::Error(LATE.into()))
     }
 }
 
@@ -533,7 +536,7 @@ async fn answer(request: Request, by: &str, ask: &mpsc::Sender<Asked>) -> Answer
     match tokio::time::timeout(ANSWER, replied).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => Answer::Error("Saker is ending".into()),
-        Err(_) => Answer::Error("it takes too long; it may still be done".into()),
+        Err(_) => Answer::Error(LATE.into()),
     }
 }
 

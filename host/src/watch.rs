@@ -241,7 +241,7 @@ impl Looking {
                     self.known.files.insert(path.clone(), None);
                     self.sources.files.push(path);
                     self.watch_folders();
-                    due = Some(now + SETTLED);
+                    due.get_or_insert(now + SETTLED);
                     continue;
                 }
                 Ok(Note::Event(event)) => {

@@ -434,6 +434,16 @@ fn rules_are_sent_swapped_and_rolled_back_and_the_history_tells_how_they_differ(
     assert!(found["alerts"][1].is_null(), "{found}");
     let refused = page.post("/modules/own/swap?file=bad.yaml", b"- rule: x\n");
     assert_eq!(refused.status, 409, "{}", refused.body);
+    // Of what is refused nothing is kept.
+    let sent = std::fs::read_dir(folder.path().join("modules")).expect("files were sent");
+    let names = sent
+        .flatten()
+        .flat_map(|of| std::fs::read_dir(of.path()).expect("ours"));
+    let names: Vec<_> = names.flatten().map(|file| file.file_name()).collect();
+    assert!(
+        !names.is_empty() && !names.contains(&"bad.yaml".into()),
+        "{names:?}"
+    );
     page.done("/modules/own/rollback", b"");
     attack(&scope, folder.path(), "one");
     page.until("/alerts?rule=One%20of%20my%20own", |found| {

@@ -2,7 +2,7 @@
 
 use super::{Doctor, Loaded, Shown, Tried, Try, editor, exception};
 use crate::config::Config;
-use crate::control::{Answer, Asker, Containers, Request, Status};
+use crate::control::{Answer, Asker, Containers, LATE, Request, Status};
 use crate::local::LocalFile;
 use crate::modules::roster::Listed;
 use crate::modules::rulesets::Rulesets;
@@ -224,7 +224,8 @@ impl Behind {
     /// A change by a file that was sent. One that is refused is not kept.
     fn change_by(&self, kept: Kept, request: Request, actor: &Actor) -> Result<Done, Refusal> {
         let done = self.change(request, actor);
-        if done.is_err() && kept.is_new {
+        let is_refused = matches!(&done, Err(Refusal::Conflict(why)) if why != LATE);
+        if is_refused && kept.is_new {
             let _ = std::fs::remove_file(&kept.path);
             // Unless there is another in it.
             let _ = kept.path.parent().map(std::fs::remove_dir);

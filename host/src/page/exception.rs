@@ -381,11 +381,7 @@ fn in_rules(value: &str, is_name: impl Fn(&str) -> bool) -> Result<String, &'sta
     let mut quoted = String::from("\"");
     for char in value.chars() {
         match char {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
+            char if let Some(escape) = escape_of(char) => quoted.push_str(escape),
             '\u{8}' => quoted.push_str("\\b"),
             '\u{c}' => quoted.push_str("\\f"),
             char => quoted.push(char),
@@ -393,6 +389,18 @@ fn in_rules(value: &str, is_name: impl Fn(&str) -> bool) -> Result<String, &'sta
     }
     quoted.push('"');
     Ok(quoted)
+}
+
+/// How a character in quotes is written in YAML as well as in the rule language.
+fn escape_of(char: char) -> Option<&'static str> {
+    match char {
+        '"' => Some("\\\""),
+        '\\' => Some("\\\\"),
+        '\n' => Some("\\n"),
+        '\r' => Some("\\r"),
+        '\t' => Some("\\t"),
+        _ => None,
+    }
 }
 
 /// Whether a text stands for itself both in YAML and in the rule language, whatever reads it.
@@ -414,11 +422,7 @@ fn in_yaml(text: &str) -> String {
     let mut quoted = String::from("\"");
     for char in text.chars() {
         match char {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
+            char if let Some(escape) = escape_of(char) => quoted.push_str(escape),
             ' '..='~' => quoted.push(char),
             // What is seen is what is meant: nothing that turns the direction of writing, is not
             // shown, or looks like something else.
