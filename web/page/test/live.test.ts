@@ -452,7 +452,7 @@ describe.skipIf(why !== null)(`the page of the real program${why === null ? '' :
       program.disguise("'-alert(5)-'"),
       program.disguise('\u202egnp.exe\u0007'),
     ];
-    const others = ['<b id=broken>', '</textarea></title></style><script>alert(6)</script>', '\u001b]0;title\u0007', '{{alert(7)}}'];
+    const others = ['<b id=broken>', '</textarea></title></style><script>alert(6)</script>', '\u001b]0;title\u0007', '{{alert(7)}}', `far${' '.repeat(300)}away`];
     await go('/alerts');
     await page.getByText('Live', { exact: true }).waitFor();
     for (const one of tries) await program.run('/bin/sh', '-c', ': "<script>alert(8)</script>"; "$@"; true', '<u>sh</u>', one, '/etc/shadow', ...others);

@@ -31,7 +31,7 @@ beforeAll(async () => {
   fixture = new Fixture();
   day(fixture);
   const forged = fixture.alerts[397];
-  if (forged) Object.assign(forged, { rule: 'Process with a forged name', process: '<script>alert(1)</script>', output: 'Forged (process=\u202egnp.exe\u0007 path=/tmp/<img src=x onerror=alert(1)>)' });
+  if (forged) Object.assign(forged, { rule: 'Process with a forged name', process: '<script>alert(1)</script>', output: 'Forged (process=\u202egnp.exe\u0007 path=/tmp/<img src=x onerror=alert(1)>' + ' '.repeat(300) + ')' });
   fixture.changes.push({ id: 1, time_ms: Date.now(), by: 'admin from 127.0.0.1', what: 'swap rules', outcome: 'running as a1b2c3d4e5f6', done: true, difference: '--- before\n+++ after\n@@ -1,2 +1,2 @@\n - list: trusted\n-  items: [sshd]\n+  items: [sshd, sudo]\n' });
   origin = await fixture.listen();
 });
