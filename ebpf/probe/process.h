@@ -60,7 +60,41 @@ GLOBAL int put_cgroup_path(u64 node, u32 tag)
 	return 0;
 }
 
-/* The default hierarchy's path, and the first v1 one that is not the root: on a host whose
+/* The ids of the groups on that path. */
+GLOBAL int put_cgroup_ids(u64 node)
+{
+	struct scratch *s = scratch_here();
+	u16 flags = PIECE_TRUNCATED;
+
+	if (!s)
+		return 0;
+	FORGET(s->len) = 0;
+	if (!room(s, CGROUP_DEPTH_MAX * sizeof(u64))) {
+		put_cut(s, TAG_CGROUP_IDS);
+		return 0;
+	}
+	for (int i = 0; i < CGROUP_DEPTH_MAX; i++) {
+		struct kernfs_node *kn = (struct kernfs_node *)node;
+		u64 parent = kernel_path_parent(kn);
+
+		if (!parent) {
+			flags = 0;
+			break;
+		}
+		u64 id = KREAD(kn->id);
+		u32 at = FORGET(s->at) + sizeof(struct piece) + FORGET(s->len);
+		__builtin_memcpy(PLACE(s, at), &id, sizeof(id));
+		FORGET(s->len) += sizeof(id);
+		node = parent;
+	}
+	u32 written = FORGET(s->len);
+	if (written > CGROUP_DEPTH_MAX * sizeof(u64))
+		written = CGROUP_DEPTH_MAX * sizeof(u64);
+	close_piece(s, TAG_CGROUP_IDS, flags, written);
+	return 0;
+}
+
+/* The default hierarchy's path with its groups' ids, and the first v1 one that is not the root: on a host whose
  * container engine still uses v1, only that names the container. */
 static __always_inline void put_cgroups(struct task_struct *task)
 {
@@ -69,6 +103,7 @@ static __always_inline void put_cgroups(struct task_struct *task)
 	struct cgroup_root *unified = KREAD(cgroup->root);
 
 	put_cgroup_path((u64)KREAD(cgroup->kn), TAG_CGROUP);
+	put_cgroup_ids((u64)KREAD(cgroup->kn));
 	u64 slots = (u64)&set->subsys;
 	u32 count = field_bytes(((struct css_set *)0)->subsys) / 8;
 

@@ -112,6 +112,8 @@ tags! {
     /// follows as `File` and `FilePath`, or `Socket` and its paths, up to the next of these.
     /// Written for 0, 1 and 2 where they are open.
     Descriptor = 23,
+    /// Ids (u64) of the groups on `Cgroup`'s path, from leaf to root, without the root's own.
+    CgroupIds = 24,
 }
 
 /// The probe cut the string at its bound; of a path, the beginning is missing.

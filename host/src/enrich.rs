@@ -2,9 +2,11 @@
 //! missed, names of users. It is asked by a thread of its own; the event thread only exchanges
 //! questions and answers with it and never waits.
 //!
-//! [`engine`] asks container engines, [`procfs`] reads processes, [`users`] names. What answers are worth is the state's to decide.
+//! [`engine`] asks container engines, [`procfs`] reads processes, [`groups`] numbers of control
+//! groups, [`users`] names. What answers are worth is the state's to decide.
 
 pub mod engine;
+mod groups;
 pub mod procfs;
 pub mod users;
 

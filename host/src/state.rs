@@ -738,8 +738,8 @@ impl State {
     }
 
     /// The shared form of control groups given as components.
-    fn cgroup(&mut self, unified: &[u8], first_v1: &[u8], id: u64) -> Arc<Cgroup> {
-        let key = cgroup_key(unified, first_v1, id);
+    fn cgroup(&mut self, unified: &[u8], first_v1: &[u8], ids: &[u64]) -> Arc<Cgroup> {
+        let key = cgroup_key(unified, first_v1, ids);
         if let Some(cgroup) = self.cgroups.get(&*key) {
             let cgroup = cgroup.clone();
             self.meet_cgroup(&cgroup);
@@ -748,7 +748,7 @@ impl State {
         let cgroup = Arc::new(Cgroup::from_components(
             unified,
             first_v1,
-            id,
+            ids,
             &self.by_path,
         ));
         self.keep_cgroup(key, &cgroup);
@@ -757,7 +757,7 @@ impl State {
 
     /// The shared form of control groups that `/proc` told of.
     fn shared_cgroup(&mut self, cgroup: &Arc<Cgroup>) -> Arc<Cgroup> {
-        let key = cgroup_key(&cgroup.unified, &cgroup.first_v1, 0);
+        let key = cgroup_key(&cgroup.unified, &cgroup.first_v1, cgroup.ids());
         if let Some(kept) = self.cgroups.get(&*key).filter(|kept| ***kept == **cgroup) {
             let kept = kept.clone();
             self.meet_cgroup(&kept);
@@ -765,7 +765,7 @@ impl State {
         }
         // Whoever read it knows no namespaces.
         let (unified, first_v1) = (&cgroup.unified, &cgroup.first_v1);
-        let named = Cgroup::from_components(unified, first_v1, 0, &self.by_path);
+        let named = Cgroup::from_components(unified, first_v1, cgroup.ids(), &self.by_path);
         let cgroup = match cgroup.claims().is_empty() && !named.claims().is_empty() {
             true => Arc::new(named),
             false => cgroup.clone(),
@@ -784,7 +784,9 @@ impl State {
     }
 }
 
-fn cgroup_key(unified: &[u8], first_v1: &[u8], id: u64) -> Vec<u8> {
+/// The group's own number tells which ones it lies in.
+fn cgroup_key(unified: &[u8], first_v1: &[u8], ids: &[u64]) -> Vec<u8> {
+    let id = ids.first().copied().unwrap_or(0);
     let mut key = Vec::with_capacity(unified.len() + first_v1.len() + 9);
     key.extend_from_slice(unified);
     // A component is never empty, so that this cannot be one's end.

@@ -9,6 +9,13 @@ pub(crate) const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/it/containe
 
 /// Saker with that rule, which asks one engine alone.
 pub(crate) fn watch(scope: &Scope, engine: &str, socket: &std::path::Path, args: &[&str]) -> Saker {
+    let all = arguments(engine, socket, args);
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    Saker::watch(scope, &all)
+}
+
+/// What makes it ask that engine, and no other.
+fn arguments(engine: &str, socket: &std::path::Path, args: &[&str]) -> Vec<String> {
     let mut all = vec!["-r".to_owned(), RULES.to_owned()];
     for name in ["docker", "podman", "containerd", "cri"] {
         all.push("-o".into());
@@ -17,9 +24,8 @@ pub(crate) fn watch(scope: &Scope, engine: &str, socket: &std::path::Path, args:
             false => format!("engines.{name}.enabled=false"),
         });
     }
-    let mut all: Vec<&str> = all.iter().map(String::as_str).collect();
-    all.extend(args);
-    Saker::watch(scope, &all)
+    all.extend(args.iter().map(|arg| (*arg).to_owned()));
+    all
 }
 
 /// The alerts of that command line.
@@ -231,6 +237,9 @@ fn a_group_named_like_a_container_has_none_of_what_is_known_of_it() {
     docker.docker(&["exec", &id, "/bin/ls", "-d", "/bin"]);
     docker.docker(&["rm", "-f", &id]);
     enter(&scope.path().join(&id), "/tmp");
+    // And in a group below one that has that place.
+    enter(&scope.path().join(&id).join("below"), "/usr");
+    let _ = std::fs::remove_dir(scope.path().join(&id));
     let known = std::process::Command::new(crate::program::saker())
         .args(["ctl", "--socket"])
         .arg(&control)
@@ -245,6 +254,7 @@ fn a_group_named_like_a_container_has_none_of_what_is_known_of_it() {
     for (command, reasons) in [
         ("ls -d /etc", &["unconfirmed"][..]),
         ("ls -d /tmp", &["unconfirmed", "not found"]),
+        ("ls -d /usr", &["unconfirmed", "not found"]),
     ] {
         let fields = fields(&ended, command);
         assert_eq!(fields["container.id"], id[..12], "{fields:#}");
@@ -404,13 +414,21 @@ fn a_quarter_of_an_hour_of_containers_leaves_no_memory_behind() {
     const FIRST: u32 = 500;
     let until = std::time::Instant::now() + std::time::Duration::from_secs(15 * 60);
     let scope = Scope::shared("docker");
-    let saker = watch(&scope, "docker", &docker.socket(), &[]);
+    // Alerts that nobody takes would wait for it, and recent events fill the room they have.
+    let alerts = docker.folder().join("alerts.json");
+    let stdout = std::fs::File::create(&alerts).expect("the folder is ours");
+    let args = arguments("docker", &docker.socket(), &["-o", "recent.max_mb=0"]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let saker = Saker::watch_to(stdout.into(), &scope, &args);
     let resident = std::sync::atomic::AtomicU64::new(0);
     let pid = saker.pid();
     let count = run_short_lived(
         &docker,
         |_| std::time::Instant::now() < until,
         |count| {
+            if count % FIRST == 0 {
+                eprintln!("resident after {count} containers: {} kB", resident_kb(pid));
+            }
             if count == FIRST {
                 resident.store(resident_kb(pid), std::sync::atomic::Ordering::Relaxed);
             }
@@ -421,7 +439,10 @@ fn a_quarter_of_an_hour_of_containers_leaves_no_memory_behind() {
     assert!(first > 0, "there were {count} containers");
     let more = all.saturating_sub(first) * 1000 / u64::from(count - FIRST).max(1);
     assert!(more < 1024, "{more} kB in a thousand containers");
-    let ended = saker.stop();
+    let mut ended = saker.stop();
+    let alerts = std::fs::read_to_string(alerts).expect("it is there");
+    let alerts = alerts.lines().map(serde_json::from_str);
+    ended.alerts = alerts.collect::<Result<_, _>>().expect("alerts are JSON");
     let alerts = alerts_of(&ended, "sh -c true");
     assert_eq!(alerts.len() as u32, count, "{}", ended.messages);
     whole(&alerts);

@@ -5,6 +5,7 @@
 //! bytes here; the `procfs` crate reads the socket tables, which are numbers.
 
 use super::host_path;
+use crate::enrich::groups::Groups;
 use crate::event::encode;
 use crate::state::container::{ByPath, Cgroup};
 use crate::state::descriptor::{FdKind, Role};
@@ -36,6 +37,7 @@ const SOCKETS_MAX: usize = 500_000;
 pub struct Reader {
     root: PathBuf,
     by_path: ByPath,
+    groups: Option<Groups>,
 }
 
 /// Sockets by inode, and which ports are listened on, of the network namespaces seen so far.
@@ -58,6 +60,7 @@ impl Reader {
         Reader {
             root: host_path("/proc"),
             by_path,
+            groups: Groups::new(),
         }
     }
 
@@ -126,6 +129,10 @@ impl Reader {
             cgroup: Arc::new(Cgroup::from_proc(
                 &bytes_of(&folder.join("cgroup")),
                 &self.by_path,
+                |path| {
+                    let groups = self.groups.as_ref();
+                    groups.map_or(0, |groups| groups.number(path))
+                },
             )),
             vm_size: stat.vm_size,
             vm_rss: stat.vm_rss,

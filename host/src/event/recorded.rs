@@ -166,6 +166,14 @@ impl<'a> Recorded<'a> {
         self.piece(tag).map(|piece| piece.bytes)
     }
 
+    /// Numbers of the control groups that the path in the default hierarchy names, leaf first,
+    /// without the root's.
+    pub fn cgroup_ids(&self) -> impl Iterator<Item = u64> + use<'a> {
+        let bytes = self.bytes(Tag::CgroupIds).unwrap_or_default();
+        let (ids, _) = bytes.as_chunks();
+        ids.iter().map(|id| u64::from_le_bytes(*id))
+    }
+
     /// A string from user memory, `None` also where it could not be read.
     pub fn text(&self, tag: Tag) -> Option<&'a [u8]> {
         let piece = self.piece(tag)?;

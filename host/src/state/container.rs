@@ -57,9 +57,9 @@ impl Default for ByPath {
 /// A process's control groups as far as they matter.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Cgroup {
-    /// Its number in the default hierarchy, which no other has as long as it is there; 0 where that
-    /// is not known.
-    id: u64,
+    /// Numbers in the default hierarchy, of the group and those it lies in, leaf first, without the
+    /// root's; no other has one as long as it is there. None where that is not known.
+    ids: Box<[u64]>,
     /// Components of the path in the default hierarchy, leaf first.
     pub(super) unified: Box<[u8]>,
     /// Components of the path in the first v1 hierarchy where it is not `/`.
@@ -79,8 +79,8 @@ pub struct Claim {
     whole: Box<[u8]>,
     /// The path up to the component that names it.
     root: Box<[u8]>,
-    /// Number of the group at that path in the default hierarchy, where the process is in that very
-    /// group and it is known; else 0.
+    /// Number of the group at that path in the default hierarchy, where the process is in it or
+    /// below; 0 where that is not known.
     group: u64,
     /// What most likely made it.
     likely: Option<Engine>,
@@ -139,7 +139,7 @@ impl Cgroup {
     /// The same once more, whose bytes, where they count, count there.
     pub(super) fn copy(&self, total: &Arc<AtomicUsize>) -> Cgroup {
         Cgroup {
-            id: self.id,
+            ids: self.ids.clone(),
             unified: self.unified.clone(),
             first_v1: self.first_v1.clone(),
             list: self.list.clone(),
@@ -148,15 +148,16 @@ impl Cgroup {
         }
     }
 
-    /// From components, leaf first, each ended by NUL, and the number of the group.
-    pub fn from_components(unified: &[u8], first_v1: &[u8], id: u64, known: &ByPath) -> Cgroup {
+    /// From components, leaf first, each ended by NUL, and the numbers of the groups that those of
+    /// the default hierarchy name.
+    pub fn from_components(unified: &[u8], first_v1: &[u8], ids: &[u64], known: &ByPath) -> Cgroup {
         let path = |components: &[u8]| {
             let mut path = Vec::new();
             crate::event::path::write_components(components, &mut path);
             path
         };
         let mut cgroup = Cgroup {
-            id,
+            ids: ids.into(),
             unified: unified.into(),
             first_v1: first_v1.into(),
             ..Cgroup::default()
@@ -164,16 +165,26 @@ impl Cgroup {
         let unified = path(unified);
         cgroup.look_at(&path(first_v1), known);
         cgroup.look_at(&unified, known);
-        for claim in &mut cgroup.claims {
-            if *claim.root == *unified {
-                claim.group = id;
-            }
-        }
+        cgroup.number_claims(&unified);
         cgroup
     }
 
-    /// From the lines of `/proc/PID/cgroup`.
-    pub fn from_proc(text: &[u8], known: &ByPath) -> Cgroup {
+    /// Tells of each claim the number of the group that its path names.
+    fn number_claims(&mut self, unified: &[u8]) {
+        let depth = |path: &[u8]| memchr::memchr_iter(b'/', path).count();
+        for claim in &mut self.claims {
+            let below = unified.strip_prefix(&*claim.root);
+            let is_there = below.is_some_and(|below| below.is_empty() || below[0] == b'/');
+            if is_there && !claim.root.is_empty() {
+                let above = depth(unified) - depth(&claim.root);
+                claim.group = self.ids.get(above).copied().unwrap_or(0);
+            }
+        }
+    }
+
+    /// From the lines of `/proc/PID/cgroup`; `number` tells the number of the group at a path of the
+    /// default hierarchy, or 0.
+    pub fn from_proc(text: &[u8], known: &ByPath, number: impl Fn(&[u8]) -> u64) -> Cgroup {
         let components = |path: &[u8]| {
             let mut out = Vec::new();
             for name in path.split(|byte| *byte == b'/').rev() {
@@ -185,6 +196,7 @@ impl Cgroup {
             out
         };
         let mut cgroup = Cgroup::default();
+        let mut unified = &b""[..];
         for line in text.split(|byte| *byte == b'\n') {
             let mut parts = line.splitn(3, |byte| *byte == b':');
             let (Some(number), Some(_), Some(path)) = (parts.next(), parts.next(), parts.next())
@@ -192,6 +204,7 @@ impl Cgroup {
                 continue;
             };
             if number == b"0" {
+                unified = path;
                 cgroup.unified = components(path).into();
             } else if cgroup.first_v1.is_empty() && path != b"/" {
                 cgroup.first_v1 = components(path).into();
@@ -199,6 +212,13 @@ impl Cgroup {
             // Some engines name only some of the v1 hierarchies, so every line counts.
             cgroup.look_at(path, known);
         }
+        let mut ends: Vec<usize> = memchr::memchr_iter(b'/', unified).skip(1).collect();
+        ends.push(unified.len());
+        let groups = ends.iter().rev().map(|end| &unified[..*end]);
+        if unified.len() > 1 {
+            cgroup.ids = groups.map(number).collect();
+        }
+        cgroup.number_claims(unified);
         cgroup
     }
 
@@ -249,7 +269,12 @@ impl Cgroup {
 
     /// Its number in the default hierarchy, or 0 where that is not known.
     pub fn id(&self) -> u64 {
-        self.id
+        self.ids.first().copied().unwrap_or(0)
+    }
+
+    /// Numbers in the default hierarchy of the group and those it lies in, leaf first.
+    pub fn ids(&self) -> &[u64] {
+        &self.ids
     }
 
     /// Components of the path in the default hierarchy, leaf first.
@@ -525,7 +550,7 @@ mod tests {
     #[test]
     fn a_container_named_on_one_v1_line_only_is_found() {
         let text = b"12:pids:/\n5:memory:/machine/lxc-77-box.libvirt-lxc\n0::/\n";
-        let cgroup = Cgroup::from_proc(text, &ByPath::default());
+        let cgroup = Cgroup::from_proc(text, &ByPath::default(), |_| 0);
         let container = cgroup.container().expect("it is named");
         assert_eq!(
             (container.whole, container.short()),
@@ -533,28 +558,35 @@ mod tests {
         );
         let text = b"5:memory:/\n0::/system.slice/cron.service\n";
         assert_eq!(
-            Cgroup::from_proc(text, &ByPath::default()).container(),
+            Cgroup::from_proc(text, &ByPath::default(), |_| 0).container(),
             None
         );
     }
 
     #[test]
     fn components_from_the_kernel_and_text_from_proc_agree() {
-        let kernel = Cgroup::from_components(
-            format!("{ID}\0docker\0").as_bytes(),
-            b"",
-            0,
-            &ByPath::default(),
-        );
-        let text = Cgroup::from_proc(format!("0::/docker/{ID}\n").as_bytes(), &ByPath::default());
-        assert_eq!(kernel, text);
-        let container = kernel.container().expect("it is named");
-        assert_eq!((container.whole, container.engine), (ID.as_bytes(), None));
-        assert_eq!(
-            kernel.claims()[0].root(),
-            format!("/docker/{ID}").as_bytes()
-        );
-        assert_eq!(container.short(), &ID.as_bytes()[..12]);
+        let known = ByPath::default();
+        let number = |path: &[u8]| path.len() as u64;
+        let root = format!("/docker/{ID}");
+        for (below, components) in [("", ""), ("/inner/most", "most\0inner\0")] {
+            let path = format!("{root}{below}");
+            let components = format!("{components}{ID}\0docker\0");
+            let above = std::path::Path::new(&path).ancestors();
+            let lengths = above.map(|path| path.as_os_str().len() as u64);
+            let ids: Vec<u64> = lengths.filter(|length| *length > 1).collect();
+            let kernel = Cgroup::from_components(components.as_bytes(), b"", &ids, &known);
+            let text = Cgroup::from_proc(format!("0::{path}\n").as_bytes(), &known, number);
+            assert_eq!(kernel, text);
+            let container = kernel.container().expect("it is named");
+            assert_eq!((container.whole, container.engine), (ID.as_bytes(), None));
+            let [claim] = kernel.claims() else {
+                panic!("there is one container: {kernel:?}");
+            };
+            assert_eq!(claim.root(), root.as_bytes());
+            // The number is that of the container's group, also of a process in one below.
+            assert_eq!(claim.group(), root.len() as u64);
+            assert_eq!(container.short(), &ID.as_bytes()[..12]);
+        }
     }
 
     #[test]
@@ -689,7 +721,7 @@ mod tests {
                 proptest::prop_assert!(path.starts_with(&claim.root));
             }
             roots_of(&path, b"a");
-            Cgroup::from_proc(&path, &ByPath::default());
+            Cgroup::from_proc(&path, &ByPath::default(), |_| 0);
         }
     }
 }

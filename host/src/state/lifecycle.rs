@@ -107,7 +107,7 @@ impl State {
             version.known |= KNOWS_COMM;
         }
         if event.has(Tag::Cgroup) || event.has(Tag::CgroupV1) {
-            version.cgroup = self.cgroup_of(event, event.record.header.cgroup);
+            version.cgroup = self.cgroup_of(event);
             version.known |= KNOWS_CGROUP;
         }
         let start = if start_time == 0 {
@@ -153,10 +153,11 @@ impl State {
         }
     }
 
-    pub(super) fn cgroup_of(&mut self, event: &Recorded<'_>, id: u64) -> Arc<super::Cgroup> {
+    pub(super) fn cgroup_of(&mut self, event: &Recorded<'_>) -> Arc<super::Cgroup> {
+        let ids: Vec<u64> = event.cgroup_ids().collect();
         let unified = event.bytes(Tag::Cgroup).unwrap_or_default();
         let first_v1 = event.bytes(Tag::CgroupV1).unwrap_or_default();
-        self.cgroup(unified, first_v1, id)
+        self.cgroup(unified, first_v1, &ids)
     }
 
     /// Adds a process whose first version is this; one that had the id before ends here.
@@ -562,8 +563,7 @@ impl State {
             version.known |= KNOWS_COMM;
         }
         if event.has(Tag::Cgroup) || event.has(Tag::CgroupV1) {
-            // What runs is the creator, which may be in another.
-            version.cgroup = self.cgroup_unless_same(event, &version, 0);
+            version.cgroup = self.cgroup_unless_same(event, &version);
             version.known |= KNOWS_CGROUP;
         }
         let Some(slot) = self.add_process(version, start, table) else {
@@ -583,15 +583,15 @@ impl State {
         &mut self,
         event: &Recorded<'_>,
         version: &ProcessVersion,
-        id: u64,
     ) -> Arc<super::Cgroup> {
-        let same = (id == 0 || version.cgroup.id() == id)
+        let id = event.cgroup_ids().next();
+        let same = id.is_none_or(|id| version.cgroup.id() == id)
             && *version.cgroup.unified == *event.bytes(Tag::Cgroup).unwrap_or_default()
             && *version.cgroup.first_v1 == *event.bytes(Tag::CgroupV1).unwrap_or_default();
         if same {
             version.cgroup.clone()
         } else {
-            self.cgroup_of(event, id)
+            self.cgroup_of(event)
         }
     }
 
@@ -627,15 +627,14 @@ impl State {
         let image = KeptImage::new(image, &self.image_bytes);
         let cwd = event.path(Tag::Cwd).map(absolute);
         let cwd = cwd.map(|cwd| self.directory(&cwd));
-        let group = event.record.header.cgroup;
         let cgroup = (event.has(Tag::Cgroup) || event.has(Tag::CgroupV1)).then(|| {
             let latest = self.processes.get(slot).map(|process| process.latest);
             match latest
                 .and_then(|latest| self.versions.get(latest.0))
                 .cloned()
             {
-                Some(version) => self.cgroup_unless_same(event, &version, group),
-                None => self.cgroup_of(event, group),
+                Some(version) => self.cgroup_unless_same(event, &version),
+                None => self.cgroup_of(event),
             }
         });
         let comm = event.bytes(Tag::Comm).map(Comm::new);

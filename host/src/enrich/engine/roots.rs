@@ -1,6 +1,7 @@
 //! Which control groups a container has: those of its first process, or where that is gone or yet
 //! to come, those that its engine would have made.
 
+use crate::enrich::groups::Groups;
 use crate::enrich::host_path;
 use crate::state::container::roots_of;
 
@@ -25,24 +26,14 @@ pub(super) fn of_process(pid: u32, id: &str) -> Vec<Box<[u8]>> {
 /// Number of the container's group in the default hierarchy, once its first process is in it; 0
 /// where that is not known.
 pub(super) fn group(pid: u32, roots: &[Box<[u8]>]) -> u64 {
-    use std::os::unix::ffi::OsStrExt;
-    use std::os::unix::fs::MetadataExt;
     if pid == 0 {
         return 0;
     }
-    let places = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(host_path);
-    let Some(place) = places
-        .iter()
-        .find(|place| place.join("cgroup.controllers").exists())
-    else {
+    let Some(groups) = Groups::new() else {
         return 0;
     };
-    let group = |root: &[u8]| {
-        let root = root.strip_prefix(b"/")?;
-        let path = place.join(std::ffi::OsStr::from_bytes(root));
-        Some(std::fs::metadata(path).ok()?.ino())
-    };
-    roots.iter().find_map(|root| group(root)).unwrap_or(0)
+    let numbers = roots.iter().map(|root| groups.number(root));
+    numbers.into_iter().find(|number| *number != 0).unwrap_or(0)
 }
 
 /// The group called `name` in the parent, which is a slice of systemd's or a path.

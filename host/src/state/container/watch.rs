@@ -314,7 +314,7 @@ impl State {
                 continue;
             }
             let (unified, first_v1) = (cgroup.unified(), cgroup.first_v1());
-            let other = Cgroup::from_components(unified, first_v1, cgroup.id(), &self.by_path);
+            let other = Cgroup::from_components(unified, first_v1, cgroup.ids(), &self.by_path);
             if !other.claims().is_empty() {
                 let other = Arc::new(other);
                 renamed.push((std::mem::replace(cgroup, other.clone()), other));

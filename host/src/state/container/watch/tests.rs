@@ -26,7 +26,7 @@ fn path(id: &str) -> Vec<u8> {
 fn meet(state: &mut State, id: &str, number: u64) -> ProcessVersion {
     state.number = number;
     let mut version = state.blank(1, 1, number);
-    version.cgroup = state.cgroup(&path(id), b"", 0);
+    version.cgroup = state.cgroup(&path(id), b"", &[]);
     version.known = !crate::state::version::IS_CAPTURED;
     version
 }
@@ -94,7 +94,7 @@ fn a_group_made_inside_of_a_container_does_not_hide_it() {
     state.number = 1;
     let mut version = state.blank(1, 1, 1);
     let components = format!("docker-{inner}.scope\0{ID}\0docker\0");
-    version.cgroup = state.cgroup(components.as_bytes(), b"", 0);
+    version.cgroup = state.cgroup(components.as_bytes(), b"", &[]);
     version.known = !crate::state::version::IS_CAPTURED;
     assert_eq!(state.take_container_lookups().len(), 2);
     let trusted = facts(&inner, "trusted", &format!("/docker/{inner}"));
@@ -180,7 +180,7 @@ fn a_container_is_forgotten_some_time_after_its_last_process() {
 #[test]
 fn outside_of_containers_nothing_is_asked() {
     let mut state = state();
-    state.cgroup(b"ssh.service\0system.slice\0", b"", 0);
+    state.cgroup(b"ssh.service\0system.slice\0", b"", &[]);
     assert!(state.take_container_lookups().is_empty());
     assert_eq!(state.pending_containers(), 0);
     assert_eq!(
@@ -195,7 +195,7 @@ fn another_group_at_the_same_path_is_another_containers_until_the_engine_says_so
     let mut version = meet(&mut state, ID, 1);
     let mut enter = |state: &mut State, group: u64, number: u64| {
         state.number = number;
-        version.cgroup = state.cgroup(&path(ID), b"", group);
+        version.cgroup = state.cgroup(&path(ID), b"", &[group]);
         version.clone()
     };
     let own = enter(&mut state, 7, 2);
@@ -247,7 +247,11 @@ fn a_namespace_told_of_later_names_the_containers_that_run_in_it() {
         cwd: b"/".to_vec(),
         ids: Default::default(),
         credentials: Default::default(),
-        cgroup: Arc::new(Cgroup::from_proc(b"0::/shop/web-1\n", &ByPath::default())),
+        cgroup: Arc::new(Cgroup::from_proc(
+            b"0::/shop/web-1\n",
+            &ByPath::default(),
+            |_| 0,
+        )),
         vm_size: 0,
         vm_rss: 0,
         threads: Vec::new(),
