@@ -7,6 +7,7 @@
 //! outlives this program's sudden end; what people did outlives the machine's.
 
 mod change;
+mod incident;
 pub mod history;
 mod query;
 mod read;

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 const COMMAND_LINE_BYTES_MAX: usize = 4096;
 /// Nor all of a scene together.
 const SCENE_BYTES_MAX: usize = 64 * 1024;
+/// Nor of more processes is it told that they are below their root.
+const BELOW_MAX: usize = 32;
 /// Nobody's login.
 const NO_LOGIN: u32 = u32::MAX;
 /// The first process, which services and whoever lost its parent come of, and the kernel's.
@@ -94,6 +96,10 @@ pub struct Root {
     pub at: usize,
     /// Tells it from every other root since the machine was booted.
     pub key: String,
+    /// The keys of what stands between it and the event's process: each would have been the root
+    /// while what it came of was not known.
+    #[serde(skip)]
+    pub below: Vec<String>,
 }
 
 impl Scene {
@@ -237,6 +243,7 @@ fn root(chain: &[&ProcessVersion]) -> Option<Root> {
             kind: RootKind::Container,
             at: last(&|version| version.container().is_some_and(|id| id.whole == whole)),
             key: format!("container {}", String::from_utf8_lossy(&whole)),
+            below: Vec::new(),
         });
     }
     let login = own.ids.loginuid;
@@ -250,13 +257,14 @@ fn root(chain: &[&ProcessVersion]) -> Option<Root> {
             last(&|version| version.ids.loginuid == login),
         ),
     };
-    let root = chain[at];
     // What is read of a process that was there before us is rounded down to clock ticks.
-    let tick = root.start_time / TICK_NS;
+    let key = |of: &ProcessVersion| format!("process {} {}", of.pid, of.start_time / TICK_NS);
+    let below = chain[..at].iter().rev().take(BELOW_MAX);
     Some(Root {
         kind,
         at,
-        key: format!("process {} {tick}", root.pid),
+        key: key(chain[at]),
+        below: below.map(|of| key(of)).collect(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! Filters as people give them, made conditions of SQL. A filter's texts are never part of the
 //! SQL, only bound to it.
 
-use super::{NS_PER_MS, mark};
+use super::{NS_PER_MS, incident, mark};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension};
 use saker_rules_schema::manifest::Priority;
@@ -73,7 +73,8 @@ impl Filter {
             );
         }
         if let Some(incident) = &query.incident {
-            filter.is("incident", incident_mark(incident)?);
+            let mark = incident_mark(incident)?;
+            filter.is("incident", incident::led_to(connection, mark)?);
         }
         if let Some(acknowledged) = query.acknowledged {
             filter.and(format!("alert.acknowledged = {}", u8::from(acknowledged)));

@@ -1,6 +1,7 @@
 //! Finding alerts again.
 
 use super::change::unknown;
+use super::incident::led_to;
 use super::query::{Filter, incident_id, incident_mark};
 use super::{NS_PER_MS, Refused, Store, mark, now};
 use crate::alert::Scene;
@@ -242,6 +243,7 @@ impl Store {
     pub fn incident(&self, id: &str) -> Result<IncidentDetail, Refusal> {
         let mark = incident_mark(id)?;
         self.read(|connection| {
+            let mark = led_to(connection, mark)?;
             let sql = format!("SELECT {INCIDENT}, root FROM incident WHERE mark = ?");
             let found = connection
                 .prepare_cached(&sql)?

@@ -8,7 +8,8 @@ use rusqlite::Connection;
 const APPLICATION: i64 = 0x536b_7231;
 
 /// The steps. How many were taken is kept in `user_version`.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     -- What alerts are searched by, in rows as narrow as can be. Texts are digests of them.
     CREATE TABLE alert (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -94,7 +95,13 @@ const STEPS: &[&str] = &["
         done INTEGER NOT NULL,
         difference TEXT NOT NULL
     );
-    "];
+    ",
+    "
+    -- Roots that turned out to come of another: their incident is that one's.
+    CREATE TABLE joined (mark INTEGER PRIMARY KEY, incident INTEGER NOT NULL);
+    CREATE INDEX joined_incident ON joined (incident);
+    ",
+];
 
 /// Brings the file to today's form.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), Unfit> {

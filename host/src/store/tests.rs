@@ -40,6 +40,7 @@ fn numbered(number: u64) -> Alert {
             kind: RootKind::Service,
             at: 0,
             key: format!("process {}", process.pid),
+            below: Vec::new(),
         }),
         processes: vec![process],
         container: number.is_multiple_of(10).then(|| Container {
@@ -228,6 +229,92 @@ fn what_is_too_old_or_too_much_is_given_up_with_all_that_counts_it() {
         standing.alerts > 0 && standing.forgotten > 3000,
         "{standing:?}"
     );
+}
+
+/// An alert of a chain of processes, the root last.
+fn of_chain(keys: &[&str]) -> Alert {
+    let mut alert = numbered(1);
+    let named = |name: &&str| Process {
+        name: (*name).into(),
+        cmdline: (*name).into(),
+        ..Process::default()
+    };
+    let (root, below) = keys.split_last().expect("a process");
+    alert.scene = Some(Box::new(Scene {
+        root: Some(Root {
+            kind: RootKind::Service,
+            at: below.len(),
+            key: (*root).into(),
+            below: below.iter().rev().map(|key| (*key).into()).collect(),
+        }),
+        processes: keys.iter().map(named).collect(),
+        ..Scene::default()
+    }));
+    alert
+}
+
+#[test]
+fn what_comes_of_one_origin_is_one_incident_once_that_is_known() {
+    let folder = folder();
+    let (store, mut writer) = opened(&folder, LIMITS);
+    let mut write = |keys: &[&str]| {
+        writer.write(&of_chain(keys)).expect("it is written");
+        writer.flush().expect("it is written");
+        let alerts = store.alerts(&AlertQuery::default()).expect("a question");
+        alerts.alerts[0].incident.clone()
+    };
+    let all = || {
+        let found = store.incidents(&IncidentQuery::default());
+        found.expect("a question").incidents
+    };
+    // What it came of becomes known step by step, and its first id stays.
+    let first = write(&["sh"]);
+    assert_eq!(write(&["cat", "sh", "sshd"]), first);
+    assert_eq!(write(&["ls", "sshd", "systemd"]), first);
+    assert_eq!(
+        (all().len(), all()[0].alerts, &*all()[0].title),
+        (1, 3, "systemd")
+    );
+    // Two that were told apart become one, by the id of the older; the other leads to it.
+    let other = write(&["worker"]);
+    assert_ne!(other, first);
+    let ids: Vec<u64> = store
+        .incident(&other)
+        .expect("it is there")
+        .timeline
+        .iter()
+        .map(|alert| alert.id)
+        .collect();
+    let seen = Acknowledgement {
+        ids: ids.clone(),
+        acknowledged: true,
+    };
+    store.acknowledge("me", &seen).expect("they are there");
+    assert_eq!(all().len(), 2);
+    assert_eq!(write(&["curl", "worker", "sshd"]), first);
+    let joined = all();
+    assert_eq!((joined.len(), joined[0].alerts, joined[0].open), (1, 5, 4));
+    assert_eq!(joined[0].rules[0].alerts, 5);
+    let by_other = store.incident(&other).expect("it leads there");
+    assert_eq!(
+        (&by_other.incident.id, by_other.timeline.len()),
+        (&first, 5)
+    );
+    let query = AlertQuery {
+        incident: Some(other.clone()),
+        ..AlertQuery::default()
+    };
+    assert_eq!(store.alerts(&query).expect("a question").alerts.len(), 5);
+    // What was told of the other is told of the one.
+    let again = Acknowledgement {
+        ids,
+        acknowledged: false,
+    };
+    store.acknowledge("me", &again).expect("they are there");
+    assert_eq!(all()[0].open, 5);
+    assert_eq!(write(&["worker"]), first);
+    // Another origin is another incident.
+    assert_ne!(write(&["cron"]), first);
 }
 
 #[test]

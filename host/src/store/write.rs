@@ -1,7 +1,7 @@
 //! The output that keeps alerts. Those that come together are committed together; what is too
 //! old, or too much, is given up between two commits.
 
-use super::{Store, mark};
+use super::{Store, incident, mark};
 use crate::alert::{Alert, Format, RootKind, RuleText, Scene};
 use crate::outputs::Output;
 use rusqlite::{Connection, params};
@@ -82,7 +82,10 @@ impl Writer {
                 .prepare_cached("INSERT OR IGNORE INTO tag (tags, tag) VALUES (?, ?)")?
                 .execute(params![tags_mark, mark(tag)])?;
         }
-        let incident = kept.root.as_ref().map_or(0, |(mark, ..)| *mark);
+        let incident = match &kept.root {
+            Some(root) => incident::join(connection, root.mark, &root.below)?,
+            None => 0,
+        };
         connection
             .prepare_cached(
                 "INSERT INTO alert (time, priority, rule, tags, process, container, \
@@ -129,7 +132,7 @@ impl Writer {
         connection
             .prepare_cached("INSERT INTO words (rowid, text) VALUES (?, ?)")?
             .execute(params![id, words(alert)])?;
-        if let Some((mark, kind, title, root)) = kept.root {
+        if let Some(of) = kept.root {
             connection
                 .prepare_cached(
                     "INSERT INTO incident (mark, kind, title, root, alerts, open, first, last, \
@@ -138,13 +141,13 @@ impl Writer {
                      alerts = alerts + 1, open = open + 1, first = min(first, excluded.first), \
                      last = max(last, excluded.last), newest = excluded.newest",
                 )?
-                .execute(params![mark, kind, title, root, time, id])?;
+                .execute(params![incident, of.kind, of.title, of.process, time, id])?;
             connection
                 .prepare_cached(
                     "INSERT INTO incident_rule (incident, rule, priority, alerts) VALUES \
                      (?, ?, ?, 1) ON CONFLICT DO UPDATE SET alerts = alerts + 1",
                 )?
-                .execute(params![mark, alert.rule, priority])?;
+                .execute(params![incident, alert.rule, priority])?;
         }
         self.last = id as u64;
         Ok(())
@@ -206,6 +209,10 @@ impl Writer {
             )?;
             transaction.execute("DELETE FROM incident_rule WHERE alerts <= 0", [])?;
             transaction.execute("DELETE FROM incident WHERE alerts <= 0", [])?;
+            transaction.execute(
+                "DELETE FROM joined WHERE incident NOT IN (SELECT mark FROM incident)",
+                [],
+            )?;
             transaction.commit()?;
             let forgotten = &self.store.inside.counters.forgotten;
             forgotten.fetch_add(ids.len() as u64, Ordering::Relaxed);
@@ -301,8 +308,18 @@ struct Kept {
     container_name: String,
     namespace: String,
     pod: String,
-    /// Mark, kind, title, and the process.
-    root: Option<(i64, &'static str, String, Option<String>)>,
+    root: Option<Root>,
+}
+
+/// What an alert's incident is known by, and how it is shown.
+struct Root {
+    mark: i64,
+    /// The marks of what stands between it and the alert's process.
+    below: Vec<i64>,
+    kind: &'static str,
+    title: String,
+    /// The process, as JSON.
+    process: Option<String>,
 }
 
 impl Kept {
@@ -341,13 +358,14 @@ impl Kept {
     }
 }
 
-fn root(scene: &Scene, boot: &str) -> Option<(i64, &'static str, String, Option<String>)> {
+fn root(scene: &Scene, boot: &str) -> Option<Root> {
     let root = scene.root.as_ref()?;
     let process = scene.processes.get(root.at)?;
-    let (kind, key) = match root.kind {
-        RootKind::Container => ("container", root.key.clone()),
-        RootKind::Login => ("login", format!("{boot} {}", root.key)),
-        RootKind::Service => ("service", format!("{boot} {}", root.key)),
+    let of_boot = |key: &String| mark(&format!("{boot} {key}"));
+    let (kind, mark) = match root.kind {
+        RootKind::Container => ("container", mark(&root.key)),
+        RootKind::Login => ("login", of_boot(&root.key)),
+        RootKind::Service => ("service", of_boot(&root.key)),
     };
     let named = scene
         .container
@@ -358,8 +376,13 @@ fn root(scene: &Scene, boot: &str) -> Option<(i64, &'static str, String, Option<
         });
     let mut title = named.unwrap_or_else(|| process.cmdline.clone());
     title.truncate(title.floor_char_boundary(TITLE_BYTES_MAX));
-    let process = serde_json::to_string(process).ok();
-    Some((mark(&key), kind, title, process))
+    Some(Root {
+        mark,
+        below: root.below.iter().map(of_boot).collect(),
+        kind,
+        title,
+        process: serde_json::to_string(process).ok(),
+    })
 }
 
 /// What an alert is found by in words.
