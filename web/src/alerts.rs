@@ -3,6 +3,7 @@
 use crate::Shared;
 use crate::answer::{Asked, ask};
 use crate::host::Refusal;
+use crate::listener::Held;
 use crate::session::Actor;
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -377,6 +378,7 @@ pub(crate) async fn comment(
         (status = "4XX", body = crate::answer::Error)))]
 pub(crate) async fn live(
     State(shared): State<Shared>,
+    held: Option<Extension<Held>>,
     headers: HeaderMap,
     query: Queried<AlertQuery>,
 ) -> Result<Response, Refusal> {
@@ -401,7 +403,7 @@ pub(crate) async fn live(
         last,
         newest,
         ready: Vec::new(),
-        _place: place,
+        _place: (place, held),
     };
     let events = stream::unfold(state, |mut state| async move {
         let event = state.next().await?;
@@ -411,6 +413,9 @@ pub(crate) async fn live(
     Ok(stream.into_response())
 }
 
+/// One of so many, on a connection that makes no room for others meanwhile.
+type Place = (tokio::sync::OwnedSemaphorePermit, Option<Extension<Held>>);
+
 /// How far a reader of the stream is.
 struct Reading {
     shared: Shared,
@@ -418,7 +423,7 @@ struct Reading {
     last: u64,
     newest: tokio::sync::watch::Receiver<u64>,
     ready: Vec<Event>,
-    _place: tokio::sync::OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Reading {
@@ -471,9 +476,10 @@ impl Reading {
         (status = "4XX", body = crate::answer::Error)))]
 pub(crate) async fn export_lines(
     State(shared): State<Shared>,
+    held: Option<Extension<Held>>,
     query: Queried<AlertQuery>,
 ) -> Result<Response, Refusal> {
-    export(shared, query?.0, Format::Jsonl).await
+    export(shared, held, query?.0, Format::Jsonl).await
 }
 
 /// The same as a table.
@@ -482,14 +488,21 @@ pub(crate) async fn export_lines(
         (status = "4XX", body = crate::answer::Error)))]
 pub(crate) async fn export_table(
     State(shared): State<Shared>,
+    held: Option<Extension<Held>>,
     query: Queried<AlertQuery>,
 ) -> Result<Response, Refusal> {
-    export(shared, query?.0, Format::Csv).await
+    export(shared, held, query?.0, Format::Csv).await
 }
 
-async fn export(shared: Shared, query: AlertQuery, format: Format) -> Result<Response, Refusal> {
+async fn export(
+    shared: Shared,
+    held: Option<Extension<Held>>,
+    query: AlertQuery,
+    format: Format,
+) -> Result<Response, Refusal> {
     let place = shared.streams.clone().try_acquire_owned();
     let place = place.map_err(|_| Refusal::Busy("too many read along already".into()))?;
+    let place: Place = (place, held);
     let before = query.before.unwrap_or(u64::MAX >> 1);
     // The first rows tell whether there is anything to be had.
     let asked = query.clone();

@@ -3,6 +3,7 @@
 
 use crate::Shared;
 use crate::answer::refused;
+use crate::listener::Place;
 use crate::session::{Actor, Known, Role, keep};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -14,6 +15,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What requests are no longer than,
@@ -61,6 +63,12 @@ pub(crate) async fn admit(
         Known::TooMuch => return refused(StatusCode::TOO_MANY_REQUESTS, "that is too often"),
         _ if is_login => None,
         Known::Nobody => return refused(StatusCode::UNAUTHORIZED, "log in first"),
+        Known::Wrong(is_first) => {
+            if is_first {
+                note_wrong(&shared, peer.ip());
+            }
+            return refused(StatusCode::UNAUTHORIZED, "that token lets nobody in");
+        }
         Known::Browser(_, false) if changes => {
             return refused(StatusCode::FORBIDDEN, "`X-CSRF-Token` is not the session's");
         }
@@ -81,6 +89,13 @@ pub(crate) async fn admit(
         peer: peer.ip(),
     });
     request.extensions_mut().insert(Peer(peer));
+    // Whoever was let in keeps the place while this is answered; a stream does so to its end.
+    let place = request.extensions_mut().remove::<Arc<Place>>();
+    let _held = place.filter(|_| role.is_some()).map(|place| {
+        let held = place.hold();
+        request.extensions_mut().insert(held.clone());
+        held
+    });
     if changes {
         let brings_file = path.starts_with("/modules") || path == "/trial/capture";
         let most = match brings_file {
@@ -94,6 +109,16 @@ pub(crate) async fn admit(
         };
     }
     next.run(request).await
+}
+
+/// Has it written down that somebody showed a wrong token.
+pub(crate) fn note_wrong(shared: &Shared, peer: IpAddr) {
+    let host = shared.host.clone();
+    let actor = Actor { role: None, peer };
+    // What comes of the note is not waited for.
+    drop(tokio::task::spawn_blocking(move || {
+        host.note(&actor, "was refused: wrong token");
+    }));
 }
 
 /// A request with all of its body.

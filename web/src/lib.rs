@@ -123,6 +123,10 @@ fn router(settings: &Settings, port: u16, host: Arc<dyn Host>) -> Router {
         .layer(axum::extract::DefaultBodyLimit::disable());
     Router::new()
         .nest(guard::API, api)
+        // Nothing there is a view of the page.
+        .route("/api", axum::routing::any(unknown))
+        .route("/api/", axum::routing::any(unknown))
+        .route("/api/{*rest}", axum::routing::any(unknown))
         .fallback(files::file)
         .layer(from_fn_with_state(shared.clone(), guard::admit))
         .layer(from_fn_with_state(shared.clone(), guard::harden))

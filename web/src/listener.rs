@@ -1,6 +1,8 @@
 //! Sockets: where the page is listened for, over TLS or not, how many connect and how long they
 //! may take. The page and what kubelet asks have a listener each, and one thread together.
 
+mod places;
+
 use crate::guard::Peer;
 use crate::host::Host;
 use crate::operations::{self, Operations};
@@ -10,6 +12,8 @@ use axum::body::Body;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use places::Places;
+pub(crate) use places::{Held, Place};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::io;
@@ -18,14 +22,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 /// So many may be connected to a listener.
 const CONNECTIONS_MAX: usize = 128;
-/// A handshake, and the head of a request, take no longer.
-const HEAD_WITHIN: Duration = Duration::from_secs(15);
+/// A handshake, and the head of a request, take no longer; nor does the next request let itself be
+/// waited for.
+const HEAD_WITHIN: Duration = match cfg!(test) {
+    false => Duration::from_secs(15),
+    true => Duration::from_secs(2),
+};
 /// The head of a request is no longer,
 const HEAD_BYTES_MAX: usize = 32 << 10;
 /// and has no more lines.
@@ -169,11 +178,8 @@ fn start(
 }
 
 async fn accept_all(listener: tokio::net::TcpListener, tls: Option<TlsAcceptor>, router: Router) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut places = Places::new(CONNECTIONS_MAX);
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else {
-            return;
-        };
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -183,21 +189,36 @@ async fn accept_all(listener: tokio::net::TcpListener, tls: Option<TlsAcceptor>,
                 continue;
             }
         };
+        let place = places.take().await;
         let (tls, router) = (tls.clone(), router.clone());
         tokio::spawn(async move {
-            let _place = place;
-            // An answer is not to wait for more to come.
-            let _ = stream.set_nodelay(true);
-            match tls {
-                None => converse(stream, peer, router).await,
-                Some(tls) => {
-                    let greeting = tokio::time::timeout(HEAD_WITHIN, tls.accept(stream));
-                    if let Ok(Ok(stream)) = greeting.await {
-                        converse(stream, peer, router).await;
-                    }
+            tokio::select! {
+                () = greet(stream, peer, tls, router, &place) => {}
+                () = place.is_needed() => {
+                    tracing::debug!("{peer} makes room for another");
                 }
             }
         });
+    }
+}
+
+async fn greet(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    place: &Arc<Place>,
+) {
+    // An answer is not to wait for more to come.
+    let _ = stream.set_nodelay(true);
+    match tls {
+        None => converse(stream, peer, router, place.clone()).await,
+        Some(tls) => {
+            let greeting = tokio::time::timeout(HEAD_WITHIN, tls.accept(stream));
+            if let Ok(Ok(stream)) = greeting.await {
+                converse(stream, peer, router, place.clone()).await;
+            }
+        }
     }
 }
 
@@ -205,10 +226,12 @@ async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
     router: Router,
+    place: Arc<Place>,
 ) {
     let service = tower::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(place.clone());
         router.clone().oneshot(request)
     });
     let conversation = http1::Builder::new()
@@ -219,5 +242,81 @@ async fn converse(
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     if let Err(error) = conversation.await {
         tracing::debug!("a conversation with {peer} ends: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::{Ipv4Addr, TcpStream};
+
+    struct Quiet;
+
+    impl Operations for Quiet {
+        fn is_healthy(&self) -> bool {
+            true
+        }
+
+        fn versions(&self) -> serde_json::Value {
+            serde_json::Value::Null
+        }
+
+        fn metrics(&self) -> Option<String> {
+            None
+        }
+    }
+
+    fn served() -> Served {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        serve_operations(address, None, "/healthz", Arc::new(Quiet)).expect("loopback")
+    }
+
+    fn connect(served: &Served) -> TcpStream {
+        let stream = TcpStream::connect(served.address).expect("it listens");
+        let patience = Some(Duration::from_secs(20));
+        stream.set_read_timeout(patience).expect("a socket");
+        stream
+    }
+
+    #[test]
+    fn who_merely_connects_keeps_nobody_out() {
+        let served = served();
+        // Some say nothing, some begin a request, some had one answered.
+        let idle: Vec<TcpStream> = (0..2 * CONNECTIONS_MAX + 20)
+            .map(|number| {
+                let mut stream = connect(&served);
+                let begun = ["", "GET /healthz HTTP/1.1\r\nhost", KEPT][number % 3];
+                let _ = stream.write_all(begun.as_bytes());
+                stream
+            })
+            .collect();
+        let mut asked = connect(&served);
+        let request = "GET /healthz HTTP/1.0\r\nhost: localhost\r\n\r\n";
+        asked.write_all(request.as_bytes()).expect("it listens");
+        let begin = std::time::Instant::now();
+        let mut answer = String::new();
+        asked.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
+        // Not because the others were given up for their silence.
+        assert!(begin.elapsed() < HEAD_WITHIN / 2, "{:?}", begin.elapsed());
+        drop(idle);
+    }
+
+    const KEPT: &str = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+    #[test]
+    fn who_says_nothing_is_waited_for_no_longer_before_a_request_or_behind_it() {
+        let served = served();
+        for begun in ["", "GET /healthz HTTP/1.1\r\nhost", KEPT] {
+            let mut stream = connect(&served);
+            stream.write_all(begun.as_bytes()).expect("it listens");
+            let begin = std::time::Instant::now();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).expect("it hangs up");
+            let within = HEAD_WITHIN / 2..HEAD_WITHIN * 4;
+            assert!(within.contains(&begin.elapsed()), "{begun:?}");
+            assert_eq!(begun == KEPT, answer.starts_with(b"HTTP/1.1 200"));
+        }
     }
 }

@@ -10,7 +10,7 @@ mod kept;
 
 use crate::Shared;
 use crate::answer::{Asked, refused};
-use crate::guard::Peer;
+use crate::guard::{Peer, note_wrong};
 use crate::host::Refusal;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -36,6 +36,8 @@ pub const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
 /// No token is shorter: it must not be guessed.
 pub const TOKEN_BYTES_MIN: usize = 16;
 const TOKEN_BYTES_MAX: usize = 512;
+/// What stands before a token in a request.
+const BEARER: &[u8] = b"Bearer ";
 /// So many sessions there are; the one unused for longest makes room.
 const SESSIONS_MAX: usize = 64;
 /// A session ends when it was unused for so long.
@@ -95,6 +97,14 @@ pub fn secret() -> std::io::Result<String> {
     let filled = SystemRandom::new().fill(&mut bytes);
     filled.map_err(|_| std::io::Error::other("the kernel gives no random bytes"))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The token of an `Authorization`, whose scheme is written as one likes (RFC 9110, 11.1).
+fn bearer_token(value: &[u8]) -> &[u8] {
+    match value.split_at_checked(BEARER.len()) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case(BEARER) => token.trim_ascii_start(),
+        Some(_) | None => &[],
+    }
 }
 
 fn hash(text: &str) -> [u8; 32] {
@@ -185,6 +195,8 @@ pub(crate) enum Known {
     Browser(Role, bool),
     /// Nobody who was let in.
     Nobody,
+    /// Somebody with a wrong token, and whether that is to be told.
+    Wrong(bool),
     /// Whoever it is asks too often.
     TooMuch,
 }
@@ -234,7 +246,7 @@ impl Sessions {
         let inside = &mut *inside;
         let bearer = headers.get("authorization").map(|value| value.as_bytes());
         if let Some(bearer) = bearer {
-            let token = bearer.strip_prefix(b"Bearer ").unwrap_or_default();
+            let token = bearer_token(bearer);
             // Nobody guesses on and on.
             let Some(who) = inside.failures.may_try(peer, now) else {
                 return Known::TooMuch;
@@ -245,7 +257,7 @@ impl Sessions {
                 Some(_) => Known::TooMuch,
                 None => {
                     inside.failures.failed(who, now);
-                    Known::Nobody
+                    Known::Wrong(inside.failures.is_told(who, now))
                 }
             };
         }
@@ -284,7 +296,7 @@ impl Sessions {
         };
         let Some(role) = self.role_of(token) else {
             inside.failures.failed(who, now);
-            return Err(Denied::Unknown);
+            return Err(Denied::Unknown(inside.failures.is_told(who, now)));
         };
         let (id, csrf) = (secret()?, secret()?);
         inside
@@ -346,8 +358,10 @@ impl Sessions {
     }
 }
 
+#[derive(Debug, PartialEq, Eq)]
 enum Denied {
-    Unknown,
+    /// No such token, and whether that is to be told.
+    Unknown(bool),
     TooOften,
     Broken,
 }
@@ -401,10 +415,6 @@ pub(crate) async fn login(
     if begun.is_ok() {
         keep(&shared).await;
     }
-    let host = shared.host.clone();
-    let noted = move |actor: Actor, what: &'static str| {
-        tokio::task::spawn_blocking(move || host.note(&actor, what))
-    };
     match begun {
         Ok((role, cookie, csrf)) => {
             let role_of = Some(role);
@@ -413,12 +423,16 @@ pub(crate) async fn login(
                 ..actor
             };
             // What comes of the note is not waited for.
-            drop(noted(actor, "logged in"));
+            drop(tokio::task::spawn_blocking(move || {
+                shared.host.note(&actor, "logged in");
+            }));
             let csrf = Some(csrf);
             Ok(([(SET_COOKIE, cookie)], Json(SessionState { role, csrf })).into_response())
         }
-        Err(Denied::Unknown) => {
-            drop(noted(actor, "was refused: wrong token"));
+        Err(Denied::Unknown(is_first)) => {
+            if is_first {
+                note_wrong(&shared, actor.peer);
+            }
             Ok(refused(StatusCode::FORBIDDEN, "that token lets nobody in"))
         }
         Err(Denied::TooOften) => Err(Refusal::Busy("too many have tried: wait a while".into())),
@@ -477,6 +491,37 @@ mod tests {
         }
         let inside = sessions.inside.lock().expect("nobody else");
         assert_eq!(inside.sessions.len(), SESSIONS_MAX);
+    }
+
+    #[test]
+    fn wrong_tokens_are_told_once_a_minute_however_they_are_shown() {
+        let token = Token::new("a token of the test").expect("long enough");
+        let sessions = Sessions::new(token, None, false, 1, None);
+        let peer = |host| SocketAddr::from(([10, 0, 0, host], 1));
+        let shows = |authorization: &str, host: u8| {
+            let mut headers = HeaderMap::new();
+            let value = HeaderValue::from_str(authorization).expect("a header");
+            headers.insert("authorization", value);
+            sessions.know(&headers, peer(host))
+        };
+        let wrong = "Bearer 0123456789abcdef";
+        assert_eq!(shows(wrong, 1), Known::Wrong(true));
+        assert_eq!(shows(wrong, 1), Known::Wrong(false));
+        assert_eq!(shows("Basic 0123456789abcdef", 1), Known::Wrong(false));
+        assert_eq!(shows(wrong, 2), Known::Wrong(true));
+        let login = |host| sessions.begin("another token of it", peer(host)).err();
+        assert_eq!(login(1), Some(Denied::Unknown(false)));
+        assert_eq!(login(3), Some(Denied::Unknown(true)));
+    }
+
+    #[test]
+    fn the_scheme_is_written_as_one_likes() {
+        for value in ["Bearer x y", "bearer x y", "BEARER   x y"] {
+            assert_eq!(bearer_token(value.as_bytes()), b"x y", "{value}");
+        }
+        for value in ["", "Bearer", "Basic x", "Bearerx y"] {
+            assert_eq!(bearer_token(value.as_bytes()), b"", "{value}");
+        }
     }
 
     #[test]

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 /// So often somebody may fail, and then once in so long.
 const FAILURES: u32 = 10;
 const FAILURE_EVERY: Duration = Duration::from_secs(2);
+/// It is told of somebody once in so long.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 /// Of so many it is remembered; the one who failed longest ago makes room.
 const REMEMBERED_MAX: usize = 1024;
 /// Of the kernel's list of connections no more is read.
@@ -31,6 +33,8 @@ pub(super) enum Who {
 #[derive(Debug, Default)]
 pub(super) struct Failures {
     by: HashMap<Who, Bucket>,
+    /// Of whom it was told lately, and when.
+    told: HashMap<Who, Instant>,
 }
 
 impl Failures {
@@ -59,6 +63,18 @@ impl Failures {
     fn has_left(&mut self, who: Who, now: Instant) -> bool {
         let bucket = self.by.get_mut(&who);
         bucket.is_none_or(|bucket| !bucket.is_empty(now))
+    }
+
+    /// Whether it is to be told that somebody failed: once a minute, and of no more than are
+    /// remembered in that time.
+    pub(super) fn is_told(&mut self, who: Who, now: Instant) -> bool {
+        self.told
+            .retain(|_, told| now.duration_since(*told) < TOLD_EVERY);
+        let is_new = self.told.len() < REMEMBERED_MAX && !self.told.contains_key(&who);
+        if is_new {
+            self.told.insert(who, now);
+        }
+        is_new
     }
 
     /// Notes that somebody failed.
@@ -167,6 +183,17 @@ mod tests {
             failures.failed(Who::User(number), now);
         }
         assert_eq!(failures.by.len(), REMEMBERED_MAX);
+    }
+
+    #[test]
+    fn it_is_told_once_a_minute_of_each_and_not_of_more_than_are_remembered() {
+        let now = Instant::now();
+        let mut failures = Failures::default();
+        assert!(failures.is_told(Who::User(0), now) && !failures.is_told(Who::User(0), now));
+        let told = (0..2 * REMEMBERED_MAX as u32)
+            .filter(|number| failures.is_told(Who::User(*number), now));
+        assert_eq!(told.count(), REMEMBERED_MAX - 1);
+        assert!(failures.is_told(Who::User(0), now + TOLD_EVERY));
     }
 
     #[test]

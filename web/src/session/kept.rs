@@ -175,7 +175,7 @@ mod tests {
         let token = "a token of the test";
         let first = sessions(&file, token);
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-        let (_, cookie, csrf) = first.begin(token, peer).ok().expect("the right token");
+        let (_, cookie, csrf) = first.begin(token, peer).expect("the right token");
         first.keep();
         let mode = file.metadata().expect("it is there").mode();
         assert_eq!(mode & 0o7777, 0o600);
