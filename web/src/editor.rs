@@ -8,7 +8,12 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Extension, State};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use utoipa::ToSchema;
+
+/// No check takes longer.
+const CHECK_WITHIN: Duration = Duration::from_secs(20);
 
 /// Rules to be checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -115,7 +120,8 @@ pub struct Named {
 }
 
 /// What is wrong with rules, as `saker check` says it. Who may only look checks up to 256 KiB at
-/// a time, and waits after a check for four times as long as it took.
+/// a time, and waits after a check for four times as long as it took. A check ends when nobody
+/// waits for it any more, and after 20 s.
 #[utoipa::path(post, path = "/check", tag = "editor", request_body = CheckRequest,
     responses((status = 200, body = Checked), (status = "4XX", body = crate::answer::Error)))]
 pub(crate) async fn check(
@@ -124,9 +130,17 @@ pub(crate) async fn check(
     request: Asked<Json<CheckRequest>, JsonRejection>,
 ) -> Result<Json<Checked>, Refusal> {
     let Json(request) = request?;
-    ask(&shared, move |host| host.check(&actor, &request))
-        .await
-        .map(Json)
+    // Dropped with this future, which is when nobody waits for the answer any more.
+    let waited = Arc::new(());
+    let waits = Arc::downgrade(&waited);
+    let end = Instant::now() + CHECK_WITHIN;
+    let checked = ask(&shared, move |host| {
+        let stop = || waits.strong_count() == 0 || Instant::now() >= end;
+        host.check(&actor, &request, &stop)
+    });
+    let checked = checked.await.map(Json);
+    drop(waited);
+    checked
 }
 
 /// What an editor may offer.

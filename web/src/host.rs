@@ -87,8 +87,13 @@ pub trait Host: Send + Sync + 'static {
     fn note(&self, actor: &Actor, what: &str);
     /// How it goes.
     fn health(&self) -> Result<Health, Refusal>;
-    /// What is wrong with rules.
-    fn check(&self, actor: &Actor, request: &CheckRequest) -> Result<Checked, Refusal>;
+    /// What is wrong with rules, unless it is told to stop before that is known.
+    fn check(
+        &self,
+        actor: &Actor,
+        request: &CheckRequest,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Checked, Refusal>;
     /// What an editor may offer.
     fn completion(&self) -> Result<Completion, Refusal>;
     /// What rules can be tried against.

@@ -3,7 +3,9 @@
 
 use super::{Module, Written};
 use crate::sandbox;
-use saker_rules_compiler::{Code, Compilation, Diagnostic, Options, Source, compile};
+use saker_rules_compiler::{
+    Code, Compilation, Diagnostic, Options, Source, Stop, compile, compile_unless,
+};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -82,7 +84,19 @@ impl Rulesets {
 /// Compiles rule files, and sees to it that what comes of them can be run: what is beyond a bound
 /// of the sandbox's is an error like any other.
 pub fn compile_to_run(sources: &[Source], options: &Options) -> Compilation {
-    let mut compilation = compile(sources, options);
+    runnable(compile(sources, options))
+}
+
+/// The same, unless nobody waits for it any more.
+pub fn compile_to_run_unless(
+    sources: &[Source],
+    options: &Options,
+    stop: Stop<'_>,
+) -> Option<Compilation> {
+    compile_unless(sources, options, stop).map(runnable)
+}
+
+fn runnable(mut compilation: Compilation) -> Compilation {
     let wasm = compilation.ruleset.as_ref().map(|ruleset| &ruleset.wasm);
     if let Some(Err(refusal)) = wasm.map(|wasm| sandbox::validate(wasm)) {
         compilation.diagnostics.push(too_large(&refusal));

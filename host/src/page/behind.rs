@@ -42,6 +42,8 @@ const VIEWED_BYTES_MAX: usize = 256 << 10;
 const REST: u32 = 4;
 /// Whoever has a text checked waits so long for the one before.
 const TURN_WITHIN: Duration = Duration::from_secs(2);
+/// What is said of a text that takes longer than anybody waits.
+const TOO_LONG: &str = "checking it takes too long: `saker check` has no such limit";
 /// Who asks where it is the page itself.
 const PAGE: &str = "the page";
 
@@ -121,7 +123,7 @@ impl Behind {
         loop {
             match self.compiling.try_lock() {
                 Ok(turn) => return Ok(turn),
-                // One that was given up is compiled to its end.
+                // One that was given up ends between two rules.
                 Err(_) if Instant::now() < end => std::thread::sleep(Duration::from_millis(10)),
                 Err(_) => return Err(Refusal::Busy("another text is being checked".into())),
             }
@@ -534,11 +536,19 @@ impl Host for Behind {
         exception::save(self, actor, id, text)
     }
 
-    fn check(&self, actor: &Actor, request: &CheckRequest) -> Result<Checked, Refusal> {
-        let check = || editor::check(request, &self.loaded(), self.first_match);
+    fn check(
+        &self,
+        actor: &Actor,
+        request: &CheckRequest,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Checked, Refusal> {
+        let check = || {
+            let checked = editor::check(request, &self.loaded(), self.first_match, stop);
+            checked.ok_or_else(|| Refusal::Invalid(TOO_LONG.into()))
+        };
         if actor.role == Some(Role::Admin) {
             let _turn = self.turn()?;
-            return Ok(check());
+            return check();
         }
         // Who may only look holds up nobody who may do more.
         if request.text.len() > VIEWED_BYTES_MAX {
@@ -555,7 +565,7 @@ impl Host for Behind {
         let begin = Instant::now();
         let checked = check();
         *rested = Some(Instant::now() + REST * begin.elapsed());
-        Ok(checked)
+        checked
     }
 
     fn trials(&self) -> Result<Trials, Refusal> {

@@ -4,8 +4,10 @@
 use super::Loaded;
 use crate::alert::RULES;
 use crate::modules::Module;
-use crate::modules::rulesets::{Rulesets, compile_to_run};
-use saker_rules_compiler::{Diagnostic, Options, Ruleset, Source, Words, render};
+use crate::modules::rulesets::{Rulesets, compile_to_run, compile_to_run_unless};
+use saker_rules_compiler::{
+    Compilation, Diagnostic, Options, Ruleset, Source, Stop, Words, render,
+};
 use saker_rules_schema::event::EventType;
 use saker_rules_schema::field::{ArgKind, Field as Known};
 use saker_rules_schema::manifest::Priority;
@@ -26,12 +28,35 @@ pub(super) fn sources(loaded: &Loaded) -> Vec<Source> {
 }
 
 /// What is wrong with rules.
-pub(super) fn check(request: &CheckRequest, loaded: &Loaded, first_match: bool) -> Checked {
+pub(super) fn check(
+    request: &CheckRequest,
+    loaded: &Loaded,
+    first_match: bool,
+    stop: Stop<'_>,
+) -> Option<Checked> {
     let before = match request.with_loaded {
         true => sources(loaded),
         false => Vec::new(),
     };
-    compiled(&request.text, before, first_match).0
+    let all = behind(&request.text, before);
+    let compilation = compile_to_run_unless(&all, &options(first_match), stop)?;
+    Some(told(&request.text, &all, compilation).0)
+}
+
+/// A text behind other rule files.
+fn behind(text: &str, mut before: Vec<Source>) -> Vec<Source> {
+    before.push(Source {
+        name: EDITED.into(),
+        text: text.into(),
+    });
+    before
+}
+
+fn options(first_match: bool) -> Options {
+    Options {
+        first_match,
+        ..Options::default()
+    }
 }
 
 /// What is wrong with a rule file behind others, and what comes of all of them.
@@ -40,17 +65,13 @@ pub(super) fn compiled(
     before: Vec<Source>,
     first_match: bool,
 ) -> (Checked, Option<Ruleset>) {
-    let mut all = before;
-    let own = all.len() as u32;
-    all.push(Source {
-        name: EDITED.into(),
-        text: text.into(),
-    });
-    let options = Options {
-        first_match,
-        ..Options::default()
-    };
-    let compilation = compile_to_run(&all, &options);
+    let all = behind(text, before);
+    told(text, &all, compile_to_run(&all, &options(first_match)))
+}
+
+/// What was found in the last of those files, which is that text.
+fn told(text: &str, all: &[Source], compilation: Compilation) -> (Checked, Option<Ruleset>) {
+    let own = all.len() as u32 - 1;
     // What is wrong elsewhere is not for this text to mend, unless it is since this text.
     let is_here = |found: &&Diagnostic| found.span.is_none_or(|span| span.source == own);
     let is_error = |found: &Diagnostic| found.severity() == saker_rules_compiler::Severity::Error;
@@ -87,19 +108,12 @@ pub(super) fn module(
     loaded: &Loaded,
     first_match: bool,
 ) -> Result<Module, String> {
-    let mut all = match with_loaded {
+    let before = match with_loaded {
         true => sources(loaded),
         false => Vec::new(),
     };
-    all.push(Source {
-        name: EDITED.into(),
-        text: text.into(),
-    });
-    let options = Options {
-        first_match,
-        ..Options::default()
-    };
-    let (module, found) = rulesets.module(CANDIDATE, &all, &options);
+    let all = behind(text, before);
+    let (module, found) = rulesets.module(CANDIDATE, &all, &options(first_match));
     module.ok_or_else(|| render(&found, &all, false))
 }
 
@@ -194,6 +208,33 @@ mod tests {
     }
 
     #[test]
+    fn a_check_that_nobody_waits_for_ends_where_it_is() {
+        let rule = |number: usize| {
+            format!(
+                "- {{rule: R{number}, desc: d, condition: evt.type = open and fd.name = \
+                 /x{number}, output: o, priority: INFO}}\n"
+            )
+        };
+        let request = CheckRequest {
+            text: (0..200).map(rule).collect(),
+            with_loaded: false,
+        };
+        let loaded = Loaded::default();
+        // Wherever it is told to, it asks no further, and there is no answer.
+        for most in [0, 1, 5, 100, 250] {
+            let asked = std::cell::Cell::new(0);
+            let stop = || {
+                asked.set(asked.get() + 1);
+                asked.get() > most
+            };
+            assert_eq!(check(&request, &loaded, false, &stop), None);
+            assert!(asked.get() <= most + 4, "{most}: {}", asked.get());
+        }
+        let checked = check(&request, &loaded, false, &|| false);
+        assert!(checked.is_some_and(|checked| checked.valid));
+    }
+
+    #[test]
     fn a_fault_is_told_with_its_place_and_its_help() {
         let request = CheckRequest {
             text: "- rule: R\n  desc: d\n  condition: proc.nme = x\n  output: o\n  \
@@ -201,7 +242,8 @@ mod tests {
                 .into(),
             with_loaded: true,
         };
-        let checked = check(&request, &Loaded::default(), false);
+        let checked = check(&request, &Loaded::default(), false, &|| false);
+        let checked = checked.expect("nobody stops it");
         assert!(!checked.valid);
         let [found] = &checked.diagnostics[..] else {
             panic!("{checked:?}");

@@ -3,7 +3,7 @@
 //! `BLESS=1` rewrites; then read the difference.
 
 use crate::{
-    Diagnostics, Options, Source, ast, compile, emit, front, guard, ir, render, share,
+    Diagnostics, GO_ON, Options, Source, ast, compile, emit, front, guard, ir, render, share,
     specialise_all, split,
 };
 use std::collections::BTreeMap;
@@ -190,7 +190,7 @@ fn stages(source: &Source) -> String {
     let mut diagnostics = Diagnostics::default();
     let sources = std::slice::from_ref(source);
     let Some(lowered) =
-        front(sources, &mut Vec::new(), &mut diagnostics).map(|front| front.lowered)
+        front(sources, &mut Vec::new(), &mut diagnostics, GO_ON).map(|front| front.lowered)
     else {
         return render(&diagnostics.finish(), sources, false);
     };
@@ -203,7 +203,7 @@ fn stages(source: &Source) -> String {
         let _ = writeln!(out, "  {}: {}", rule.rule.name, graph.show(rule.root));
     }
     let roots: Vec<ir::Id> = lowered.rules.iter().map(|rule| rule.root).collect();
-    let specialised = specialise_all(&mut graph, &roots);
+    let specialised = specialise_all(&mut graph, &roots, GO_ON);
     let programs = split::split(&mut graph, &specialised);
     out += "bits of the process\n";
     let bits = programs.bits.iter().enumerate();

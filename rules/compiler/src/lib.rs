@@ -192,11 +192,32 @@ pub struct Ruleset {
     pub absent: Vec<BTreeSet<Field>>,
 }
 
+/// Asked between two rules, and two types of events, whether to go on.
+pub type Stop<'a> = &'a dyn Fn() -> bool;
+
+const GO_ON: Stop<'static> = &|| false;
+
 /// Compiles rule files, in load order, to one ruleset.
 pub fn compile(sources: &[Source], options: &Options) -> Compilation {
+    compiled(sources, options, GO_ON)
+}
+
+/// The same, unless nobody waits for it any more.
+pub fn compile_unless(
+    sources: &[Source],
+    options: &Options,
+    stop: Stop<'_>,
+) -> Option<Compilation> {
+    let compilation = compiled(sources, options, stop);
+    // One that has come to its end meanwhile is whole, but nobody can tell.
+    (!stop()).then_some(compilation)
+}
+
+fn compiled(sources: &[Source], options: &Options, stop: Stop<'_>) -> Compilation {
     let mut diagnostics = Diagnostics::default();
     let mut places = Vec::new();
-    let ruleset = ir::on_deep_stack(|| stages(sources, options, &mut places, &mut diagnostics));
+    let ruleset =
+        ir::on_deep_stack(|| stages(sources, options, &mut places, &mut diagnostics, stop));
     let ruleset = ruleset.filter(|_| !diagnostics.has_errors());
     Compilation {
         diagnostics: diagnostics.finish(),
@@ -209,7 +230,7 @@ pub fn compile(sources: &[Source], options: &Options) -> Compilation {
 /// decides; only the types for which it can hold.
 pub fn explain(condition: &ir::Expr) -> Vec<(EventType, ir::Expr)> {
     let mut graph = (*condition.graph).clone();
-    let specialised = ir::on_deep_stack(|| specialise_all(&mut graph, &[condition.root]));
+    let specialised = ir::on_deep_stack(|| specialise_all(&mut graph, &[condition.root], GO_ON));
     let graph = Arc::new(graph);
     specialised
         .into_iter()
@@ -247,10 +268,10 @@ fn listed(sources: &[Source], diagnostics: &mut Diagnostics) -> Option<Listing> 
         collected,
         resolved,
         mut lowered,
-    } = front(sources, &mut Vec::new(), diagnostics)?;
+    } = front(sources, &mut Vec::new(), diagnostics, GO_ON)?;
     let of_rules = lowered.rules.iter().map(|rule| rule.root);
     let roots: Vec<Id> = of_rules.chain(lowered.macros).collect();
-    let specialised = specialise_all(&mut lowered.graph, &roots);
+    let specialised = specialise_all(&mut lowered.graph, &roots, GO_ON);
     if lowered.graph.take_exceeded() {
         diagnostics.push(too_large(TAKEN_APART));
     }
@@ -275,12 +296,16 @@ fn stages(
     options: &Options,
     places: &mut Vec<Place>,
     diagnostics: &mut Diagnostics,
+    stop: Stop<'_>,
 ) -> Option<Ruleset> {
-    let lowered = front(sources, places, diagnostics)?.lowered;
+    let lowered = front(sources, places, diagnostics, stop)?.lowered;
     let mut graph = lowered.graph;
     let roots: Vec<Id> = lowered.rules.iter().map(|rule| rule.root).collect();
     let conditions = Arc::new(graph.clone());
-    let specialised = specialise_all(&mut graph, &roots);
+    let specialised = specialise_all(&mut graph, &roots, stop);
+    if stop() {
+        return None;
+    }
     if graph.take_exceeded() {
         diagnostics.push(too_large(TAKEN_APART));
         return None;
@@ -294,11 +319,17 @@ fn stages(
     if options.first_match {
         hidden::warn(&lowered.rules, &graph, &specialised, diagnostics);
     }
+    if stop() {
+        return None;
+    }
     let programs = split::split(&mut graph, &specialised);
     if graph.take_exceeded() {
         diagnostics.push(too_large(
             "the conditions, split by what they ask, are too large",
         ));
+        return None;
+    }
+    if stop() {
         return None;
     }
     let outlines = Arc::new(lowered.outlines);
@@ -350,6 +381,7 @@ fn front(
     sources: &[Source],
     places: &mut Vec<Place>,
     diagnostics: &mut Diagnostics,
+    stop: Stop<'_>,
 ) -> Option<Front> {
     let bytes: usize = sources.iter().map(|source| source.text.len()).sum();
     if bytes > SOURCES_BYTES_MAX {
@@ -361,6 +393,9 @@ fn front(
     }
     let mut items = Vec::new();
     for (index, source) in sources.iter().enumerate() {
+        if stop() {
+            return None;
+        }
         items.extend(read::read(source, index as u32, places, diagnostics));
     }
     let collected = collect::collect(items, diagnostics);
@@ -377,8 +412,11 @@ fn front(
         }
     }
     let resolved = resolve::resolve(&collected, diagnostics);
+    if stop() {
+        return None;
+    }
     misuse::warn(&collected, &resolved, diagnostics);
-    let lowered = lower::lower(&collected, &resolved, diagnostics);
+    let lowered = lower::lower(&collected, &resolved, diagnostics, stop)?;
     Some(Front {
         collected,
         resolved,
@@ -387,12 +425,13 @@ fn front(
 }
 
 /// Per event type, each rule's condition.
-fn specialise_all(graph: &mut Graph, roots: &[Id]) -> Vec<(EventType, Vec<Id>)> {
+fn specialise_all(graph: &mut Graph, roots: &[Id], stop: Stop<'_>) -> Vec<(EventType, Vec<Id>)> {
     let plain = Plain::of(graph);
     // An event of a plugin's source is none of the system calls', whose rules these are.
     EventType::ALL
         .iter()
         .filter(|event| event.class() != Class::Plugin)
+        .take_while(|_| !stop())
         .map(|&event| {
             let mut specialiser = Specialiser::new(event, &plain);
             let conditions = roots

@@ -6,7 +6,6 @@
 
 pub(crate) mod compare;
 
-use crate::ONLY_IN_CAPTURES;
 use crate::ast::{self, Expr, Kind, Modifier, Operand, Operator, Right, Takes, Value};
 use crate::automaton::Automata;
 use crate::collect::Collected;
@@ -19,6 +18,7 @@ use crate::terms::{self, Lower, fault};
 use crate::text::Span;
 use crate::value;
 use crate::why::{Outline, Outlines};
+use crate::{ONLY_IN_CAPTURES, Stop};
 use saker_rules_schema::event::{EventType, REPORTED};
 use saker_rules_schema::field::{Arg, Field, FieldRef, Flag, LINEAGE_MAX};
 use saker_rules_schema::manifest;
@@ -94,12 +94,16 @@ pub(crate) fn lower(
     collected: &Collected,
     resolved: &Resolved,
     diagnostics: &mut Diagnostics,
-) -> Lowered {
+    stop: Stop<'_>,
+) -> Option<Lowered> {
     let mut graph = Graph::default();
     let mut automata = Automata::default();
     let mut macros: Vec<Macro> = Vec::new();
     macros.resize_with(collected.macros.len(), Macro::default);
     for &at in &resolved.order {
+        if stop() {
+            return None;
+        }
         let mut lowering = Lowering {
             graph: &mut graph,
             automata: &mut automata,
@@ -133,6 +137,9 @@ pub(crate) fn lower(
     let mut rules = Vec::new();
     let mut outlines = Outlines::default();
     for (at, rule) in collected.rules.iter().enumerate() {
+        if stop() {
+            return None;
+        }
         let mut lowering = Lowering {
             graph: &mut graph,
             automata: &mut automata,
@@ -215,12 +222,12 @@ pub(crate) fn lower(
     let names = collected.macros.iter().map(|item| item.name.as_str());
     let written = macros.into_iter().map(|item| item.outline);
     outlines.macros = names.map(str::to_owned).zip(written).collect();
-    Lowered {
+    Some(Lowered {
         graph,
         outlines,
         rules,
         macros: roots,
-    }
+    })
 }
 
 struct Lowering<'a> {
