@@ -133,6 +133,8 @@ struct Counters {
     bytes: AtomicU64,
     /// Records that the thread was too slow for.
     missed: AtomicU64,
+    /// Bytes of the state alone, where they were too many.
+    state_too_large: AtomicU64,
 }
 
 /// How much is kept.
@@ -146,6 +148,9 @@ pub struct Standing {
     pub bytes_max: u64,
     /// Events that were not kept, because that was too slow.
     pub missed: u64,
+    /// Bytes of the state alone where those are more than may be, for which nothing is kept; else
+    /// 0.
+    pub state_too_large: u64,
 }
 
 /// All that is kept at one time, for somebody to judge.
@@ -162,7 +167,7 @@ pub struct Kept {
 
 enum Message {
     Piece(Box<Piece>, u64),
-    Look(SyncSender<Kept>),
+    Look(SyncSender<Option<Kept>>),
 }
 
 /// Where what is kept is asked for.
@@ -173,8 +178,9 @@ pub struct Asker(SyncSender<Message>);
 const ANSWER: Duration = Duration::from_secs(10);
 
 impl Asker {
-    /// All that is kept. Not for the event thread: it waits.
-    pub fn look(&self) -> Option<Kept> {
+    /// All that is kept; none within where there was no room for the state. Not for the event
+    /// thread: it waits.
+    pub fn look(&self) -> Option<Option<Kept>> {
         let (asking, answer) = sync_channel(1);
         self.0.send(Message::Look(asking)).ok()?;
         answer.recv_timeout(ANSWER).ok()
@@ -251,10 +257,11 @@ impl Recent {
         // It keeps no room that nothing will come into.
         self.piece.records.shrink();
         self.hand_over();
-        let [events, bytes, missed] = [
+        let [events, bytes, missed, state_too_large] = [
             &self.counters.events,
             &self.counters.bytes,
             &self.counters.missed,
+            &self.counters.state_too_large,
         ]
         .map(|count| count.load(Ordering::Relaxed));
         Standing {
@@ -262,6 +269,7 @@ impl Recent {
             bytes,
             bytes_max: self.bytes_max as u64,
             missed,
+            state_too_large,
         }
     }
 
@@ -295,8 +303,9 @@ impl Recent {
 
 /// The thread's end.
 struct Ring {
-    /// As it was before the oldest piece.
-    state: State,
+    /// As it was before the oldest piece; none once it alone had more than may be kept: what came
+    /// since has no state to begin with.
+    state: Option<State>,
     /// With how many records were missed before each.
     pieces: VecDeque<(Arc<Piece>, u64)>,
     /// What is recorded when the oldest comes.
@@ -319,8 +328,8 @@ impl Ring {
         state.keep_all_descriptors(true);
         // Of events in flight, which there are none of here.
         state.keep_notes(Noted::NOTHING);
-        Ring {
-            state,
+        let mut ring = Ring {
+            state: Some(state),
             pieces: VecDeque::new(),
             traced: Arc::default(),
             bytes: 0,
@@ -328,7 +337,9 @@ impl Ring {
             events: 0,
             counters,
             give_back,
-        }
+        };
+        ring.bound();
+        ring
     }
 
     /// Runs until the event thread is gone.
@@ -345,25 +356,49 @@ impl Ring {
         }
     }
 
-    fn kept(&self) -> Kept {
-        Kept {
-            state: self.state.copy(),
+    fn kept(&self) -> Option<Kept> {
+        Some(Kept {
+            state: self.state.as_ref()?.copy(),
             pieces: self.pieces.iter().map(|(piece, _)| piece.clone()).collect(),
             traced: self.traced.clone(),
             missed: self.pieces.iter().map(|(_, missed)| missed).sum(),
-        }
+        })
     }
 
-    fn take(&mut self, piece: Box<Piece>, missed: u64) {
+    fn take(&mut self, mut piece: Box<Piece>, missed: u64) {
+        if self.state.is_none() {
+            if piece.records.memory() >= PIECE_BYTES {
+                piece.clear();
+                let _ = self.give_back.try_send(piece);
+            }
+            return;
+        }
         self.bytes += piece.bytes();
         self.events += piece.events() as u64;
         self.pieces.push_back((Arc::from(piece), missed));
-        while self.bytes + self.state.bytes() > self.bytes_max
+        self.bound();
+    }
+
+    /// Lets go of the oldest pieces that are too much; and of the state, if it alone is.
+    fn bound(&mut self) {
+        let state_bytes = |ring: &Ring| ring.state.as_ref().map_or(0, State::bytes);
+        while self.bytes + state_bytes(self) > self.bytes_max
             && let Some((piece, _)) = self.pieces.pop_front()
         {
             self.let_go(piece);
         }
-        let bytes = (self.bytes + self.state.bytes()) as u64;
+        let alone = state_bytes(self);
+        if alone > self.bytes_max {
+            self.state = None;
+            tracing::warn!(
+                "no recent events are kept: the state alone has {} MiB, and `recent.max_mb` is {}",
+                alone.div_ceil(1 << 20),
+                self.bytes_max >> 20
+            );
+            let too_large = &self.counters.state_too_large;
+            too_large.store(alone as u64, Ordering::Relaxed);
+        }
+        let bytes = (self.bytes + state_bytes(self)) as u64;
         self.counters.bytes.store(bytes, Ordering::Relaxed);
         self.counters.events.store(self.events, Ordering::Relaxed);
     }
@@ -372,6 +407,9 @@ impl Ring {
     fn let_go(&mut self, piece: Arc<Piece>) {
         self.bytes -= piece.bytes();
         self.events -= piece.events() as u64;
+        let Some(state) = &mut self.state else {
+            return;
+        };
         let mut time = 0;
         for next in piece.each() {
             match next {
@@ -380,22 +418,22 @@ impl Ring {
                         continue;
                     };
                     time = record.header.time;
-                    let number = self.state.number() + 1;
-                    let event = decode(&record, &self.state.clock(), number);
-                    self.state.absorb(&event.into());
+                    let number = state.number() + 1;
+                    let event = decode(&record, &state.clock(), number);
+                    state.absorb(&event.into());
                 }
-                Next::Told(Told::Enriched(answer)) => answer.clone().tell(&mut self.state),
-                Next::Told(Told::Container(answer)) => self.state.answer_container(answer.clone()),
+                Next::Told(Told::Enriched(answer)) => answer.clone().tell(state),
+                Next::Told(Told::Container(answer)) => state.answer_container(answer.clone()),
                 Next::Told(Told::Traced(calls)) => self.traced = calls.clone(),
             }
         }
         // The event thread has asked already.
-        drop(self.state.take_lookups());
-        drop(self.state.take_container_lookups());
-        self.state.release(self.state.number() + 1);
+        drop(state.take_lookups());
+        drop(state.take_container_lookups());
+        state.release(state.number() + 1);
         if time > 0 {
             let after = FORGET_AFTER.as_nanos() as u64;
-            self.state.forget_containers(time, after);
+            state.forget_containers(time, after);
         }
         // Somebody may be judging it still.
         if let Ok(mut piece) = Arc::try_unwrap(piece)

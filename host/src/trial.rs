@@ -192,7 +192,13 @@ impl page::Try for Trials {
                     return Err(Refusal::Conflict(why.into()));
                 };
                 let busy = || Refusal::Busy("recent events cannot be had now".into());
-                self.over_recent(recent.look().ok_or_else(busy)?, tried)
+                let too_large = || {
+                    let why = "no recent events are kept: the state alone is larger than \
+                               `recent.max_mb`; a larger value takes effect at the next start";
+                    Refusal::Conflict(why.into())
+                };
+                let kept = recent.look().ok_or_else(busy)?.ok_or_else(too_large)?;
+                self.over_recent(kept, tried)
             }
         };
         judged.map_err(|why| match why {

@@ -13,6 +13,9 @@ use axum::extract::{Extension, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// No shadow judges for longer.
+pub const SHADOW_SECONDS_MAX: u32 = 24 * 60 * 60;
+
 /// Rules to be tried.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -137,6 +140,7 @@ pub struct ShadowRequest {
     #[serde(default)]
     pub replaces: Option<String>,
     /// For how many seconds, a day at most.
+    #[schema(minimum = 1, maximum = 86400)]
     pub seconds: u32,
 }
 
@@ -190,6 +194,9 @@ pub struct Recent {
     pub bytes_max: u64,
     /// Events that were not kept, because that was too slow.
     pub missed: u64,
+    /// Bytes of what is known of processes where that alone is more than may be kept, so that
+    /// nothing is; else 0.
+    pub state_too_large: u64,
 }
 
 /// A capture that was sent.
@@ -255,12 +262,18 @@ pub(crate) async fn begin_shadow(
     request: Asked<Json<ShadowRequest>, JsonRejection>,
 ) -> Result<Json<Done>, Refusal> {
     let Json(request) = request?;
+    if !(1..=SHADOW_SECONDS_MAX).contains(&request.seconds) {
+        return Err(Refusal::Invalid(format!(
+            "`seconds` is 1 to {SHADOW_SECONDS_MAX}"
+        )));
+    }
     ask(&shared, move |host| host.begin_shadow(&actor, request))
         .await
         .map(Json)
 }
 
-/// Puts them in their place, between two events.
+/// Puts them in their place, between two events. Those that judge together with the loaded rule
+/// files are added to the local rule file, which is read again.
 #[utoipa::path(post, path = "/shadow/promote", tag = "editor",
     responses((status = 200, body = Done), (status = "4XX", body = crate::answer::Error)))]
 pub(crate) async fn promote(

@@ -582,6 +582,7 @@ impl Host for Behind {
             }),
             capture: self.sent().map(|sent| Capture {
                 id: sent.id,
+                state_too_large: kept.state_too_large,
                 bytes: sent.bytes.len() as u64,
             }),
         })

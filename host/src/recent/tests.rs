@@ -26,7 +26,7 @@ fn known(state: &State) -> BTreeSet<String> {
 }
 
 /// What the event thread knows, and what is kept, after so many events of a machine.
-fn after(events: usize, bytes_max: usize) -> (State, Kept, Standing) {
+fn after(events: usize, bytes_max: usize) -> (State, Option<Kept>, Standing) {
     let mut machine = Synthetic::new(Options {
         seed: 7,
         processes: 40,
@@ -60,7 +60,9 @@ fn records(kept: &Kept) -> usize {
 fn what_is_kept_leads_from_the_state_before_it_to_that_of_now() {
     // Room for all of it, and for a part.
     for (bytes_max, is_whole) in [(256 << 20, true), (4 << 20, false)] {
-        let (state, mut kept, standing) = after(40_000, bytes_max);
+        let (state, kept, standing) = after(40_000, bytes_max);
+        let mut kept = kept.expect("there is room for the state");
+        assert_eq!(standing.state_too_large, 0);
         assert_eq!((standing.missed, kept.missed), (0, 0));
         assert_eq!(standing.events, records(&kept) as u64);
         assert!(standing.bytes <= bytes_max as u64, "{standing:?}");
@@ -87,10 +89,13 @@ fn what_is_kept_leads_from_the_state_before_it_to_that_of_now() {
 }
 
 #[test]
-fn without_room_nothing_is_kept_and_the_state_is_that_of_now() {
-    let (state, kept, standing) = after(3_000, 0);
-    assert_eq!((records(&kept), standing.events), (0, 0));
-    assert_eq!(known(&kept.state), known(&state));
+fn where_the_state_alone_is_too_much_nothing_is_kept_and_that_is_said() {
+    let bytes_max = 64 << 10;
+    let (state, kept, standing) = after(3_000, bytes_max);
+    assert!(state.bytes() > bytes_max, "{}", state.bytes());
+    assert!(kept.is_none());
+    assert_eq!((standing.events, standing.bytes), (0, 0));
+    assert!(standing.state_too_large > bytes_max as u64, "{standing:?}");
 }
 
 #[test]
@@ -113,7 +118,7 @@ fn what_is_told_stays_in_its_place_between_records() {
     }
     recent.told(clock(3));
     recent.standing();
-    let kept = recent.asker().look().unwrap();
+    let kept = recent.asker().look().unwrap().unwrap();
     let order = kept.pieces.iter().flat_map(|piece| piece.each());
     let order = order.map(|next| match next {
         Next::Record(_) => "record".to_owned(),

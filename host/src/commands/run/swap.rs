@@ -21,6 +21,7 @@ use crate::store::history::{Entry, History, Texts};
 use crate::watch::{Changed, Sources, Watcher};
 use saker_rules_compiler::Source;
 use saker_rules_schema::manifest::Priority;
+use saker_web::trial::SHADOW_SECONDS_MAX;
 use shadow::{Shadowing, Wish};
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -33,8 +34,6 @@ use tokio::sync::oneshot;
 const WAITING_MAX: usize = 64;
 /// What an answer or an alert shows of a reason.
 const REASON_BYTES_MAX: usize = 8 * 1024;
-/// No shadow judges for longer.
-const SHADOW_SECONDS_MAX: u32 = 24 * 60 * 60;
 
 /// What is to change.
 enum Change {
@@ -288,6 +287,7 @@ impl Swaps {
                 path,
                 replaces,
                 with_loaded,
+                // The page has refused what is beyond.
                 time: Duration::from_secs(seconds.clamp(1, SHADOW_SECONDS_MAX).into()),
             }),
             Request::EndShadow {} => Change::EndShadow,
