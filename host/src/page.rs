@@ -1,6 +1,7 @@
 //! The page's host side: what `web` asks, answered from the store, from the event thread (which is
 //! asked as `saker ctl` asks it) and from the modules that are loaded.
 
+mod addition;
 mod behind;
 mod editor;
 mod exception;

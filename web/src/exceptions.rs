@@ -27,6 +27,8 @@ pub struct Proposal {
     pub refused: Option<String>,
     /// The fields whose values the alert kept, those that are proposed first.
     pub fields: Vec<Candidate>,
+    /// Where what is proposed holds for more than what the alert was about, in words.
+    pub broader: Vec<String>,
     /// The exception that is proposed, as YAML.
     pub text: String,
     /// The file that it would be saved to; none if nothing can be saved.

@@ -1,6 +1,6 @@
 //! The program behind the page: `saker_web`'s one trait.
 
-use super::{Doctor, Loaded, Shown, Tried, Try, editor, exception};
+use super::{Doctor, Loaded, Shown, Tried, Try, addition, editor, exception};
 use crate::config::Config;
 use crate::control::{Answer, Asker, Containers, LATE, Request, Status};
 use crate::local::LocalFile;
@@ -73,6 +73,8 @@ pub(super) struct Behind {
     trying: Mutex<Rulesets>,
     /// The capture that was sent last.
     capture: Mutex<Option<Sent>>,
+    /// The text that judges as a shadow behind the loaded rule files.
+    shadowed: Mutex<Option<String>>,
 }
 
 /// A capture that was sent.
@@ -109,6 +111,7 @@ impl Behind {
             trials,
             trying: Mutex::default(),
             capture: Mutex::default(),
+            shadowed: Mutex::default(),
         }
     }
 
@@ -579,10 +582,10 @@ impl Host for Behind {
                 bytes: kept.bytes,
                 bytes_max: kept.bytes_max,
                 missed: kept.missed,
+                state_too_large: kept.state_too_large,
             }),
             capture: self.sent().map(|sent| Capture {
                 id: sent.id,
-                state_too_large: kept.state_too_large,
                 bytes: sent.bytes.len() as u64,
             }),
         })
@@ -653,6 +656,7 @@ impl Host for Behind {
         if !is_plain(&request.file) || request.file.ends_with(".wasm") {
             return Err(not_plain());
         }
+        let text = request.with_loaded.then(|| request.text.clone());
         let kept = self.keep(&Upload {
             file: request.file,
             swap: None,
@@ -664,11 +668,27 @@ impl Host for Behind {
             with_loaded: request.with_loaded,
             seconds: request.seconds,
         };
-        self.change_by(kept, request, actor)
+        // Nobody begins another before it is known which this one is.
+        let mut shadowed = self.shadowed.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = self.change_by(kept, request, actor)?;
+        *shadowed = text;
+        Ok(done)
     }
 
     fn promote_shadow(&self, actor: &Actor) -> Result<Done, Refusal> {
-        self.change(Request::Promote {}, actor)
+        let shadow = self.shadow()?;
+        let Some(shadow) = shadow.filter(|shadow| shadow.with_loaded) else {
+            return self.change(Request::Promote {}, actor);
+        };
+        // What changes the loaded files belongs behind them.
+        let mut shadowed = self.shadowed.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = || Refusal::Conflict("the shadow was begun elsewhere: save its file".into());
+        let text = shadowed.clone().ok_or_else(gone)?;
+        let what = format!("promote the shadow: add `{}` to the rules", shadow.file);
+        let done = addition::add(self, actor, &self.loaded(), &text, what, |_| Ok(()))?;
+        *shadowed = None;
+        self.change(Request::EndShadow {}, actor)?;
+        Ok(done)
     }
 
     fn end_shadow(&self, actor: &Actor) -> Result<Done, Refusal> {

@@ -228,6 +228,8 @@ export interface Proposal {
   /** Why there can be none. */
   refused: string | null;
   fields: Candidate[];
+  /** Where what is proposed holds for more than what the alert was about. */
+  broader: string[];
   text: string;
   file: string | null;
   /** Why it cannot be saved there. */
@@ -304,7 +306,7 @@ export interface Tried {
 }
 
 export interface Trials {
-  recent: { events: number; bytes: number; bytes_max: number; missed: number } | null;
+  recent: { events: number; bytes: number; bytes_max: number; missed: number; state_too_large: number } | null;
   capture: { id: string; bytes: number } | null;
 }
 

@@ -33,11 +33,12 @@ export class Fixture {
   readonly changes: Change[] = [];
   readonly requests: string[] = [];
   modules: Module[] = modules();
-  recent: Trials['recent'] = { events: 48_200, bytes: 21 << 20, bytes_max: 64 << 20, missed: 0 };
+  recent: Trials['recent'] = { events: 48_200, bytes: 21 << 20, bytes_max: 64 << 20, missed: 0, state_too_large: 0 };
   capture: Trials['capture'] = null;
   shadow: Shadow | null = null;
   /** What was asked to be tried. */
   tried: Record<string, unknown>[] = [];
+  checked: { text: string; with_loaded: boolean }[] = [];
   rules: Rule[] = rules();
   port = 0;
   #server: Server;
@@ -273,7 +274,10 @@ export class Fixture {
     }
     if (at === 'GET /changes') return json({ changes: [...this.changes].reverse(), next: null });
     if (at === 'GET /health') return json(this.#health());
-    if (at === 'POST /check') return json(check(sent()['text'] as unknown as string));
+    if (at === 'POST /check') {
+      this.checked.push(sent() as unknown as { text: string; with_loaded: boolean });
+      return json(check(sent()['text'] as unknown as string));
+    }
     if (at === 'GET /completion') return json(completion());
     if (at === 'GET /trial') return json({ recent: this.recent, capture: this.capture });
     if (at === 'POST /trial/capture') return json((this.capture = { id: '00112233445566ff', bytes: body.length }));
@@ -466,8 +470,9 @@ function proposal(alert: Alert): Proposal {
     { field: 'proc.cmdline', value: 'head -1 /etc/shadow\u202e', operators: texts, proposed: false },
     { field: 'user.uid', value: '0', operators: ['='], proposed: false },
   ];
+  const broader = alert.process.length < 15 ? [] : ['`proc.name` may be cut, as the kernel keeps 15 bytes of a name: it holds for every process whose name begins so'];
   const parts = fields.filter((one) => one.proposed).map(({ field, value }) => ({ field, operator: '=', value }));
-  return { rule: alert.rule, refused, fields: refused ? [] : fields, text: refused ? '' : written(alert, parts), file: LOCAL, unwritable: null };
+  return { rule: alert.rule, refused, fields: refused ? [] : fields, broader, text: refused ? '' : written(alert, parts), file: LOCAL, unwritable: null };
 }
 
 function process(pid: number, name: string, cmdline: string): AlertDetail['processes'][number] {

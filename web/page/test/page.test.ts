@@ -428,13 +428,14 @@ test('a shadow is begun, looked at and promoted, or discarded', async () => {
   await shadow.getByText('it no longer judges, it failed too often').waitFor();
   await shadow.getByRole('button', { name: 'Discard' }).click();
   await shadow.getByText('Let these rules judge every event').waitFor();
-  // Together with the loaded files it judges, and is not loaded from here.
+  // Together with the loaded files it judges, and is added to the local ones.
   await page.getByLabel('Together with the loaded rule files').check();
   await page.getByText('Valid', { exact: true }).waitFor();
   await shadow.getByRole('button', { name: 'Begin' }).click();
-  await shadow.getByText('belongs beside them').waitFor();
+  await shadow.getByText('together with the loaded rule files').waitFor();
   expect(fixture.shadow).toMatchObject({ replaces: 'rules', with_loaded: true });
-  expect(await shadow.getByRole('button', { name: 'Promote' }).isDisabled()).toBe(true);
+  await shadow.getByRole('button', { name: 'Promote' }).click();
+  await page.getByRole('dialog').getByText('saved behind what the local rule file has').waitFor();
 });
 
 test('who may only look, and where nothing is kept, is told why nothing is tried', async () => {
@@ -537,3 +538,32 @@ test('five thousand alerts a second leave the page responsive and its memory bou
   expect(held).toBe(5000);
   expect(await rows(page).count()).toBeLessThan(80);
 }, 120_000);
+
+test('a rule that is changed in the editor stands there in its context', async () => {
+  const page = await enter('/rules');
+  await page.goto(`${origin}/editor?rule=${encodeURIComponent(fixture.rules[0]?.name ?? '')}`);
+  await page.getByText('The text of').waitFor();
+  expect(await page.getByLabel('Together with the loaded rule files').isChecked()).toBe(true);
+  // It is checked so, and never without.
+  await expect.poll(() => fixture.checked.at(-1)).toMatchObject({ with_loaded: true });
+  // Also when one comes back to it.
+  await page.reload();
+  await page.getByLabel('Together with the loaded rule files').waitFor();
+  expect(await page.getByLabel('Together with the loaded rule files').isChecked()).toBe(true);
+  expect(fixture.checked.filter((one) => one.text.startsWith('- rule: ') && one.text.includes(fixture.rules[0]?.name ?? '\0'))).toSatisfy(
+    (all: { with_loaded: boolean }[]) => all.length > 0 && all.every((one) => one.with_loaded),
+  );
+});
+
+test('where a proposed exception holds for more than its alert, that is said', async () => {
+  const alert = fixture.alert({ process: 'a-long-program-' });
+  const page = await enter(`/alerts/${alert.id}`);
+  await page.getByRole('button', { name: 'Make an exception' }).click();
+  await page.getByRole('note', { name: 'Broader than the alert' }).getByText('`proc.name` may be cut').waitFor();
+});
+
+test('where the state alone is more than may be kept, it is said why nothing is tried', async () => {
+  fixture.recent = { events: 0, bytes: 0, bytes_max: 8 << 20, missed: 0, state_too_large: 21 << 20 };
+  const page = await enter('/editor');
+  await page.getByText(/what is known of processes has 21.* MiB, and recent.max_mb is 8/).waitFor();
+});
