@@ -42,6 +42,7 @@ afterAll(async () => {
 });
 
 const SIZES = [
+  { width: 1280, height: 800, colorScheme: 'light' as const },
   { width: 360, height: 740, colorScheme: 'light' as const },
   { width: 390, height: 844, colorScheme: 'light' as const },
   { width: 1440, height: 900, colorScheme: 'light' as const },
