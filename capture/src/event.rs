@@ -1,6 +1,6 @@
 //! Events: when, where and by whom, a code, and parameters as pieces of bytes.
 
-use crate::block::EventLayout;
+use crate::block::{EventLayout, HEADER_BYTES, TRAILER_BYTES};
 use crate::cursor::{Cursor, Encoder};
 use crate::error::Fault;
 use std::fmt;
@@ -284,6 +284,13 @@ impl Event<'_> {
         let data: usize = self.params.iter().map(<[u8]>::len).sum();
         let length_bytes = if has_large_params(self.code) { 4 } else { 2 };
         HEAD_BYTES + self.params.len() * length_bytes + data
+    }
+
+    /// Bytes of the block that [`Writer::event`](crate::Writer::event) makes of it.
+    pub fn block_bytes(&self) -> usize {
+        let flags_bytes = if self.flags == 0 { 0 } else { 4 };
+        let body = HEADER_BYTES + 2 + flags_bytes + self.length();
+        body.next_multiple_of(4) + TRAILER_BYTES
     }
 
     /// `length` is what [`Self::length`] says, and below 4 GiB; where the parameters' lengths

@@ -305,11 +305,9 @@ fn finish_captures(pipeline: &mut Pipeline) -> Result<(), Failure> {
     };
     triggered.finish();
     let counters = triggered.counters;
-    let not_made = counters.there_already;
-    let mut line = count(counters.captures - not_made, "capture");
+    let mut line = count(counters.captures, "capture");
     let lost = list_of(&[
         (counters.failed, "not whole"),
-        (not_made, "not made, being there already"),
         (
             counters.forgotten,
             "event(s) forgotten before (its|their) time",
@@ -320,7 +318,7 @@ fn finish_captures(pipeline: &mut Pipeline) -> Result<(), Failure> {
         line.push_str(&format!(" ({lost})"));
     }
     tracing::info!("{line}");
-    match counters.failed + not_made {
+    match counters.failed {
         0 => Ok(()),
         failed => Err(Failure::Failed(anyhow::anyhow!(
             "{} of an alert could not be written",

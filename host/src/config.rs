@@ -502,7 +502,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "capture.max_file_size_mb",
         used: Use::Alerts,
         wanted: "a number from 0 to 1000000 (default 0: no bound)",
-        description: "A capture ends when it is so long, in MB before compression.",
+        description: "Events of a capture take no more MB than so many, before compression.",
         apply: |config, value| {
             let megabytes = number(value, 0, 1_000_000)?;
             config.capture_bytes_max =

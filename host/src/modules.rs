@@ -446,6 +446,12 @@ impl Epoch {
         self.wanted().any(|event| event == EventType::Close)
     }
 
+    /// Whether a rule asks for captures of its alerts.
+    pub fn asks_for_captures(&self) -> bool {
+        let mut rules = (self.modules.iter()).flat_map(|module| &module.manifest().rules);
+        rules.any(|rule| rule.capture)
+    }
+
     /// Whether what the modules answer, or what their alerts show, may hang on what engines tell
     /// of a container.
     pub fn needs_container_facts(&self) -> bool {

@@ -20,6 +20,7 @@ use crate::guests::{FromGuests, Guests};
 use crate::modules::{Epoch, INCIDENTS_MAX, Incident, Work};
 use crate::outputs::recording::Recorder;
 use crate::outputs::triggered::Triggered;
+use crate::recent::Told;
 use crate::sandbox::{FailureKind, FromJudge, Hit, Judge, SendError, Standing, ToJudge};
 use crate::source::merge::{Batch, Form};
 use crate::state::container::{Absence, ContainerAnswer};
@@ -423,12 +424,11 @@ impl Pipeline {
         if let Entry::Section(_) = entry {
             self.drain()?;
             self.begin_ticks();
-            if let Some(triggered) = &mut self.triggered {
-                triggered.restart();
-            }
-        }
-        if self.recorder.is_some() {
+        } else if self.recorder.is_some() || self.is_keeping() {
             self.drain()?;
+        }
+        if let Some(triggered) = &mut self.triggered {
+            triggered.entry(entry);
         }
         if let Some(recorder) = &mut self.recorder {
             recorder.entry(entry);
@@ -489,6 +489,12 @@ impl Pipeline {
     /// Takes a batch in: every event of it is applied to the state, and written as a row for
     /// each module that wants it.
     pub fn push(&mut self, batch: &Rc<Batch>) -> Result<(), PipelineError> {
+        let keeps = self.keeps_for_captures();
+        if let Some(triggered) = &mut self.triggered
+            && !keeps
+        {
+            triggered.keep_none();
+        }
         for index in 0..batch.len() {
             let mut lap = self.gauge.begin();
             // Kept where it is: a parsed record is large enough for moving it to show.
@@ -514,8 +520,14 @@ impl Pipeline {
             if self.parking.is_empty() {
                 self.begin_file_if_due(event.time(), self.number.saturating_sub(1))?;
             }
+            if let Some(triggered) = &mut self.triggered
+                && keeps
+            {
+                triggered.keep(&self.state, event.number());
+            }
             let Some(kind) = event.kind() else {
                 self.state.absorb(&event);
+                self.keep_for_captures(&event, Seen::NONE, batch, index);
                 if self.recorder.is_some() {
                     self.keep_lasting(batch, index, event.number(), Seen::NONE);
                 }
@@ -537,7 +549,7 @@ impl Pipeline {
                 .recorder
                 .as_ref()
                 .is_some_and(|recorder| recorder.may_want(kind));
-            if !is_wanted && !is_lasting && self.triggered.is_none() {
+            if !is_wanted && !is_lasting && !self.is_keeping() {
                 self.state.absorb(&event);
                 self.gauge.lap(&mut lap, Stage::State);
                 continue;
@@ -545,13 +557,7 @@ impl Pipeline {
             let seen = self.state.apply(&event);
             self.gauge.lap(&mut lap, Stage::State);
             self.time = event.time();
-            if let Some(triggered) = &mut self.triggered {
-                if self.open.is_none() && self.flying.is_empty() && self.parking.is_empty() {
-                    // Nothing before this event is in flight.
-                    triggered.judged(event.time().saturating_sub(1));
-                }
-                triggered.event(&View::new(&event, &self.state, seen));
-            }
+            self.keep_for_captures(&event, seen, batch, index);
             // Nothing is asked of anybody in a replay, so that nothing waits there.
             if (self.state.pending_containers() > 0 || !self.parking.is_empty())
                 && self.park(batch, index, &event, seen, is_lasting)?
@@ -635,12 +641,15 @@ impl Pipeline {
             | ContainerAnswer::Namespace(_) => None,
         };
         let before = self.state.generation();
+        if self.is_keeping() {
+            self.tell_triggered(Told::Container(answer.clone()));
+        }
         self.state.answer_container(answer);
         if let Some(id) = told
             && before != self.state.generation()
             && let Some(facts) = self.state.container_facts(id.as_bytes())
         {
-            self.tell_captures(&facts);
+            self.tell_recording(&facts);
         }
     }
 
@@ -1144,7 +1153,7 @@ impl Pipeline {
                     0 => self.capture.duration,
                     ms => Duration::from_millis(ms.into()),
                 };
-                triggered.trigger(&self.state, alert.time, number, duration);
+                triggered.trigger(alert.time, number, duration);
             }
             self.count_match(&alert);
             (self.alerts)(alert);

@@ -8,7 +8,7 @@
 
 use crate::enrich::Answer;
 use crate::event::decode;
-use crate::source::merge::Batch;
+use crate::source::merge::{Batch, Form};
 use crate::state::State;
 use crate::state::container::ContainerAnswer;
 use crate::state::facts::ProcessFacts;
@@ -85,7 +85,7 @@ pub enum Next<'a> {
 }
 
 impl Piece {
-    fn new() -> Piece {
+    pub(crate) fn new() -> Piece {
         Piece {
             records: Batch::with_room(PIECE_BYTES, PIECE_RECORDS),
             told: Vec::new(),
@@ -97,13 +97,13 @@ impl Piece {
         self.records.is_empty() && self.told.is_empty()
     }
 
-    fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.records.clear();
         self.told.clear();
         self.told_bytes = 0;
     }
 
-    fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.records.memory() + self.told_bytes
     }
 
@@ -112,18 +112,56 @@ impl Piece {
         self.records.len()
     }
 
+    /// Keeps a copy of one record of a batch, however long that is.
+    pub(crate) fn push(&mut self, batch: &Batch, index: usize) {
+        self.records.push_copy(batch, index);
+    }
+
+    /// Keeps what was told after all records so far.
+    pub(crate) fn push_told(&mut self, told: Told) {
+        self.told_bytes += told.bytes();
+        self.told.push((self.records.len() as u32, told));
+    }
+
+    /// What the records are.
+    pub(crate) fn form(&self) -> Form {
+        self.records.form()
+    }
+
+    /// Whether there is so much in it that another one is begun.
+    pub(crate) fn is_full(&self) -> bool {
+        self.records.bytes() >= PIECE_BYTES
+            || self.records.len() >= PIECE_RECORDS
+            || self.told_bytes >= PIECE_BYTES
+    }
+
+    /// What comes next for somebody who has gone so far.
+    pub(crate) fn next(&self, place: &mut Place) -> Option<Next<'_>> {
+        if let Some((at, told)) = self.told.get(place.told)
+            && *at as usize <= place.record
+        {
+            place.told += 1;
+            return Some(Next::Told(told));
+        }
+        let record = (place.record < self.records.len()).then(|| self.records.record(place.record));
+        place.record += usize::from(record.is_some());
+        record.map(Next::Record)
+    }
+
     /// All that is in it, in its order.
     pub fn each(&self) -> impl Iterator<Item = Next<'_>> {
-        let mut told = self.told.iter().peekable();
-        let mut records = self.records.records().enumerate().peekable();
-        std::iter::from_fn(move || {
-            let place = records.peek().map_or(u32::MAX, |(place, _)| *place as u32);
-            if let Some((_, told)) = told.next_if(|(at, _)| *at <= place) {
-                return Some(Next::Told(told));
-            }
-            records.next().map(|(_, record)| Next::Record(record))
-        })
+        let mut place = Place::default();
+        std::iter::from_fn(move || self.next(&mut place))
     }
+}
+
+/// How far somebody has gone in a piece.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Records.
+    pub(crate) record: usize,
+    /// What was told between them.
+    told: usize,
 }
 
 /// What is kept.
@@ -240,8 +278,7 @@ impl Recent {
     /// Keeps what was told after all records so far.
     pub fn told(&mut self, told: Told) {
         let piece = &mut self.piece;
-        piece.told_bytes += told.bytes();
-        piece.told.push((piece.records.len() as u32, told));
+        piece.push_told(told);
         if piece.told_bytes >= PIECE_BYTES {
             self.hand_over();
         }

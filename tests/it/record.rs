@@ -317,14 +317,89 @@ fn an_alert_takes_its_capture_with_it() {
         "close <f>/tmp/c",
     ];
     assert_eq!(out.lines().collect::<Vec<_>>(), expected, "{err}");
-    // A file that lies there already is nobody's to overwrite.
-    let (_, err, code) = run(&args);
-    assert!(err.contains("is there already, of an earlier run"), "{err}");
-    assert!(
-        err.contains("0 captures (1 not made, being there already)"),
-        "{err}"
-    );
+    // Another run over the same gives the same, and follows no link that lies there.
+    let first = std::fs::read(&made).expect("it was just made");
+    let other = folder.path().join("other");
+    std::fs::write(&other, "kept").expect("a folder of the test");
+    std::fs::remove_file(&made).expect("it was just made");
+    for link in [true, false] {
+        if link {
+            std::os::unix::fs::symlink(&other, &made).expect("a folder of the test");
+        }
+        let (_, err, code) = run(&args);
+        assert_eq!(code, Some(0), "{err}");
+        assert!(std::fs::read(&made).expect("it was made") == first);
+        assert_eq!(std::fs::read(&other).expect("it is there"), b"kept");
+    }
+    // But it is not written over what is read.
+    let all = ["-o", "capture.before_ms=9000"];
+    let (_, err, code) = run(&[&args[..], &all].concat());
+    assert_eq!(code, Some(0), "{err}");
+    let again = [&["replay", &made, "-r", &rules][..], &ask, &all].concat();
+    let first = std::fs::read(&made).expect("it was just made");
+    let (_, err, code) = run(&again);
     assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("it is what is being read"), "{err}");
+    assert!(std::fs::read(&made).expect("it is there") == first);
+}
+
+#[test]
+fn events_before_an_alert_mean_in_its_capture_what_they_meant() {
+    let Some(falco) = falco() else { return };
+    let folder = folder();
+    let rules = folder.path().join("rules.yaml").display().to_string();
+    for (name, alert, before_ms, duration_ms) in [
+        ("server", 9000, 300, 100),
+        ("procs", 6000, 250, 1),
+        ("docker", 11000, 3000, 50),
+        ("privs", 7500, 100, 5000),
+        ("files", 2000, 60, 10),
+        // An old one, in which calls begin and end apart.
+        ("curl_google", 700, 20, 10),
+    ] {
+        let whole = falcos(&falco, name).display().to_string();
+        let text = format!(
+            "- rule: Now\n  desc: it is time\n  condition: evt.num = {alert}\n  output: now\n  \
+             priority: WARNING\n  capture: true\n  capture_duration: {duration_ms}\n"
+        );
+        std::fs::write(&rules, text).expect("a folder of the test");
+        let prefix = format!("capture.path_prefix={}/{name}/x", folder.path().display());
+        let before = format!("capture.before_ms={before_ms}");
+        let mut args = vec!["replay", &whole, "-r", &rules];
+        let settings = ["capture.enabled=true", &prefix, &before];
+        args.extend(settings.iter().flat_map(|setting| ["-o", setting]));
+        let (_, err, code) = run(&args);
+        assert_eq!(code, Some(0), "{err}");
+        let made = std::fs::read_dir(folder.path().join(name)).expect("it was made");
+        let made: Vec<String> = made
+            .map(|made| made.expect("readable").path().display().to_string())
+            .collect();
+        assert_eq!(made.len(), 1, "{name}: {err}");
+        // What the list of processes does not say.
+        let shown = SHOWN.replace("%proc.duration", "");
+        let shown = shown
+            .replace("%fd.types", "")
+            .replace("%proc.fdopencount", "");
+        let shown = format!("%evt.rawtime {shown}");
+        let print = ["--events", "-p", &shown];
+        let (got, err, code) = run(&[&["replay", &made[0]][..], &print].concat());
+        assert_eq!(code, Some(0), "{err}");
+        let (expected, ..) = run(&[&["replay", &whole][..], &print].concat());
+        let first = got.lines().next().expect("an event");
+        let time = first.split(' ').next();
+        let expected = expected
+            .lines()
+            .skip_while(|line| line.split(' ').next() != time);
+        let differ: Vec<_> = expected.zip(got.lines()).filter(|(a, b)| a != b).collect();
+        let events = got.lines().count();
+        assert!(events > 300, "{name}: {events}");
+        assert!(
+            differ.is_empty(),
+            "{name}: {} of {events}: {:#?}",
+            differ.len(),
+            differ[0]
+        );
+    }
 }
 
 #[test]
@@ -521,6 +596,35 @@ fn a_capture_of_an_alert_ends_where_it_is_long_enough() {
     assert_eq!((before, out.lines().nth(9)), (9, Some("openat")), "{err}");
     assert_eq!(out.lines().count(), 21, "{err}");
     assert!(forgotten.contains("91 "), "{forgotten}");
+}
+
+#[test]
+fn a_capture_of_an_alert_has_all_where_all_of_it_is_short_enough() {
+    let folder = folder();
+    let path = folder.path().join("many.scap");
+    let mut own = Own::begin(&path, b"sh");
+    // 864 KB as they are written.
+    for event in 0..11_000 {
+        own.write(BEGIN + event, b"x");
+    }
+    own.open(BEGIN + 11_000, "/etc/shadow");
+    for event in 11_001..12_000 {
+        own.write(BEGIN + event, b"x");
+    }
+    own.end();
+    let (capture, rules) = (path.display().to_string(), shadow_rule(&folder));
+    let prefix = format!("capture.path_prefix={}/c/x", folder.path().display());
+    let bound = "capture.max_file_size_mb=1";
+    let mut args = vec!["replay", &capture, "-r", &rules];
+    let settings = ["capture.enabled=true", &prefix, bound];
+    args.extend(settings.iter().flat_map(|setting| ["-o", setting]));
+    let (_, err, code) = run(&args);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(!err.contains("forgotten"), "{err}");
+    let made = format!("c/x_{}_11001.scap.gz", BEGIN + 11_000);
+    let made = folder.path().join(made).display().to_string();
+    let (out, err, _) = run(&["replay", &made, "--events", "-p", "%evt.type"]);
+    assert_eq!(out.lines().count(), 12_000, "{err}");
 }
 
 #[test]

@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::io::BufReader;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -131,6 +131,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         }
     };
     let mut replay = Replay::begin(&config, modules, purpose, output, compiler)?;
+    if let Some(triggered) = replay.pipeline.triggered() {
+        let found = files.iter().filter_map(|path| path.metadata().ok());
+        found.for_each(|found| triggered.reads((found.dev(), found.ino())));
+    }
     for path in &files {
         replay.file(path, args.pace.then(Pace::default), None)?;
     }

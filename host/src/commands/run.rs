@@ -504,11 +504,19 @@ impl Watch {
                     // Live, an alert is worth more than a full window.
                     self.pipeline.flush()?;
                     let recent = &mut self.recent;
+                    let is_keeping = self.pipeline.is_keeping();
+                    let mut told = Vec::new();
                     self.enrichment.exchange(self.pipeline.state(), |answer| {
                         if let Some(recent) = recent {
                             recent.told(Told::Enriched(answer.clone()));
                         }
+                        if is_keeping {
+                            told.push(Told::Enriched(answer.clone()));
+                        }
                     });
+                    for told in told {
+                        self.pipeline.tell_triggered(told);
+                    }
                     self.pipeline.tell_processes();
                     self.engines.ask(self.pipeline.state());
                 }

@@ -49,8 +49,8 @@ pub struct Limits {
     pub events: Option<u64>,
     /// Bytes altogether, before compression.
     pub whole_bytes: Option<u64>,
-    /// Only a file that was not there before is written.
-    pub is_new: bool,
+    /// A file of that name that is there, or a link, makes place for it.
+    pub takes_the_place: bool,
 }
 
 /// A capture being written.
@@ -142,6 +142,24 @@ impl Recording {
                 .limits
                 .whole_bytes
                 .is_some_and(|most| self.event_bytes() >= most)
+    }
+
+    /// Bytes that an event takes in a file, before compression.
+    pub fn bytes_of(view: &View<'_>, wire: &mut Wire, scratch: &mut Scratch) -> u64 {
+        let (code, reason) = code_and_reason(view.event, Reason::Asked);
+        let params = wire.params(view, scratch);
+        let (Some(code), Some(params)) = (code, params) else {
+            return 0;
+        };
+        let event = Event {
+            cpu: view.event.cpu(),
+            flags: flags(reason),
+            time: view.event.time(),
+            tid: view.event.tid(),
+            code,
+            params,
+        };
+        event.block_bytes() as u64
     }
 
     /// Bytes of the file's events, before compression.
@@ -279,17 +297,8 @@ impl Recording {
     /// Writes an event. What is no event of Falco's is left out, and so is, and counted, what no
     /// reader would take.
     pub fn event(&mut self, view: &View<'_>, reason: Reason) -> Result<(), RecordError> {
-        let (code, reason) = match view.event {
-            event::Event::Recorded(event) => match event.kind {
-                Some(kind) => (kind.code(), reason),
-                None => return Ok(()),
-            },
-            event::Event::Captured(event) => match event.purpose {
-                Purpose::Judged => (event.kind.code(), reason),
-                Purpose::Hidden => (event.kind.code(), Reason::State),
-                // The type of which the end has that type.
-                Purpose::Beginning => (event.kind.code() - 1, Reason::State),
-            },
+        let (Some(code), reason) = code_and_reason(view.event, reason) else {
+            return Ok(());
         };
         let (time, number) = (view.event.time(), view.event.number());
         if !view.state().is_awaiting() || self.waiting.is_too_much(time) {
@@ -417,8 +426,8 @@ impl Recording {
     fn make(&self, path: &Path) -> Result<Writer<File>, RecordError> {
         let mut options = File::options();
         options.write(true).mode(0o600);
-        if self.limits.is_new {
-            // Follows no link that somebody has laid there.
+        if self.limits.takes_the_place {
+            // Writes through no link that somebody has laid there, of either kind.
             options.create_new(true);
         } else {
             options.create(true);
@@ -429,6 +438,14 @@ impl Recording {
         }
         let is_stdout = path == Path::new(STDOUT);
         let open = || {
+            if self.limits.takes_the_place
+                && let Ok(found) = path.symlink_metadata()
+            {
+                if self.inputs.contains(&(found.dev(), found.ino())) {
+                    return Err(std::io::Error::other("it is what is being read"));
+                }
+                std::fs::remove_file(path)?;
+            }
             let file = match is_stdout {
                 true => File::from(std::io::stdout().as_fd().try_clone_to_owned()?),
                 false => options.open(path)?,
@@ -481,6 +498,19 @@ impl Recording {
             cut: self.cut + self.wire.cut,
             entries_lost: 0,
         })
+    }
+}
+
+/// Falco's code of an event, if it has one, and what it is written for, where that is asked for.
+fn code_and_reason(event: &event::Event<'_>, asked: Reason) -> (Option<u16>, Reason) {
+    match event {
+        event::Event::Recorded(event) => (event.kind.map(EventType::code), asked),
+        event::Event::Captured(event) => match event.purpose {
+            Purpose::Judged => (Some(event.kind.code()), asked),
+            Purpose::Hidden => (Some(event.kind.code()), Reason::State),
+            // The type of which the end has that type.
+            Purpose::Beginning => (Some(event.kind.code() - 1), Reason::State),
+        },
     }
 }
 

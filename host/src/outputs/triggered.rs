@@ -1,15 +1,20 @@
 //! Captures that alerts ask for: what happened shortly before is kept all the time, and written
 //! together with what happens after.
+//!
+//! A capture has a state of its own, which begins as it was before the first of its events and
+//! goes over them behind the event thread. So a file begins with what was known then, and not with
+//! what its alert knew, and each of its events is written as it was seen.
+
+mod ring;
 
 use super::recording::{Limits, Reason, RecordError, Recording};
-use crate::event::{Captured, Event, captured};
 use crate::extract::{Scratch, View, Wire};
+use crate::recent::Told;
 use crate::source::merge::Batch;
-use crate::state::container::ContainerFacts;
-use crate::state::{Learnt, Seen, State};
-use std::collections::VecDeque;
-use std::io::ErrorKind;
-use std::ops::RangeInclusive;
+use crate::state::State;
+use crate::state::container::ContainerAnswer;
+use ring::{Follower, Ring, Size};
+use saker_capture::Entry;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,17 +25,12 @@ pub struct Settings {
     pub path_prefix: PathBuf,
     /// How far back they reach.
     pub before: Duration,
-    /// A capture ends when its file is so long (before compression); `None`: by time alone.
+    /// Events of a capture take no more bytes (before compression); `None`: time alone ends it.
     pub file_bytes_max: Option<u64>,
 }
 
 /// Events kept for captures to come take no more.
 const KEPT_BYTES_MAX: usize = 64 << 20;
-/// They are dropped in pieces of this size.
-const PIECE_BYTES: usize = 256 << 10;
-
-/// A file has no more of an event beside what is kept of it.
-const BLOCK_BYTES: usize = 64;
 
 /// What was lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,8 +39,6 @@ pub struct Counters {
     pub captures: u64,
     /// Captures that could not be made or written.
     pub failed: u64,
-    /// Captures that were not made, as a file of their name was there.
-    pub there_already: u64,
     /// Events forgotten earlier than asked for, for want of room.
     pub forgotten: u64,
     /// Events longer than a capture can hold.
@@ -50,9 +48,12 @@ pub struct Counters {
 /// Keeps recent events, and writes captures.
 pub struct Triggered {
     settings: Settings,
-    recent: VecDeque<Batch>,
-    bytes: usize,
+    /// Files that are being read, by device and inode.
+    inputs: Vec<(u64, u64)>,
+    ring: Option<Ring>,
     running: Option<Running>,
+    /// Time and number of the last event that a capture was made for.
+    last: Option<(u64, u64)>,
     /// Events up to this time are judged; alerts of later ones may still come.
     judged: u64,
     wire: Wire,
@@ -63,10 +64,16 @@ pub struct Triggered {
 
 struct Running {
     recording: Recording,
-    /// Events after this time are not written.
+    /// No event before this time is written,
+    from: u64,
+    /// and none after this.
     until: u64,
-    /// Everything up to this time is written already.
-    written: u64,
+    /// When the alert was that began it.
+    alert: u64,
+    /// Bytes of the events behind that, as far as they came.
+    after: u64,
+    /// As of its next event. None yet while it is open with which one it begins.
+    follower: Option<Follower>,
 }
 
 impl Triggered {
@@ -74,9 +81,10 @@ impl Triggered {
     pub fn new(settings: Settings) -> Triggered {
         Triggered {
             settings,
-            recent: VecDeque::new(),
-            bytes: 0,
+            inputs: Vec::new(),
+            ring: None,
             running: None,
+            last: None,
             judged: 0,
             wire: Wire::default(),
             scratch: Scratch::new(),
@@ -84,50 +92,77 @@ impl Triggered {
         }
     }
 
-    /// Takes in an event, which is kept, and written if a capture is being made.
-    pub fn event(&mut self, view: &View<'_>) {
+    /// Says that this file (device and inode) is read, so that no capture takes its place.
+    pub fn reads(&mut self, file: (u64, u64)) {
+        self.inputs.push(file);
+    }
+
+    /// Keeps events from the next on, which has that number, if it does not yet.
+    #[inline]
+    pub fn keep(&mut self, state: &State, number: u64) {
+        if self.ring.is_none() {
+            self.ring = Some(Ring::new(state, number));
+        }
+    }
+
+    /// Keeps no more events, as nobody asks for captures.
+    pub fn keep_none(&mut self) {
+        if self.running.is_none() {
+            self.ring = None;
+        }
+    }
+
+    /// Takes in an event, of that place in its batch.
+    pub fn event(&mut self, view: &View<'_>, batch: &Batch, index: usize) {
         let time = view.event.time();
+        let Some(ring) = &mut self.ring else {
+            return;
+        };
+        let bytes = match self.settings.file_bytes_max {
+            None => 0,
+            Some(_) => Recording::bytes_of(view, &mut self.wire, &mut self.scratch),
+        };
+        ring.push(batch, index, Size { time, bytes });
         if let Some(running) = &mut self.running
             && time <= running.until
-            && !running.recording.is_full()
         {
-            running.written = running.written.max(time);
-            let written = running.recording.event(view, Reason::Asked);
-            self.end_if(written);
+            running.after += bytes;
         }
-        self.keep(view);
+        self.go_on();
         self.forget(time.min(self.judged));
     }
 
-    /// Takes in what is told of a container. A capture that begins later has it at its beginning.
-    pub fn container(&mut self, facts: &ContainerFacts, time: u64) {
-        if let Some(running) = &mut self.running
-            && !running.recording.is_full()
-        {
-            let written = running.recording.container(facts, time);
-            self.end_if(written);
+    /// Takes in what the state was told beside events.
+    pub fn told(&mut self, told: Told) {
+        if let Some(ring) = &mut self.ring {
+            ring.push_told(told);
         }
     }
 
-    /// Takes in what a lookup told of a process. A capture that begins later has it at its
-    /// beginning.
-    pub fn process(&mut self, state: &State, learnt: &Learnt) {
-        if let Some(running) = &mut self.running {
-            running.recording.process(state, learnt);
-        }
+    /// Whether something is kept, so that [`Triggered::told`] and [`Triggered::entry`] matter.
+    pub fn keeps_any(&self) -> bool {
+        self.ring.is_some()
     }
 
-    /// Nothing is awaited any more that events of the capture waited for.
-    pub fn settle(&mut self) {
-        if let Some(running) = &mut self.running {
-            let written = running.recording.settle();
-            self.end_if(written);
+    /// Takes in an entry of a capture that is no event, after which no alert of an event before it
+    /// may come. What was kept ends there: with a section another recording begins.
+    pub fn entry(&mut self, entry: &Entry<'_>) {
+        self.finish();
+        self.judged = 0;
+        match (entry, &mut self.ring) {
+            (Entry::Section(_), ring) => *ring = None,
+            (_, Some(ring)) => {
+                self.counters.forgotten += ring.len() as u64;
+                ring.entry(entry);
+            }
+            (_, None) => {}
         }
     }
 
     /// Whether so much is kept that some of it may soon be forgotten for want of room.
     pub fn is_crowded(&self) -> bool {
-        self.bytes > KEPT_BYTES_MAX / 2
+        let bytes = self.ring.as_ref().map_or(0, Ring::bytes);
+        bytes > KEPT_BYTES_MAX / 2
     }
 
     /// Alerts of events up to that time have all come.
@@ -136,164 +171,193 @@ impl Triggered {
         self.tick(time);
     }
 
-    fn keep(&mut self, view: &View<'_>) {
-        let Some(kind) = view.event.kind() else {
-            return;
-        };
-        let Some(params) = self.wire.params(view, &mut self.scratch) else {
-            return;
-        };
-        if self
-            .recent
-            .back()
-            .is_none_or(|last| last.bytes() >= PIECE_BYTES)
-        {
-            self.recent.push_back(Batch::new());
-        }
-        let Some(piece) = self.recent.back_mut() else {
-            return;
-        };
-        let event = view.event;
-        let before = piece.bytes();
-        piece.push_captured(event.time(), |out| {
-            let param = |index| params.get(index).unwrap_or_default();
-            let count = params.len();
-            captured::write(
-                kind,
-                event.cpu(),
-                event.time(),
-                event.tid(),
-                count,
-                param,
-                out,
-            );
-        });
-        self.bytes += piece.bytes() - before;
-    }
-
     /// Lets go what is too old, or too much.
     fn forget(&mut self, now: u64) {
         let before = self.settings.before.as_nanos() as u64;
-        while let Some(oldest) = self.recent.front() {
-            let is_old = oldest
-                .last_time()
-                .is_none_or(|last| last.saturating_add(before) < now);
-            if !is_old && self.bytes <= KEPT_BYTES_MAX {
+        while let Some(ring) = &self.ring
+            && let Some((last, events)) = ring.oldest()
+        {
+            let is_open = (self.running.as_ref()).is_some_and(|running| running.follower.is_none());
+            let is_old = !is_open && last.saturating_add(before) < now;
+            if !is_old && ring.bytes() <= KEPT_BYTES_MAX {
                 return;
             }
             if !is_old {
-                self.counters.forgotten += oldest.len() as u64;
+                self.counters.forgotten += events as u64;
+                // It begins with what there still is.
+                self.begin(false);
             }
-            self.bytes -= oldest.bytes();
-            self.recent.pop_front();
+            let follower = (self.running.as_mut()).and_then(|running| running.follower.as_mut());
+            if let Some(ring) = &mut self.ring {
+                ring.let_go(follower);
+            }
         }
     }
 
     /// An alert at that time and number asks for a capture that goes on for so long. One that is
     /// being made goes on for longer.
-    pub fn trigger(&mut self, state: &State, time: u64, number: u64, duration: Duration) {
+    pub fn trigger(&mut self, time: u64, number: u64, duration: Duration) {
         let until = time.saturating_add(duration.as_nanos() as u64);
         self.tick(time);
+        let Some(ring) = &self.ring else {
+            return;
+        };
+        let after = |from: u64| {
+            let later = ring.sizes().rev().take_while(|size| size.time > from);
+            let is_in = later.filter(|size| size.time <= until);
+            is_in.map(|size| size.bytes).sum::<u64>()
+        };
         if let Some(running) = &mut self.running {
-            running.until = running.until.max(until);
-            let from = running.written.saturating_add(1);
-            self.write_recent(state, from, number, 0);
+            if until > running.until {
+                running.after += after(running.until);
+                running.until = until;
+            }
+            self.go_on();
+            return;
+        }
+        // Another rule alerts of what one was made for that is full.
+        if self.last.replace((time, number)) == Some((time, number)) {
             return;
         }
         let mut name = self.settings.path_prefix.as_os_str().to_owned();
         name.push(format!("_{time}_{number}.scap.gz"));
         let limits = Limits {
             whole_bytes: self.settings.file_bytes_max,
-            is_new: true,
+            takes_the_place: true,
             ..Limits::default()
         };
         self.counters.captures += 1;
-        let begun = Recording::new(PathBuf::from(name), limits, Vec::new());
-        let begun = begun.and_then(|mut recording| {
-            recording.begin(state, number, time)?;
-            Ok(recording)
-        });
-        match begun {
+        match Recording::new(PathBuf::from(name), limits, self.inputs.clone()) {
             Ok(recording) => {
                 self.running = Some(Running {
                     recording,
+                    from: time.saturating_sub(self.settings.before.as_nanos() as u64),
                     until,
-                    written: 0,
+                    alert: time,
+                    after: after(time),
+                    follower: None,
                 });
-                let first = time.saturating_sub(self.settings.before.as_nanos() as u64);
-                let given_up = self.given_up(first..=time);
-                self.counters.forgotten += given_up as u64;
-                self.write_recent(state, first, number, given_up);
+                self.go_on();
             }
             Err(error) => self.note(Err(error)),
         }
     }
 
-    /// How many of the kept events of that time, the last of which alerts, have no place in a
-    /// capture. Half of it is for what comes behind the alert.
-    fn given_up(&self, times: RangeInclusive<u64>) -> usize {
-        let Some(most) = self.settings.file_bytes_max else {
-            return 0;
-        };
-        let sizes = || {
-            let records = self.recent.iter().flat_map(Batch::records);
-            let is_in = |bytes: &&[u8]| {
-                Captured::parse(bytes, 0).is_some_and(|event| times.contains(&event.time))
-            };
-            let size = |bytes: &[u8]| (bytes.len() + BLOCK_BYTES) as u64;
-            records.filter(is_in).map(size)
-        };
-        let (mut left, mut events) = (sizes().sum::<u64>(), sizes().count());
-        let all = events;
-        for size in sizes() {
-            if left <= most / 2 || events <= 1 {
-                break;
-            }
-            left -= size;
-            events -= 1;
-        }
-        all - events
-    }
-
-    /// Writes what is kept from that time on without the first `given_up`, as far as the capture
-    /// reaches.
-    fn write_recent(&mut self, state: &State, from: u64, number: u64, mut given_up: usize) {
-        let Some(running) = &mut self.running else {
+    /// Writes what there is by now, unless it is still open with which event the capture begins:
+    /// half of its bytes are for what comes behind the alert, and what that does not take is for
+    /// what was before.
+    fn go_on(&mut self) {
+        let Some(running) = &self.running else {
             return;
         };
-        let mut written = Ok(());
-        for bytes in self.recent.iter().flat_map(Batch::records) {
-            if running.recording.is_full() {
-                break;
-            }
-            let event = Captured::parse(bytes, number);
-            let is_in = |event: &Captured<'_>| (from..=running.until).contains(&event.time);
-            let Some(event) = event.filter(is_in) else {
-                continue;
+        let is_open = running.follower.is_none();
+        let most = self.settings.file_bytes_max;
+        if is_open && most.is_none_or(|most| running.after > most / 2) {
+            self.begin(false);
+        }
+        self.write();
+    }
+
+    /// Begins the file of a capture that has not begun yet, for which no more events come if it
+    /// `is_over`.
+    fn begin(&mut self, is_over: bool) {
+        let (Some(ring), Some(running)) = (&self.ring, &mut self.running) else {
+            return;
+        };
+        if running.follower.is_some() {
+            return;
+        }
+        let is_in = |size: &Size| (running.from..=running.alert).contains(&size.time);
+        let sizes = || ring.sizes().filter(is_in);
+        let mut left = sizes().map(|size| size.bytes).sum::<u64>();
+        let mut given_up = 0;
+        if let Some(most) = self.settings.file_bytes_max
+            && left + running.after > most
+        {
+            let room = match is_over {
+                true => most.saturating_sub(running.after).max(most / 2),
+                false => most / 2,
             };
-            if given_up > 0 {
-                given_up -= 1;
-                continue;
+            let events = sizes().count();
+            for size in sizes() {
+                // The alert's own stays.
+                if left <= room || given_up + 1 >= events {
+                    break;
+                }
+                left -= size.bytes;
+                given_up += 1;
             }
-            running.written = running.written.max(event.time);
-            let event = Event::Captured(event);
-            let view = View::new(&event, state, Seen::NONE);
-            written = running.recording.event(&view, Reason::Asked);
-            if written.is_err() {
+        }
+        self.counters.forgotten += given_up as u64;
+        let mut follower = ring.follower();
+        let mut first = running.alert;
+        while let Some(size) = ring.peek(&mut follower, |follower, told| follower.tell(told)) {
+            if is_in(&size) {
+                if given_up == 0 {
+                    first = size.time;
+                    break;
+                }
+                given_up -= 1;
+            }
+            ring.step(&mut follower, |_| {});
+        }
+        follower.settle();
+        follower.state.keep_learnt(true);
+        follower.time = first;
+        let number = follower.state.number();
+        let begun = running.recording.begin(&follower.state, number, first);
+        running.follower = Some(follower);
+        self.end_if(begun);
+    }
+
+    /// Writes what came since, as far as the capture reaches.
+    fn write(&mut self) {
+        let (Some(ring), Some(running)) = (&self.ring, &mut self.running) else {
+            return;
+        };
+        let Some(follower) = &mut running.follower else {
+            return;
+        };
+        let recording = &mut running.recording;
+        let mut written = Ok(());
+        while written.is_ok() && !recording.is_full() {
+            let mut told = Ok(());
+            let next = ring.peek(follower, |follower, what| {
+                if told.is_ok() {
+                    told = tell(recording, follower, what);
+                }
+            });
+            if told.is_err() {
+                written = told;
                 break;
             }
+            if next.is_none_or(|size| size.time > running.until) {
+                break;
+            }
+            ring.step(follower, |view| {
+                written = recording.event(view, Reason::Asked);
+            });
+            learn(recording, follower);
+            follower.settle();
         }
         self.end_if(written);
     }
 
     /// Ends a capture whose time has come.
     pub fn tick(&mut self, now: u64) {
-        let is_over = |running: &mut Running| running.until < now || running.recording.is_full();
-        if let Some(running) = self.running.take_if(is_over) {
-            let written = running.recording.finish();
-            self.counters.too_long += written.as_ref().map_or(0, |written| written.too_long);
-            self.note(written.map(drop));
+        let is_over = |running: &Running| running.until < now || running.recording.is_full();
+        if !self.running.as_ref().is_some_and(is_over) {
+            return;
         }
+        self.begin(true);
+        self.write();
+        let Some(mut running) = self.running.take() else {
+            return;
+        };
+        let settled = running.recording.settle();
+        let written = settled.and_then(|()| running.recording.finish());
+        self.counters.too_long += written.as_ref().map_or(0, |written| written.too_long);
+        self.note(written.map(drop));
     }
 
     fn end_if(&mut self, written: Result<(), RecordError>) {
@@ -304,33 +368,46 @@ impl Triggered {
     }
 
     fn note(&mut self, written: Result<(), RecordError>) {
-        match written {
-            Ok(()) => {}
-            Err(RecordError::Create(path, error)) if error.kind() == ErrorKind::AlreadyExists => {
-                self.counters.there_already += 1;
-                tracing::error!(
-                    "a capture of an alert is not made: `{}` is there already, of an earlier run",
-                    path.display()
-                );
-            }
-            Err(error) => {
-                self.counters.failed += 1;
-                tracing::error!("a capture of an alert is not whole: {error}");
-            }
+        if let Err(error) = written {
+            self.counters.failed += 1;
+            tracing::error!("a capture of an alert is not whole: {error}");
         }
-    }
-
-    /// Ends the capture that is being made and forgets all events: others follow that have
-    /// nothing to do with them, and may have happened before.
-    pub fn restart(&mut self) {
-        self.finish();
-        self.recent.clear();
-        self.bytes = 0;
-        self.judged = 0;
     }
 
     /// Ends the capture that is being made.
     pub fn finish(&mut self) {
         self.tick(u64::MAX);
+    }
+}
+
+/// Has a capture hold what its state is told.
+fn tell(
+    recording: &mut Recording,
+    follower: &mut Follower,
+    told: &Told,
+) -> Result<(), RecordError> {
+    let known = match told {
+        Told::Container(ContainerAnswer::Known(facts)) => Some(facts.id.clone()),
+        Told::Container(_) | Told::Enriched(_) | Told::Traced(_) => None,
+    };
+    let before = follower.state.generation();
+    follower.tell(told);
+    if let Some(id) = known
+        && before != follower.state.generation()
+        && let Some(facts) = follower.state.container_facts(id.as_bytes())
+    {
+        recording.container(&facts, follower.time)?;
+    }
+    learn(recording, follower);
+    match follower.state.is_awaiting() {
+        true => Ok(()),
+        false => recording.settle(),
+    }
+}
+
+/// Has a capture hold what became known of processes, in front of their first events.
+fn learn(recording: &mut Recording, follower: &mut Follower) {
+    for learnt in follower.state.take_learnt() {
+        recording.process(&follower.state, &learnt);
     }
 }

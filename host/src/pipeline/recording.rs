@@ -1,9 +1,11 @@
 //! Events that go to a capture: a recording of all of them, or what captures on alert hold.
 
 use super::{CaptureMode, Pipeline, PipelineError, Round, Row, place_of};
+use crate::event::Event;
 use crate::extract::View;
 use crate::outputs::recording::{Reason, RecordError, Recorder, Written};
 use crate::outputs::triggered::Triggered;
+use crate::recent::Told;
 use crate::source::merge::Batch;
 use crate::state::Seen;
 use crate::state::container::ContainerFacts;
@@ -36,7 +38,6 @@ impl Pipeline {
 
     /// Makes captures where alerts ask for them, from here on.
     pub fn make_captures(&mut self, triggered: Triggered, mode: CaptureMode) {
-        self.state.keep_learnt(true);
         self.triggered = Some(triggered);
         self.capture = mode;
     }
@@ -44,6 +45,45 @@ impl Pipeline {
     /// What makes captures, if anything does.
     pub fn triggered(&mut self) -> Option<&mut Triggered> {
         self.triggered.as_mut()
+    }
+
+    /// Whether a rule that may still alert asks for captures, so that events are kept for them.
+    pub(super) fn keeps_for_captures(&self) -> bool {
+        let rounds = self.flying.iter().chain(&self.open);
+        let mut epochs = rounds.map(|round| &round.epoch).chain([&self.epoch]);
+        self.triggered.is_some()
+            && (self.capture.all_rules || epochs.any(|epoch| epoch.asks_for_captures()))
+    }
+
+    /// Keeps an event for captures on alert, where somebody asks for them.
+    pub(super) fn keep_for_captures(
+        &mut self,
+        event: &Event<'_>,
+        seen: Seen,
+        batch: &Batch,
+        index: usize,
+    ) {
+        let Some(triggered) = &mut self.triggered else {
+            return;
+        };
+        if self.open.is_none() && self.flying.is_empty() && self.parking.is_empty() {
+            // Nothing before this event is in flight.
+            triggered.judged(event.time().saturating_sub(1));
+        }
+        triggered.event(&View::new(event, &self.state, seen), batch, index);
+    }
+
+    /// Captures on alert hold what the state was told beside events; to be called before other
+    /// events come.
+    pub fn tell_triggered(&mut self, told: Told) {
+        if let Some(triggered) = &mut self.triggered {
+            triggered.told(told);
+        }
+    }
+
+    /// Whether [`Pipeline::tell_triggered`] has anybody to tell.
+    pub fn is_keeping(&self) -> bool {
+        (self.triggered.as_ref()).is_some_and(Triggered::keeps_any)
     }
 
     /// Begins another file of a recording, if the event at that time is to be its first.
@@ -63,45 +103,29 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Captures that are being made hold what is told of a container, in front of its events.
-    pub(super) fn tell_captures(&mut self, facts: &Arc<ContainerFacts>) {
-        if !self.makes_captures() {
+    /// A recording holds what is told of a container, in front of its events.
+    pub(super) fn tell_recording(&mut self, facts: &Arc<ContainerFacts>) {
+        // What was taken before stands before it.
+        if self.recorder.is_none() || self.drain().is_err() {
             return;
         }
         let time = self.parking.since().unwrap_or(self.time);
-        if let Some(triggered) = &mut self.triggered {
-            triggered.container(facts, time);
-        }
-        if self.recorder.is_some() {
-            // What was taken before stands before it.
-            if self.drain().is_err() {
-                return;
-            }
-            if let Some(recorder) = &mut self.recorder {
-                recorder.container(facts, time);
-            }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.container(facts, time);
         }
     }
 
-    /// Captures that are being made hold what is known of processes that came from elsewhere, in
-    /// front of their first events.
+    /// A recording holds what is known of processes that came from elsewhere, in front of their
+    /// first events.
     pub fn tell_processes(&mut self) {
-        for learnt in self.state.take_learnt() {
-            if let Some(recorder) = &mut self.recorder {
-                recorder.process(&self.state, &learnt);
-            }
-            if let Some(triggered) = &mut self.triggered {
-                triggered.process(&self.state, &learnt);
-            }
-        }
-        if self.state.is_awaiting() {
+        let Some(recorder) = &mut self.recorder else {
             return;
+        };
+        for learnt in self.state.take_learnt() {
+            recorder.process(&self.state, &learnt);
         }
-        if let Some(recorder) = &mut self.recorder {
+        if !self.state.is_awaiting() {
             recorder.settle();
-        }
-        if let Some(triggered) = &mut self.triggered {
-            triggered.settle();
         }
     }
 

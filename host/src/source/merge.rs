@@ -95,6 +95,17 @@ impl Batch {
         other.len()
     }
 
+    /// Copies one record of another batch, of the form of those that are there.
+    pub fn push_copy(&mut self, other: &Batch, index: usize) {
+        debug_assert!(self.is_empty() || self.form == other.form);
+        self.form = other.form;
+        let entry = &other.index[index];
+        let at = self.arena.len();
+        let bytes = &other.arena[entry.at..entry.at + entry.len as usize];
+        self.arena.extend_from_slice(bytes);
+        self.index.push(Entry { at, ..*entry });
+    }
+
     /// Gives room back that it does not fill.
     pub fn shrink(&mut self) {
         self.arena.shrink_to_fit();
