@@ -42,6 +42,8 @@ pub enum ShownModule {
 /// What the module is called that all rule files are together.
 pub const RULES: &str = "rules";
 
+/// The name of the field that names the capture, where several are replayed.
+const CAPTURE_FIELD: &str = "saker.capture";
 /// The name of the field that names the module.
 const MODULE_FIELD: &str = "saker.module";
 /// And of the one that tells its version.
@@ -233,6 +235,15 @@ impl Alert {
             .fields
             .partition_point(|(name, _)| **name < *"metadata");
         self.fields.insert(at, ("metadata".to_owned(), why.into()));
+    }
+
+    /// Says in which capture its event is.
+    pub fn is_of_capture(&mut self, name: &str) {
+        let at = self
+            .fields
+            .partition_point(|(name, _)| **name < *CAPTURE_FIELD);
+        self.fields
+            .insert(at, (CAPTURE_FIELD.to_owned(), name.into()));
     }
 
     /// What a component has to say, by a rule of its own: in `message`, or else by the rule's

@@ -357,6 +357,18 @@ fn settings_help(used: &[Use]) -> String {
     text
 }
 
+/// Says which settings have no say in something.
+fn warn_of_unused(options: &[String], used: &[Use], what: &str) {
+    for option in options {
+        let key = option.split_once('=').map_or(&**option, |(key, _)| key);
+        let mut settings = crate::config::SETTINGS.iter();
+        let setting = settings.find(|setting| setting.key == key);
+        if setting.is_some_and(|setting| !used.contains(&setting.used)) {
+            tracing::warn!("`{key}` has no say in {what}");
+        }
+    }
+}
+
 /// This very program, whatever has taken its place on the disk.
 const THIS_PROGRAM: &str = "/proc/self/exe";
 

@@ -560,7 +560,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "modules.require_signature",
-        used: Use::Any,
+        used: Use::Alerts,
         wanted: "true or false (default false)",
         description: "Load only modules (files ending in .wasm, and rulesets of the folder of \
                       modules) that the owner of one of `modules.keys` has signed.",
@@ -568,7 +568,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "modules.keys",
-        used: Use::Any,
+        used: Use::Alerts,
         wanted: "absolute paths, separated by commas or as a JSON array",
         description: "Public keys (cosign.pub) of those who may sign modules.",
         apply: |config, value| set(&mut config.modules_keys, paths(value)),
@@ -642,7 +642,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "page.local_rules",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "an absolute path (default: `saker_rules.local.yaml` beside the last rule file; \
                  /etc/saker/saker_rules.local.yaml where only the bundled rules run), or nothing \
                  for none",
@@ -655,7 +655,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "recent.max_mb",
-        used: Use::Kernel,
+        used: Use::Rules,
         wanted: "a number from 0 to 4096 (default 64)",
         description: "MiB that recent events may take, against which rules are tried on the page; \
                       0 keeps none.",

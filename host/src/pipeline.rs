@@ -528,7 +528,8 @@ impl Pipeline {
             let Some(kind) = event.kind() else {
                 self.state.absorb(&event);
                 self.keep_for_captures(&event, Seen::NONE, batch, index);
-                if self.recorder.is_some() {
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.expect(batch.record(index).len());
                     self.keep_lasting(batch, index, event.number(), Seen::NONE);
                 }
                 self.number += u64::from(event.is_numbered());
@@ -553,6 +554,9 @@ impl Pipeline {
                 self.state.absorb(&event);
                 self.gauge.lap(&mut lap, Stage::State);
                 continue;
+            }
+            if let Some(recorder) = &mut self.recorder {
+                recorder.expect(batch.record(index).len());
             }
             let seen = self.state.apply(&event);
             self.gauge.lap(&mut lap, Stage::State);

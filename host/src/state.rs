@@ -352,6 +352,8 @@ pub struct State {
     root: Arc<Directory>,
     /// Whether descriptors beyond standard input, output and error are kept.
     all_descriptors: bool,
+    /// Whether they are in Falco's order, whatever is noted.
+    keeps_order: bool,
     /// What was met and what was lost.
     pub counters: Counters,
 }
@@ -406,6 +408,7 @@ impl State {
             no_cgroup: Arc::default(),
             root: Arc::new(Directory::uncounted(b"/")),
             all_descriptors: true,
+            keeps_order: false,
             counters: Counters::default(),
             limits,
         }
@@ -425,6 +428,7 @@ impl State {
             generation: self.generation + 1,
             names_generation: self.names_generation + 1,
             all_descriptors: self.all_descriptors,
+            keeps_order: self.keeps_order,
             noted: self.noted,
             ..State::new(self.limits.clone(), self.clock)
         };
@@ -475,6 +479,12 @@ impl State {
     /// most rules have no use for.
     pub fn keep_all_descriptors(&mut self, all: bool) {
         self.all_descriptors = all;
+    }
+
+    /// Has the descriptors of a capture's processes kept in Falco's order whatever is noted, for
+    /// [`State::snapshot`] to write them so. Not for a state that knows any yet.
+    pub fn keep_descriptor_order(&mut self) {
+        self.keeps_order = true;
     }
 
     /// What is to be noted of events of captures from here on; everything, as it is from the

@@ -165,7 +165,7 @@ fn a_file_of_several_begins_with_what_was_so_before_its_first_event() {
         err.contains("3 events (and 1 for the state alone)"),
         "{err}"
     );
-    let last = folder.path().join("part.1.scap").display().to_string();
+    let last = folder.path().join("part.000001.scap").display().to_string();
     let (out, err, _) = run(&["replay", &last, "--events", "-p", "%evt.type %fd.name"]);
     assert_eq!(out, "write /tmp/first\nopenat /tmp/second\n", "{err}");
 }
@@ -179,7 +179,7 @@ fn all_files_of_a_recording_show_what_the_whole_does() {
     let cut = ["--file-seconds", "1"];
     let (_, err, code) = run(&[&["record", &whole, "-w", &files][..], &cut].concat());
     assert_eq!(code, Some(0), "{err}");
-    let parts = (0..).map(|number| folder.path().join(format!("part.{number}.scap")));
+    let parts = (0..).map(|number| folder.path().join(format!("part.{number:06}.scap")));
     let parts = parts.take_while(|part| part.is_file());
     let parts: Vec<String> = parts.map(|part| part.display().to_string()).collect();
     assert!(parts.len() > 5, "{err}");
@@ -377,9 +377,7 @@ fn events_before_an_alert_mean_in_its_capture_what_they_meant() {
         assert_eq!(made.len(), 1, "{name}: {err}");
         // What the list of processes does not say.
         let shown = SHOWN.replace("%proc.duration", "");
-        let shown = shown
-            .replace("%fd.types", "")
-            .replace("%proc.fdopencount", "");
+        let shown = shown.replace("%proc.fdopencount", "");
         let shown = format!("%evt.rawtime {shown}");
         let print = ["--events", "-p", &shown];
         let (got, err, code) = run(&[&["replay", &made[0]][..], &print].concat());
@@ -399,6 +397,65 @@ fn events_before_an_alert_mean_in_its_capture_what_they_meant() {
             differ.len(),
             differ[0]
         );
+    }
+}
+
+#[test]
+fn a_file_of_a_recording_is_no_longer_than_asked_for_by_more_than_a_block() {
+    let folder = folder();
+    let path = folder.path().join("much.scap");
+    let mut own = Own::begin(&path, b"sh");
+    for event in 0..40_000 {
+        own.write(BEGIN + event, &[b'x'; 100]);
+    }
+    own.end();
+    let capture = path.display().to_string();
+    let lengths = |rows: &str| {
+        let files = folder.path().join(format!("{rows}.part.scap"));
+        let rows_max = format!("window.rows_max={rows}");
+        let more = ["--file-size", "1", "-o", &rows_max];
+        let args = ["record", &capture, "-w", &files.display().to_string()];
+        let (_, err, code) = run(&[&args[..], &more].concat());
+        assert_eq!(code, Some(0), "{err}");
+        let parts = (0..).map(|part| folder.path().join(format!("{rows}.part.{part:06}.scap")));
+        let lengths = parts.map_while(|part| Some(part.metadata().ok()?.len()));
+        lengths.collect::<Vec<u64>>()
+    };
+    let all = lengths("4096");
+    assert!(all.len() > 5, "{all:?}");
+    for length in &all[..all.len() - 1] {
+        // Beside the list of one process.
+        let (least, most) = (1 << 20, (1 << 20) + (64 << 10) + 1024);
+        assert!((least..most).contains(length), "{all:?}");
+    }
+    assert_eq!(lengths("7"), all);
+}
+
+#[test]
+fn what_a_recording_cannot_do_is_said() {
+    let folder = folder();
+    let capture = own_capture(&folder).display().to_string();
+    let made = folder.path().join("made.scap.zst").display().to_string();
+    let (_, err, code) = run(&["record", &capture, "-w", &made]);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("gzip alone"), "{err}");
+    assert!(!std::path::Path::new(&made).exists());
+    let made = folder.path().join("made.scap").display().to_string();
+    let settings = ["-o", "json_output=true", "-o", "scope.cgroup=/x"];
+    let (_, err, code) = run(&[&["record", &capture, "-w", &made][..], &settings].concat());
+    assert_eq!(code, Some(0), "{err}");
+    for key in ["json_output", "scope.cgroup"] {
+        assert!(err.contains(&format!("`{key}` has no say")), "{err}");
+    }
+    assert!(!err.contains("`hostname`"), "{err}");
+    let (help, ..) = run(&["record", "--help"]);
+    for key in [
+        "modules.keys",
+        "page.local_rules",
+        "recent.max_mb",
+        "json_output",
+    ] {
+        assert!(!help.contains(key), "{key}");
     }
 }
 
@@ -511,12 +568,12 @@ fn further_files_are_not_written_through_links_that_lie_there() {
     let capture = own_capture(&folder).display().to_string();
     let target = folder.path().join("target");
     std::fs::write(&target, "kept").expect("a folder of the test");
-    let link = folder.path().join("part.1.scap");
+    let link = folder.path().join("part.000001.scap");
     std::os::unix::fs::symlink(&target, &link).expect("a folder of the test");
     let files = folder.path().join("part.scap").display().to_string();
     let (_, err, code) = run(&["record", &capture, "-w", &files, "--file-seconds", "2"]);
     assert_eq!(code, Some(1), "{err}");
-    assert!(err.contains("part.1.scap"), "{err}");
+    assert!(err.contains("part.000001.scap"), "{err}");
     let kept = std::fs::read(&target).expect("it is there");
     assert_eq!(kept, b"kept");
     // One that was named is followed.

@@ -6,7 +6,7 @@ use crate::capture::{
     shadow_rule, terminal,
 };
 use crate::program::saker;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
@@ -727,6 +727,12 @@ fn progress_is_whole_at_the_end() {
         let last = shown.rsplit_once(" % ").expect("there is a bar").0;
         assert!(last.ends_with("100"), "{shown}");
         assert!(shown.contains("events/s"), "{shown}");
+        let end = &shown[shown.rfind("events/s").expect("there is one")..];
+        assert!(!end.contains(" left"), "{shown}");
+        assert!(
+            end.starts_with("events/s\r\n") || end.contains("\n"),
+            "{shown}"
+        );
     }
     let input = File::open(&capture).expect("it is there");
     let shown = on_a_terminal(&["-"], input.into());
@@ -734,6 +740,31 @@ fn progress_is_whole_at_the_end() {
         shown.contains("events/s") && !shown.contains('%'),
         "{shown}"
     );
+}
+
+#[test]
+fn an_alert_names_its_capture_where_there_are_several() {
+    let folder = folder();
+    let one = own_capture(&folder).display().to_string();
+    let two = own_capture_of(&folder, "two.scap", b"sh")
+        .display()
+        .to_string();
+    let rules = folder.path().join("rules.yaml").display().to_string();
+    let rule = "- rule: Shadow\n  desc: x\n  condition: fd.name = /etc/shadow and evt.type = openat\n  \
+                output: (number=%evt.num)\n  priority: INFO\n";
+    std::fs::write(&rules, rule).expect("a folder of the test");
+    let captures = |args: &[&str]| {
+        let (out, err, code) = run(&[&["replay", "-r", &rules, "--json"][..], args].concat());
+        assert_eq!(code, Some(0), "{err}");
+        let line = |line: &str| -> Value { serde_json::from_str(line).expect("JSON") };
+        let fields = out.lines().map(|text| line(text)["output_fields"].clone());
+        let both = fields.map(|of| (of["saker.capture"].clone(), of["evt.num"].clone()));
+        both.collect::<Vec<_>>()
+    };
+    let several = captures(&[&one, &two]);
+    let expected = [(json!(one), json!(5)), (json!(two), json!(15))];
+    assert_eq!(several, expected);
+    assert_eq!(captures(&[&one]), [(Value::Null, json!(5))]);
 }
 
 #[test]

@@ -13,8 +13,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+/// What the running kernel's recording is set by.
+const LIVE: [Use; 2] = [Use::Any, Use::Kernel];
+
+/// Names of files that other programs compress end so.
+const OTHER_KINDS: [&str; 8] = ["zst", "zstd", "xz", "bz2", "lz4", "lzma", "br", "zip"];
+
 #[derive(clap::Args)]
-#[command(after_long_help = super::settings_help(&[Use::Any, Use::Kernel]))]
+#[command(after_long_help = super::settings_help(&LIVE))]
 pub(crate) struct Args {
     /// Take events from this capture instead of the running kernel
     #[arg(value_name = "FILE")]
@@ -32,7 +38,7 @@ pub(crate) struct Args {
     /// Stop after that many events
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     events: Option<u64>,
-    /// Begin another file when one has that many MiB (before compression)
+    /// Begin another file when one has that many MiB (before compression), or up to 64 KiB more
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..1 << 20))]
     file_size: Option<u64>,
     /// Begin another file when one covers that many seconds
@@ -55,6 +61,17 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         ));
     }
     let is_stdout = args.write == Path::new(STDOUT);
+    let extension = args.write.extension().and_then(|name| name.to_str());
+    if let Some(kind) = extension.filter(|kind| OTHER_KINDS.contains(kind)) {
+        return Err(usage(format!(
+            "captures are compressed by gzip alone: name a file that ends in .gz, or lead `-w -` to what makes .{kind}"
+        )));
+    }
+    let used: &[Use] = match args.file {
+        None => &LIVE,
+        Some(_) => &[Use::Any],
+    };
+    super::warn_of_unused(&args.option, used, "a recording");
     if is_stdout && !is_one_file {
         return Err(usage("standard output is one file: name another"));
     }

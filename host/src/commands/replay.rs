@@ -7,6 +7,7 @@ mod progress;
 mod stop;
 
 use super::{Failure, configured, count, list_of, rule_files, rules, shown, usage};
+use crate::alert::Alert;
 use crate::config::{Config, Engine, Use};
 use crate::event::Clock;
 use crate::modules::{Epoch, Module, Selection};
@@ -37,7 +38,10 @@ use stop::Stop;
 #[derive(clap::Args)]
 #[command(after_long_help = super::settings_help(&[Use::Any, Use::Alerts, Use::Replay]))]
 pub(crate) struct Args {
-    /// Captures (scap files, plain or compressed by gzip), in this order; `-` is standard input
+    /// Captures (scap files, plain or compressed by gzip), in this order; `-` is standard input. Of
+    /// several each is a recording of its own: nothing that is known of one counts in the next,
+    /// evt.num runs on through all, evt.reltime begins anew, and an alert names its capture among
+    /// its fields (saker.capture)
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Rule file, directory of them, or compiled module (.wasm); the bundled rules if none is given
@@ -136,6 +140,13 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         found.for_each(|found| triggered.reads((found.dev(), found.ino())));
     }
     for path in &files {
+        if files.len() > 1 && purpose == Purpose::Judge {
+            // What is in flight is of the one before.
+            replay.pipeline.drain()?;
+            replay
+                .name
+                .replace(Some(path.to_string_lossy().into_owned()));
+        }
         replay.file(path, args.pace.then(Pace::default), None)?;
     }
     replay.end()?.failed.map_or(Ok(()), Err)
@@ -170,6 +181,10 @@ pub(super) struct Replay {
     broken: Option<anyhow::Error>,
     /// It was left off before the end of all captures.
     is_cut_short: bool,
+    /// Bars of captures that were read to their ends are shown.
+    has_bars: bool,
+    /// The capture that is read, where there are several.
+    name: Rc<std::cell::RefCell<Option<String>>>,
 }
 
 impl Replay {
@@ -200,12 +215,17 @@ impl Replay {
         let mut queue = outputs.queue();
         let alerts = Rc::new(std::cell::RefCell::new(BTreeMap::new()));
         let counted = alerts.clone();
+        let name: Rc<std::cell::RefCell<Option<String>>> = Rc::default();
+        let read = name.clone();
         let setup = Setup {
             state,
             window,
             judge,
             rows_max: config.window_rows_max,
-            alerts: Box::new(move |alert| {
+            alerts: Box::new(move |mut alert: Alert| {
+                if let Some(name) = &*read.borrow() {
+                    alert.is_of_capture(name);
+                }
                 let mut counted = counted.borrow_mut();
                 match counted.get_mut(&alert.rule) {
                     Some(count) => *count += 1,
@@ -231,6 +251,8 @@ impl Replay {
             first_time: None,
             broken: None,
             is_cut_short: false,
+            has_bars: false,
+            name,
         })
     }
 
@@ -364,7 +386,10 @@ impl Replay {
             }
         };
         match result {
-            Ok(()) if !self.is_cut_short => progress.finish(),
+            Ok(()) if !self.is_cut_short => {
+                self.has_bars = true;
+                progress.finish();
+            }
             Ok(()) | Err(_) => progress.clear(),
         }
         self.skipped += capture.skipped();
@@ -400,6 +425,8 @@ impl Replay {
         let recorded = self.pipeline.finish_recording();
         let captures = super::finish_captures(&mut self.pipeline);
         let counters = self.pipeline.counters();
+        // What is shown above is shown.
+        self.bars.end(self.has_bars);
         super::show_metrics(&self.pipeline);
         let forgotten = self.pipeline.state().counters;
         drop(self.pipeline);

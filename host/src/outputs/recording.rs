@@ -24,8 +24,15 @@ pub const STDOUT: &str = "-";
 /// The flag of an event that is there for the state alone (libscap's `SCAP_DF_STATE_ONLY`).
 const STATE_ONLY: u32 = 1;
 
-/// Digits of a file's number in a ring: a file a minute fills them in two years.
-const RING_DIGITS: usize = 6;
+/// Digits of a file's number, so that names are in order as texts, too: a file a minute fills them
+/// in two years.
+const DIGITS: usize = 6;
+
+/// How long a file is, is looked at when so many bytes of events have come that may stand in it:
+/// what is in flight must be judged for that.
+const LOOK_BYTES: u64 = 64 << 10;
+/// A file has no more of an event beside the bytes in which it comes.
+const BLOCK_BYTES: u64 = 64;
 
 /// What an event is written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +46,8 @@ pub enum Reason {
 /// When a file ends and the next one begins, and when it is all over.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
-    /// Bytes of a file before compression, beside what it begins with.
+    /// Bytes of a file before compression, beside what it begins with; it may have as many more as
+    /// come between two looks.
     pub file_bytes: Option<u64>,
     /// Time that a file covers, ns.
     pub file_ns: Option<u64>,
@@ -60,6 +68,8 @@ pub struct Recording {
     writer: Option<Writer<File>>,
     /// Files that are being read, by device and inode.
     inputs: Vec<(u64, u64)>,
+    /// Bytes of events that came since it was looked how long the file is.
+    came: u64,
     /// What the file began with, bytes before compression, once it has an event.
     state_bytes: Option<u64>,
     /// The file has no event yet, and nothing of the state.
@@ -114,6 +124,7 @@ impl Recording {
             limits,
             writer: None,
             inputs,
+            came: 0,
             state_bytes: None,
             is_empty: true,
             is_opening: true,
@@ -169,11 +180,26 @@ impl Recording {
         begun.map_or(0, |(written, state)| written.bytes.saturating_sub(state))
     }
 
+    /// Says that an event of so many bytes came, which may be written.
+    pub fn expect(&mut self, bytes: usize) {
+        self.came += bytes as u64 + BLOCK_BYTES;
+    }
+
+    /// Whether it is to be looked how long the file is, for which all that came must be written.
+    pub fn is_to_look(&self) -> bool {
+        self.limits.file_bytes.is_some() && self.came >= LOOK_BYTES
+    }
+
     /// Whether an event at that time, which is yet to come, is the first of a file, for which
     /// [`Recording::begin`] must be told what is known before it.
     pub fn is_due(&mut self, time: u64) -> bool {
         let began = *self.began.get_or_insert(time);
-        let is_long = |most| self.event_bytes() >= most;
+        // Not at every event: where files end must not hang on how many are judged at once.
+        let looks = self.is_to_look();
+        if looks {
+            self.came = 0;
+        }
+        let is_long = |most| looks && self.event_bytes() >= most;
         let lasted = |most| time.saturating_sub(began) >= most;
         self.is_empty
             || self.limits.file_bytes.is_some_and(is_long)
@@ -395,12 +421,13 @@ impl Recording {
     fn open_file(&mut self) -> Result<(), RecordError> {
         let path = match (self.limits.file_bytes, self.limits.file_ns) {
             (None, None) => self.path.clone(),
-            _ => numbered(&self.path, self.begun, self.digits()),
+            _ => numbered(&self.path, self.begun),
         };
         let writer = self.make(&path)?;
         self.is_empty = true;
         self.is_opening = true;
         self.began = None;
+        self.came = 0;
         self.state_bytes = None;
         self.writer = Some(writer);
         self.begun += 1;
@@ -416,11 +443,6 @@ impl Recording {
             let _ = std::fs::remove_file(oldest);
         }
         Ok(())
-    }
-
-    /// Names of a ring are in order as texts, too, as sysdig's are.
-    fn digits(&self) -> usize {
-        self.limits.files.map_or(1, |_| RING_DIGITS)
     }
 
     fn make(&self, path: &Path) -> Result<Writer<File>, RecordError> {
@@ -568,19 +590,19 @@ fn size(path: &Path) -> u64 {
     path.metadata().map_or(0, |found| found.len())
 }
 
-/// `capture.scap.gz` → `capture.3.scap.gz`.
-fn numbered(path: &Path, number: u64, digits: usize) -> PathBuf {
+/// `capture.scap.gz` → `capture.000003.scap.gz`.
+fn numbered(path: &Path, number: u64) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let (stem, rest) = parts(&name);
-    path.with_file_name(format!("{stem}.{number:0digits$}{rest}"))
+    path.with_file_name(format!("{stem}.{number:0DIGITS$}{rest}"))
 }
 
 /// A name up to what says its kind, and that.
 fn parts(name: &str) -> (&str, &str) {
-    match name.find('.').filter(|at| *at > 0) {
-        Some(at) => name.split_at(at),
-        None => (name, ""),
-    }
+    let plain = name.strip_suffix(".gz").filter(|plain| !plain.is_empty());
+    let plain = plain.unwrap_or(name);
+    let end = plain.rfind('.').filter(|at| *at > 0);
+    name.split_at(end.unwrap_or(plain.len()))
 }
 
 #[cfg(test)]
@@ -590,11 +612,15 @@ mod tests {
     #[test]
     fn files_are_numbered_before_what_says_their_kind() {
         for (path, expected) in [
-            ("/tmp/a.scap.gz", "/tmp/a.3.scap.gz"),
-            ("a", "a.3"),
-            (".hidden", ".hidden.3"),
+            ("/tmp/a.scap.gz", "/tmp/a.000003.scap.gz"),
+            ("/tmp/a.b.scap", "/tmp/a.b.000003.scap"),
+            ("10.0.0.1.scap.gz", "10.0.0.1.000003.scap.gz"),
+            ("a", "a.000003"),
+            ("a.gz", "a.000003.gz"),
+            (".hidden", ".hidden.000003"),
+            (".gz", ".gz.000003"),
         ] {
-            assert_eq!(numbered(Path::new(path), 3, 1), Path::new(expected));
+            assert_eq!(numbered(Path::new(path), 3), Path::new(expected));
         }
     }
 

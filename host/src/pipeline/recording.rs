@@ -18,6 +18,7 @@ impl Pipeline {
     pub fn record(&mut self, recorder: Recorder) {
         self.state.keep_all_descriptors(true);
         self.state.keep_learnt(true);
+        self.state.keep_descriptor_order();
         self.recorder = Some(recorder);
     }
 
@@ -38,6 +39,7 @@ impl Pipeline {
 
     /// Makes captures where alerts ask for them, from here on.
     pub fn make_captures(&mut self, triggered: Triggered, mode: CaptureMode) {
+        self.state.keep_descriptor_order();
         self.triggered = Some(triggered);
         self.capture = mode;
     }
@@ -92,6 +94,9 @@ impl Pipeline {
         time: u64,
         before: u64,
     ) -> Result<(), PipelineError> {
+        if self.recorder.as_ref().is_some_and(Recorder::is_to_look) {
+            self.drain()?;
+        }
         if let Some(recorder) = &mut self.recorder
             && recorder.is_due(time)
         {

@@ -84,6 +84,7 @@ impl State {
             cgroup_bytes,
             root: self.root.clone(),
             all_descriptors: self.all_descriptors,
+            keeps_order: self.keeps_order,
             counters: self.counters,
         }
     }

@@ -255,7 +255,7 @@ impl State {
             exe_change_time: image.file.ctime,
             exe_modify_time: image.file.mtime,
         })))?;
-        for (fd, index) in self.descriptors.entries(told.table) {
+        for (fd, index) in self.descriptors.written(told.table) {
             if let Some(info) = self.descriptors.info(index) {
                 each(&Entry::Descriptor {
                     tid: told.tid.into(),

@@ -319,6 +319,16 @@ impl Descriptors {
             .map(|(fd, entry)| (fd, FdIndex(entry & !CLOEXEC)))
     }
 
+    /// The same in the order in which they are to be put into another table.
+    pub(super) fn written(&self, table: TableIndex) -> Vec<(u32, FdIndex)> {
+        let ordered = self.tables.get(table.0).and_then(|table| {
+            let order = table.order.as_ref()?;
+            let entry = |fd| (fd, FdIndex(table.get(fd) & !CLOEXEC));
+            Some(order.written().into_iter().map(entry).collect())
+        });
+        ordered.unwrap_or_else(|| self.entries(table).collect())
+    }
+
     /// Another table with the same descriptors.
     fn copy_table(&mut self, table: TableIndex) -> Option<TableIndex> {
         if self.tables.is_full() {

@@ -30,6 +30,13 @@ impl Bars {
         Bars(MultiProgress::with_draw_target(target))
     }
 
+    /// Has what is said from here on stand in lines of its own, below bars that stay.
+    pub(super) fn end(&self, stay: bool) {
+        if stay && !self.0.is_hidden() {
+            eprintln!();
+        }
+    }
+
     /// The output, whose lines go above the bars if both are on a terminal.
     pub(super) fn above(&self, output: Box<dyn Output>) -> Box<dyn Output> {
         match !self.0.is_hidden() && std::io::stdout().is_terminal() {
@@ -57,6 +64,9 @@ impl Output for Above {
         self.bars.0.suspend(|| self.output.flush())
     }
 }
+
+/// A bar of which nothing is left.
+const DONE: &str = "{prefix} {wide_bar} {percent:>3} %  {msg}";
 
 /// Nobody can read numbers that change faster.
 const TURN_EVERY: Duration = Duration::from_millis(100);
@@ -107,6 +117,11 @@ impl Progress {
 
     /// Leaves the bar as it is at the end of the whole capture.
     pub(super) fn finish(self) {
+        if let Ok(style) = ProgressStyle::with_template(DONE)
+            && self.bar.length().is_some()
+        {
+            self.bar.set_style(style);
+        }
         // Reading ends with the last event, not with the last byte.
         self.bar.finish();
     }

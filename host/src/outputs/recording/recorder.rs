@@ -111,6 +111,18 @@ impl Recorder {
         self.note(written);
     }
 
+    /// Says that an event of so many bytes came, which may be written.
+    #[inline]
+    pub fn expect(&mut self, bytes: usize) {
+        self.recording.expect(bytes);
+    }
+
+    /// Whether all events before are to be taken, so that it is seen how long the file is.
+    #[inline]
+    pub fn is_to_look(&self) -> bool {
+        !self.is_over && self.recording.is_to_look()
+    }
+
     /// Whether [`Recorder::begin`] is to be called before the event at that time is applied, and
     /// after all before it were taken.
     #[inline]

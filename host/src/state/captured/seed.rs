@@ -49,7 +49,7 @@ impl State {
             Entry::Thread(thread) => self.seed_thread(thread),
             Entry::Descriptor { tid, descriptor } => self.seed_descriptor(*tid, descriptor),
         }
-        self.descriptors.keeps_order = self.noted.kinds;
+        self.descriptors.keeps_order = self.noted.kinds || self.keeps_order;
         self.counters.entries_refused += u64::from(self.refused() > refused);
     }
 

@@ -32,6 +32,21 @@ impl Order {
         copy
     }
 
+    /// In which order they must be put into an empty one for it to become this one, as far as that
+    /// can be: a table that was larger may have an order that no other has.
+    pub(super) fn written(&self) -> Vec<u32> {
+        let mut order = self.list.clone();
+        // What was there when there came to be more buckets was turned round.
+        for buckets in BUCKETS.iter().rev() {
+            if let Some(before) = order.get_mut(..*buckets as usize)
+                && self.list.len() > *buckets as usize
+            {
+                before.reverse();
+            }
+        }
+        order
+    }
+
     /// Bytes that it takes.
     pub(super) fn bytes(&self) -> usize {
         size_of::<Order>() + self.list.capacity() * size_of::<u32>()
@@ -108,6 +123,25 @@ mod tests {
         order.remove(99);
         assert_eq!(all(&order), [3, 2, 14, 0]);
         assert_eq!(all(&order.copied()), [0, 14, 2, 3]);
+    }
+
+    #[test]
+    fn one_that_is_written_becomes_the_same_again() {
+        for count in [1, 5, 13, 14, 29, 30, 100] {
+            let mut order = Order::default();
+            (0..count).for_each(|fd| order.insert(fd));
+            let mut again = Order::default();
+            order.written().into_iter().for_each(|fd| again.insert(fd));
+            assert_eq!(all(&again), all(&order), "{count}");
+        }
+        let mut order = Order::default();
+        [7, 3, 20, 16, 1]
+            .into_iter()
+            .for_each(|fd| order.insert(fd));
+        order.remove(3);
+        let mut again = Order::default();
+        order.written().into_iter().for_each(|fd| again.insert(fd));
+        assert_eq!(all(&again), all(&order));
     }
 
     #[test]
