@@ -18,6 +18,7 @@ mod run;
 use crate::config::{Config, JudgedBy, Use};
 use crate::extract::printable::is_obeyed;
 use crate::pipeline::{CaptureMode, Pipeline};
+use crate::sandbox::component::{COMMAND as COMPONENT_COMMAND, component_for_parent};
 use crate::sandbox::{
     Apart, Budget, COMPILE_COMMAND, Cache, Compiler, JUDGE_COMMAND, Judge, JudgeProcess, Limits,
     SpawnError, compile_for_parent, judge_for_parent,
@@ -81,6 +82,12 @@ enum Command {
     /// Compile what comes on standard input, without any rights: what compiling is left to
     #[command(name = COMPILE_COMMAND, hide = true)]
     CompileWasm {
+        /// How
+        order: String,
+    },
+    /// Run a component for who started it, without any rights
+    #[command(name = COMPONENT_COMMAND, hide = true)]
+    Component {
         /// How
         order: String,
     },
@@ -171,6 +178,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(args),
         Command::CompileWasm { order } => return compile_for_parent(&order),
         Command::Judge { order } => return judge_for_parent(&order),
+        Command::Component { order } => return component_for_parent(&order),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "saker", &mut script);

@@ -893,8 +893,8 @@ pub const SETTINGS: &[Setting] = &[
         key: "sandbox.judge",
         used: Use::Kernel,
         wanted: "process or threads (default: process, or threads where there can be none)",
-        description: "Whether rules judge in a process of its own without any rights, or in \
-                      threads of Saker's.",
+        description: "Whether rules judge in a process of its own without any rights, and so \
+                      each module in another language, or in threads of Saker's.",
         apply: |config, value| {
             let by = match value {
                 "process" => Some(JudgedBy::Process),

@@ -44,6 +44,8 @@ pub struct Counters {
     pub rows_untaken: u64,
     /// Rows of batches for which there is no answer.
     pub rows_unjudged: u64,
+    /// Rows of batches for which there is none because the component's process died.
+    pub rows_of_dead: u64,
     /// Rows in which a string is cut.
     pub rows_truncated: u64,
     /// Alerts about rows or rules that there are not, or that show too much.
@@ -140,7 +142,7 @@ enum Place {
     Nowhere,
     /// On this thread, in a replay.
     Here(Box<Resident>),
-    /// On its own.
+    /// On its own, or in a process of its own that this one asks.
     There(Worker),
 }
 
@@ -466,7 +468,16 @@ impl Guests {
 
     /// What the component of that name did so far.
     pub fn work(&self, name: &str) -> Work {
-        self.work.get(name).copied().unwrap_or_default()
+        let mut guests = self.guests.iter().rev();
+        let guest = guests.find(|guest| *guest.component.name == *name);
+        let pid = guest.and_then(|guest| match &guest.at {
+            Place::Nowhere | Place::Here(_) => None,
+            Place::There(worker) => worker.pid(),
+        });
+        Work {
+            pid,
+            ..self.work.get(name).copied().unwrap_or_default()
+        }
     }
 
     fn worked(&mut self, index: usize, answer: &FromComponent) {
@@ -532,7 +543,10 @@ impl Guests {
             }
             Err(failure) => {
                 let rows = Rows::new(bytes, columns).count();
-                self.counters.rows_unjudged += rows as u64;
+                match failure.kind {
+                    FailureKind::Died => self.counters.rows_of_dead += rows as u64,
+                    _ => self.counters.rows_unjudged += rows as u64,
+                }
                 self.counters.failures += u64::from(failure.kind.is_strike());
                 let name = guest.component.identity.name.clone();
                 self.work.entry(name).or_default().failed(failure.kind);

@@ -4,6 +4,7 @@
 //! that nobody is sent elsewhere unasked: who is to follow a redirect follows it himself. Who may
 //! be asked, and when, is left to others. A request blocks; it is for threads that may.
 
+use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::time::Duration;
 use ureq::http::{Method, Request};
@@ -147,7 +148,7 @@ fn certificates() -> RootCerts {
 }
 
 /// Where a request goes: what a list of servers is held against.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {
     is_secure: bool,
     /// In small letters.

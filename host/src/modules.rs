@@ -61,6 +61,9 @@ pub struct Work {
     pub cpu_ns: u64,
     /// Bytes of memory that a component has.
     pub memory_bytes: Option<u64>,
+    /// The process that a component has; none where it has none, or just now.
+    #[serde(default)]
+    pub pid: Option<u32>,
     /// Times that it trapped.
     #[serde(default)]
     pub traps: u64,

@@ -61,6 +61,8 @@ pub struct Counters {
     pub rows_unjudged: u64,
     /// Rows in windows that were not judged, because the judge's process died or was not there.
     pub rows_of_dead_judges: u64,
+    /// Rows for which a component has no answer, because its process died or was not there.
+    pub rows_of_dead_components: u64,
     /// Hits beyond what a window may have, or that named nothing.
     pub hits_lost: u64,
     /// Rows that did not fit into an empty window.
@@ -380,6 +382,7 @@ impl Pipeline {
             rows_truncated: self.counters.rows_truncated + guests.rows_truncated,
             hits_lost: self.counters.hits_lost + guests.alerts_invalid,
             rows_untaken: guests.rows_untaken,
+            rows_of_dead_components: guests.rows_of_dead,
             responses_untold: guests.responses_untold,
             module_failures: self.counters.module_failures + guests.failures,
             ..self.counters

@@ -34,9 +34,10 @@
 //! by threads of this process, or by a process of its own that has no rights and knows nothing
 //! but the window and what it is told ([`Judge::spawn_apart`]). What that one answers is held
 //! against what it was asked; one that answers anything else is killed, and another takes its
-//! place. Components run in threads of this process.
+//! place. Components have processes of their own as well, or threads of this one.
 
 mod cache;
+mod child;
 pub mod component;
 mod confine;
 mod deadline;

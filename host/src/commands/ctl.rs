@@ -148,7 +148,7 @@ fn table(modules: &[Listed]) -> String {
     let short = |digest: &str| digest.chars().take(DIGITS_SHOWN).collect::<String>();
     let mut rows = vec![
         [
-            "NAME", "KIND", "VERSION", "STATE", "RULES", "DIGEST", "PREVIOUS", "FILE",
+            "NAME", "KIND", "VERSION", "STATE", "RULES", "PROCESS", "DIGEST", "PREVIOUS", "FILE",
         ]
         .map(str::to_owned),
     ];
@@ -159,12 +159,13 @@ fn table(modules: &[Listed]) -> String {
             escaped(module.version.as_deref().unwrap_or("-")),
             module.state.clone(),
             module.rules.to_string(),
+            module.work.pid.map_or("-".into(), |pid| pid.to_string()),
             short(&module.digest),
             module.previous.as_deref().map_or("-".into(), short),
             escaped(module.path.as_deref().unwrap_or("-")),
         ]
     }));
-    let mut widths = [0; 8];
+    let mut widths = [0; 9];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());

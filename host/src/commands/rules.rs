@@ -1,8 +1,8 @@
 //! Reading rule files for the commands that compile them.
 
-use super::{Failure, complain, shown, stderr_color};
+use super::{Failure, THIS_PROGRAM, complain, shown, stderr_color};
 use crate::alert::RULES;
-use crate::config::{Config, ModuleChoice, RuleChoice};
+use crate::config::{Config, JudgedBy, ModuleChoice, RuleChoice};
 use crate::distribution::signature::{BESIDE_BYTES_MAX, Key, Policy};
 use crate::folder::{self, Folder};
 use crate::local::LocalFile;
@@ -222,6 +222,8 @@ pub(crate) struct Loading {
     /// Whose modules are loaded.
     signatures: Arc<Policy>,
     limits: ComponentLimits,
+    /// Whether components have processes of their own, where that is said.
+    run_by: Option<JudgedBy>,
     compiler: Arc<Compiler>,
     /// One engine for all components, made when there is one.
     workshop: Arc<Mutex<Option<Arc<Workshop>>>>,
@@ -242,6 +244,7 @@ impl Loading {
             switched: config.rules.clone(),
             signatures: Arc::new(policy(config)?),
             limits: ComponentLimits::live(config.budget_cpu),
+            run_by: config.judged_by,
             compiler: compiler.clone(),
             workshop: Arc::default(),
             rulesets: Arc::default(),
@@ -277,6 +280,8 @@ impl Loading {
     ) -> Result<Loading, Failure> {
         Ok(Loading {
             limits: ComponentLimits::replay(fuel),
+            // They are called in the order of events.
+            run_by: Some(JudgedBy::Threads),
             is_live: false,
             ..Loading::live(config, compiler)?
         })
@@ -314,7 +319,18 @@ impl Loading {
         if let Some(made) = &*workshop {
             return Ok(made.clone());
         }
-        let made = Workshop::new_with(self.limits, self.compiler.clone());
+        let threads = || Workshop::new_with(self.limits, self.compiler.clone());
+        let apart = || Workshop::new_apart(self.limits, self.compiler.clone(), THIS_PROGRAM);
+        let made = match self.run_by {
+            Some(JudgedBy::Threads) => threads(),
+            Some(JudgedBy::Process) => apart(),
+            None => apart().or_else(|why| {
+                tracing::warn!(
+                    "no process can run a module: {why}: modules have all rights of this process"
+                );
+                threads()
+            }),
+        };
         let made = made.map_err(|why| anyhow::anyhow!("no sandbox for modules: {why}"))?;
         Ok(workshop.insert(made).clone())
     }

@@ -993,13 +993,17 @@ fn losses(drops: &Drops, before: &Drops) -> String {
 }
 
 /// What was lost since it is here, by cause.
-fn unjudged(counters: &Counters) -> [(u64, &'static str); 8] {
+fn unjudged(counters: &Counters) -> [(u64, &'static str); 9] {
     [
         (counters.malformed, "malformed records"),
         (counters.rows_unjudged, "events unjudged"),
         (
             counters.rows_of_dead_judges,
             "events unjudged because the judge died",
+        ),
+        (
+            counters.rows_of_dead_components,
+            "events unjudged because a module's process died",
         ),
         (counters.rows_too_large, "events too large"),
         (

@@ -476,7 +476,10 @@ impl Host for Behind {
         let status = self.status()?;
         let containers = self.containers()?;
         let (memory_bytes, cpu_ms) = used();
-        let judge_bytes = status.judge_pid.and_then(resident).unwrap_or(0);
+        let modules = self.listed()?;
+        let of_modules = modules.iter().filter_map(|listed| listed.work.pid);
+        let others = status.judge_pid.into_iter().chain(of_modules);
+        let others_bytes: u64 = others.filter_map(resident).sum();
         let losses = status.losses.into_iter().map(|loss| Count {
             cause: loss.cause,
             count: loss.count,
@@ -518,7 +521,7 @@ impl Host for Behind {
             stages: stages.collect(),
             losses: losses.collect(),
             queues: queues.collect(),
-            memory_bytes: memory_bytes + judge_bytes,
+            memory_bytes: memory_bytes + others_bytes,
             cpu_ms,
             engines: engines.collect(),
             store: self.store.standing()?,

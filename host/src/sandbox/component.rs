@@ -15,9 +15,11 @@
 //! there could stand for terabytes here.
 
 mod admit;
+mod apart;
 mod call;
 mod capability;
 mod code;
+mod confined;
 #[cfg(test)]
 mod hostile;
 mod metric;
@@ -26,6 +28,7 @@ mod resident;
 mod share;
 #[cfg(test)]
 pub(crate) mod specimen;
+mod words;
 mod worker;
 
 pub use admit::{COMPONENT_BYTES_MAX, exports, imports, is_component};
@@ -36,6 +39,7 @@ pub use call::{
 pub use capability::{KEEP_BYTES_MAX, Keep};
 pub(crate) use code::engine_by;
 pub use code::{Code, NotLoaded, Workshop};
+pub use confined::{COMMAND, component_for_parent};
 pub use metric::{Metric, Metrics};
 pub use post::{Outcome, Post};
 pub use resident::{Failure, Means, Resident, Start};
@@ -43,10 +47,11 @@ pub use worker::{FromComponent, Put, ToComponent, Worker};
 
 use super::Budget;
 use super::native::Recipe;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// What a component may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComponentLimits {
     /// For a batch, or a tick.
     pub budget: Budget,

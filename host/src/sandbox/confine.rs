@@ -31,6 +31,8 @@ pub(super) struct Bounds {
     pub(super) cpu_seconds: Option<u64>,
     /// Address space; `None`: any.
     pub(super) address_bytes_max: Option<u64>,
+    /// Memory that can be written and is nobody else's; `None`: any.
+    pub(super) data_bytes_max: Option<u64>,
 }
 
 /// What may become of memory.
@@ -76,10 +78,12 @@ pub(super) fn give_up_rights(bounds: Bounds) -> io::Result<()> {
     let Bounds {
         cpu_seconds,
         address_bytes_max,
+        data_bytes_max,
     } = bounds;
     for (resource, most) in [
         (Resource::Cpu, cpu_seconds),
         (Resource::As, address_bytes_max),
+        (Resource::Data, data_bytes_max),
         (Resource::Fsize, Some(0)),
         (Resource::Core, Some(0)),
     ] {

@@ -26,6 +26,16 @@ pub(crate) enum Kind {
     Component,
 }
 
+impl Kind {
+    /// The serialised native code.
+    fn precompiled(self, engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Vec<u8>> {
+        match self {
+            Kind::Ruleset => engine.precompile_module(wasm),
+            Kind::Component => engine.precompile_component(wasm),
+        }
+    }
+}
+
 /// What is to be known of an engine to make the same in another process, and how long it may
 /// take to compile by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,14 +177,15 @@ impl Compiler {
         Ok(native)
     }
 
-    /// The serialised native code of a ruleset, for a process that runs it; here it is not.
+    /// The serialised native code of a module, for a process that runs it; here it is not.
     pub(crate) fn code(
         &self,
         engine: &Engine,
         recipe: &Recipe,
+        kind: Kind,
         wasm: &[u8],
     ) -> Result<Vec<u8>, NotCompiled> {
-        let key = Key::of(engine, Kind::Ruleset, wasm);
+        let key = Key::of(engine, kind, wasm);
         if let Some(cache) = &self.cache {
             match cache.load(&key) {
                 Ok(Some(code)) => {
@@ -186,8 +197,8 @@ impl Compiler {
             }
         }
         let code = match &self.apart {
-            Some(apart) => apart.compile(Kind::Ruleset, recipe, wasm)?,
-            None => engine.precompile_module(wasm)?,
+            Some(apart) => apart.compile(kind, recipe, wasm)?,
+            None => kind.precompiled(engine, wasm)?,
         };
         if let Some(cache) = &self.cache
             && let Err(error) = cache.keep(&key, &code)
@@ -222,10 +233,10 @@ impl Compiler {
 /// A module of code that [`Compiler::code`] gave, in the process that runs it.
 ///
 /// # Safety
-/// The bytes are what that gave, unchanged.
-pub(crate) unsafe fn module(engine: &Engine, code: &[u8]) -> wasmtime::Result<Module> {
+/// The bytes are what that gave for such a module, unchanged.
+pub(crate) unsafe fn module<T: Native>(engine: &Engine, code: &[u8]) -> wasmtime::Result<T> {
     // SAFETY: promised by the caller.
-    unsafe { Module::deserialized(engine, code) }
+    unsafe { T::deserialized(engine, code) }
 }
 
 fn kept<T: Native>(cache: &Cache, engine: &Engine, key: &Key) -> Result<Option<T>, Refused> {

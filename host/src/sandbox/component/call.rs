@@ -3,12 +3,15 @@
 
 use saker_rules_schema::manifest;
 use saker_rules_schema::offered;
+use serde::{Deserialize, Serialize};
 use wasmtime::component::{ComponentType, Lift, Lower};
 
 macro_rules! enumeration {
     ($(#[$doc:meta])* $type:ident: $($trait:ident)* { $($(#[$item:meta])* $name:ident $text:literal)* }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ComponentType, $($trait),*)]
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, Hash, ComponentType, Serialize, Deserialize, $($trait),*
+        )]
         #[component(enum)]
         #[repr(u8)]
         pub enum $type { $($(#[$item])* #[component(name = $text)] $name,)* }
@@ -131,7 +134,7 @@ impl From<offered::Kind> for Kind {
 }
 
 /// A rule that a module may alert by.
-#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift)]
+#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Serialize, Deserialize)]
 #[component(record)]
 pub struct Rule {
     /// Its name.
@@ -147,7 +150,7 @@ pub struct Rule {
 }
 
 /// Which events a module wants, and what of them.
-#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift)]
+#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Serialize, Deserialize)]
 #[component(record)]
 pub struct Subscription {
     /// In the rule language.
@@ -157,7 +160,7 @@ pub struct Subscription {
 }
 
 /// What a module says of itself.
-#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift)]
+#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift, Serialize, Deserialize)]
 #[component(record)]
 pub struct Description {
     /// Its name.
@@ -175,7 +178,7 @@ pub struct Description {
 }
 
 /// A field in a module's rows.
-#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lower)]
+#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lower, Serialize, Deserialize)]
 #[component(record)]
 pub struct Column {
     /// The field's name.
@@ -189,7 +192,7 @@ pub struct Column {
 }
 
 /// A value that an alert shows.
-#[derive(Clone, Debug, PartialEq, ComponentType, Lift)]
+#[derive(Clone, Debug, PartialEq, ComponentType, Lift, Serialize, Deserialize)]
 #[component(variant)]
 pub enum Value {
     /// A text.
@@ -210,7 +213,7 @@ pub enum Value {
 }
 
 /// What a module has to say.
-#[derive(Clone, Debug, PartialEq, ComponentType, Lift)]
+#[derive(Clone, Debug, PartialEq, ComponentType, Lift, Serialize, Deserialize)]
 #[component(record)]
 pub struct Alert {
     /// The row of the batch.
@@ -224,7 +227,7 @@ pub struct Alert {
 }
 
 /// What a server answered.
-#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lower)]
+#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lower, Serialize, Deserialize)]
 #[component(record)]
 pub struct Answer {
     /// Its status.

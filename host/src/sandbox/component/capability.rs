@@ -4,6 +4,7 @@
 use super::call::Capability;
 use super::post;
 use crate::extract::printable::is_obeyed;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -20,13 +21,17 @@ const KEY_BYTES_MAX: usize = 1024;
 const VALUE_BYTES_MAX: usize = 64 * 1024;
 /// What an entry counts beside its bytes.
 const ENTRY_BYTES: usize = 64;
+/// So many entries are kept at most, and as many forgotten by one call.
+pub(super) const ENTRIES_MAX: usize = KEEP_BYTES_MAX / ENTRY_BYTES;
 
 /// No message of a module is longer.
-const MESSAGE_BYTES_MAX: usize = 1024;
+pub(super) const MESSAGE_BYTES_MAX: usize = 1024;
 /// So many messages at once,
 const MESSAGES_MAX: u32 = 50;
 /// and one more after this time.
 const MESSAGE_EVERY: Duration = Duration::from_millis(100);
+/// So many of one call are handed on by a process.
+pub(super) const SAID_MAX: usize = 256;
 
 /// Names of the world's interfaces, with its version.
 pub(super) const MODULE: &str = "saker:rules/module@0.1.0";
@@ -62,9 +67,113 @@ pub struct Keep(Arc<Mutex<Kept>>);
 struct Kept {
     values: BTreeMap<String, Vec<u8>>,
     bytes: usize,
+    /// How often that changed.
+    changed: u64,
+    /// Keys whose values changed, where somebody else has to be told, and whether that one knows
+    /// the key.
+    dirty: Option<BTreeMap<String, bool>>,
+}
+
+/// What a module keeps, as it goes from process to process.
+pub(super) type Values = Vec<(String, Vec<u8>)>;
+/// What became of values: another, or none.
+pub(super) type Changes = Vec<(String, Option<Vec<u8>>)>;
+
+/// What another process says was kept, and cannot be.
+#[derive(Debug)]
+pub(super) enum Unkept {
+    /// It was never possible.
+    Never,
+    /// There is no room, since others kept something meanwhile.
+    Full,
 }
 
 impl Keep {
+    /// Those values, of which changes are noted.
+    pub(super) fn noted(values: Values) -> Keep {
+        let keep = Keep::default();
+        keep.replace(values);
+        keep
+    }
+
+    /// Holds those from here on; changes are noted.
+    pub(super) fn replace(&self, values: Values) {
+        let mut kept = self.lock();
+        *kept = Kept::default();
+        for (key, value) in values {
+            // Whoever had them was bound by the same.
+            let _ = kept.set(key, value);
+        }
+        kept.dirty = Some(BTreeMap::new());
+    }
+
+    /// What changed since this was last called.
+    pub(super) fn take_changes(&self) -> Changes {
+        let mut kept = self.lock();
+        let dirty = kept.dirty.as_mut().map(std::mem::take).unwrap_or_default();
+        let changes = dirty.into_keys().map(|key| {
+            let value = kept.values.get(&key).cloned();
+            (key, value)
+        });
+        changes.collect()
+    }
+
+    /// All values, and how often they changed; `None` where that is so often.
+    pub(super) fn values_unless(&self, known: Option<u64>) -> Option<(u64, Values)> {
+        let kept = self.lock();
+        if known == Some(kept.changed) {
+            return None;
+        }
+        let pairs = kept.values.iter();
+        let values = pairs.map(|(key, value)| (key.clone(), value.clone()));
+        Some((kept.changed, values.collect()))
+    }
+
+    /// Changes as another process noted them, which knew the values as they were after so many.
+    /// Says what it knows now: `None`, if others changed something meanwhile.
+    pub(super) fn change_by(&self, known: u64, changes: Changes) -> Result<Option<u64>, Unkept> {
+        let mut kept = self.lock();
+        let was_known = kept.changed == known;
+        // Room first: in its own order there was some.
+        let (forgotten, set): (Vec<_>, Vec<_>) =
+            changes.into_iter().partition(|(_, value)| value.is_none());
+        for (key, _) in &forgotten {
+            kept.delete(key);
+        }
+        let mut is_full = false;
+        let mut large = Vec::new();
+        for (key, value) in set {
+            let Some(value) = value else { continue };
+            let shrinks = |kept: &Kept| {
+                kept.values
+                    .get(&key)
+                    .is_some_and(|old| old.len() >= value.len())
+            };
+            match shrinks(&kept) {
+                true => match kept.set(key, value) {
+                    Ok(()) => {}
+                    Err(Refusal::TooLong) => return Err(Unkept::Never),
+                    Err(Refusal::Full) => is_full = true,
+                },
+                false => large.push((key, value)),
+            }
+        }
+        for (key, value) in large {
+            match kept.set(key, value) {
+                Ok(()) => {}
+                Err(Refusal::TooLong) => return Err(Unkept::Never),
+                Err(Refusal::Full) => is_full = true,
+            }
+        }
+        match (is_full, was_known) {
+            (false, true) => Ok(Some(kept.changed)),
+            (false, false) => Ok(None),
+            // Alone it had counted the same bytes.
+            (true, true) => Err(Unkept::Never),
+            (true, false) => Err(Unkept::Full),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Kept> {
         // What is behind the lock is whole between any two statements.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -91,22 +200,37 @@ impl Kept {
             return Err(Refusal::Full);
         }
         self.bytes = bytes;
+        self.changed += 1;
+        if let Some(dirty) = &mut self.dirty
+            && !dirty.contains_key(&key)
+        {
+            dirty.insert(key.clone(), before > 0);
+        }
         self.values.insert(key, value);
         Ok(())
     }
 
     fn delete(&mut self, key: &str) {
-        if let Some(value) = self.values.remove(key) {
-            self.bytes -= size(key, &value);
+        let Some(value) = self.values.remove(key) else {
+            return;
+        };
+        self.bytes -= size(key, &value);
+        self.changed += 1;
+        if let Some(dirty) = &mut self.dirty {
+            // Of what came and went in between nobody need hear.
+            match dirty.get(key) {
+                Some(false) => dirty.remove(key),
+                Some(true) | None => dirty.insert(key.to_owned(), true),
+            };
         }
     }
 }
 
-#[derive(Clone, Copy, ComponentType, Lift)]
+/// How much what a module says matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ComponentType, Lift, Serialize, Deserialize)]
 #[component(enum)]
 #[repr(u8)]
-#[expect(dead_code, reason = "only Wasm makes them")]
-enum Level {
+pub(super) enum Level {
     #[component(name = "debug")]
     Debug,
     #[component(name = "info")]
@@ -143,6 +267,11 @@ impl Voice {
         }
     }
 
+    /// So many were left out elsewhere.
+    pub(super) fn left_out(&mut self, count: u64) {
+        self.unsaid = self.unsaid.saturating_add(count);
+    }
+
     /// Whether a message may be said; if so, how many before it were not.
     fn take(&mut self) -> Option<u64> {
         let more = self.since.elapsed().as_millis() / MESSAGE_EVERY.as_millis();
@@ -157,10 +286,39 @@ impl Voice {
                 Some(std::mem::take(&mut self.unsaid))
             }
             None => {
-                self.unsaid += 1;
+                self.left_out(1);
                 None
             }
         }
+    }
+}
+
+/// What a module says in a process of its own, until that is told.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Diary(Arc<Mutex<Said>>);
+
+/// Messages, and how many were left out.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    pub(super) messages: Vec<(Level, String)>,
+    pub(super) left_out: u64,
+}
+
+impl Diary {
+    /// What was said since this was last called.
+    pub(super) fn take(&self) -> Said {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn note(&self, level: Level, message: &str, unsaid: u64) {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        said.left_out += unsaid;
+        if said.messages.len() >= SAID_MAX {
+            said.left_out += 1;
+            return;
+        }
+        let end = message.floor_char_boundary(MESSAGE_BYTES_MAX + 1);
+        said.messages.push((level, message[..end].to_owned()));
     }
 }
 
@@ -289,14 +447,25 @@ pub(super) fn for_people(message: &str) -> String {
 }
 
 fn write(guest: &mut Guest, level: Level, message: &str) {
-    let Some(unsaid) = guest.voice.take() else {
+    match &guest.diary {
+        Some(diary) => {
+            if let Some(unsaid) = guest.voice.take() {
+                diary.note(level, message, unsaid);
+            }
+        }
+        None => say(&mut guest.voice, &guest.name, level, message),
+    }
+}
+
+/// Tells people what a module says, unless it says too much.
+pub(super) fn say(voice: &mut Voice, name: &str, level: Level, message: &str) {
+    let Some(unsaid) = voice.take() else {
         return;
     };
     let mut text = for_people(message);
     if unsaid > 0 {
         text.push_str(&format!(" ({unsaid} messages before this one left out)"));
     }
-    let name = &guest.name;
     match level {
         Level::Debug => tracing::debug!("module `{name}`: {text}"),
         Level::Info => tracing::info!("module `{name}`: {text}"),
@@ -336,6 +505,38 @@ mod tests {
             kept.delete(&key);
         }
         assert!(count > 0 && kept.bytes == 0);
+    }
+
+    #[test]
+    fn what_a_process_kept_is_kept_here_as_far_as_it_may_be() {
+        let host = Keep::default();
+        host.lock().set("a".into(), vec![1]).expect("room");
+        let (known, values) = host.values_unless(None).expect("it knows none");
+        let there = Keep::noted(values);
+        assert_eq!(there.take_changes(), []);
+        there.lock().set("b".into(), vec![2]).expect("room");
+        there.lock().set("gone".into(), vec![3]).expect("room");
+        there.lock().delete("gone");
+        there.lock().delete("a");
+        let changes = there.take_changes();
+        assert_eq!(changes, [("a".into(), None), ("b".into(), Some(vec![2]))]);
+        let known = host.change_by(known, changes).expect("as it may be");
+        assert!(known.is_some() && host.values_unless(known).is_none());
+        assert_eq!(host.bytes(), there.bytes());
+        // Somebody else keeps something: then all is told anew.
+        host.lock().set("c".into(), vec![4]).expect("room");
+        let (now, values) = host.values_unless(known).expect("it does not know");
+        assert_eq!(values.len(), 2);
+        let stale = host.change_by(now - 1, vec![("d".into(), Some(vec![5]))]);
+        assert!(matches!(stale, Ok(None)), "{stale:?}");
+        // No value is longer, and no more are kept, whatever a process says.
+        let known = host.values_unless(None).expect("all").0;
+        let long = vec![("e".into(), Some(vec![0; VALUE_BYTES_MAX + 1]))];
+        assert!(matches!(host.change_by(known, long), Err(Unkept::Never)));
+        let many = (0..100).map(|key| (format!("{key}"), Some(vec![0; VALUE_BYTES_MAX])));
+        let many = host.change_by(known, many.collect());
+        assert!(matches!(many, Err(Unkept::Never)), "{many:?}");
+        assert!(host.bytes() <= KEEP_BYTES_MAX);
     }
 
     #[test]

@@ -1,18 +1,24 @@
 //! A component compiled, asked what it is, and made instances of.
 //!
+//! Where components have processes of their own, that one says what it is as well, and native code
+//! of it is only handed on here.
+//!
 //! A [`Seat`] is a store with one instance in it; after a failure it is thrown away whole. When
 //! to make another is left to `resident`.
 
 use super::ComponentLimits;
 use super::admit::{admit, is_component};
+use super::apart::{self, Native};
 use super::call::{Alert, Capability, Column, Description};
-use super::capability::{self, Import, Keep, MODULE, Voice, for_people};
+use super::capability::{self, Diary, Import, Keep, MODULE, Voice, for_people};
 use super::post::Outcome;
 use super::resident::{Failure, Means, Start};
 use crate::sandbox::deadline::{Clock, Ticker};
-use crate::sandbox::native::Recipe;
+use crate::sandbox::native::{Kind, Recipe, module};
 use crate::sandbox::{Budget, Compiler, FailureKind};
+use serde::{Deserialize, Serialize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -32,7 +38,7 @@ const TABLE_ELEMENT_BYTES: usize = 16;
 const PARTS_MAX: usize = 256;
 
 /// Why there is no component.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum NotLoaded {
     /// It is too large, or no component.
     #[error("{0}")]
@@ -61,6 +67,10 @@ pub struct Workshop {
     linker: Linker<Guest>,
     pub(super) ticker: Ticker,
     compiler: Arc<Compiler>,
+    /// The program by which its components have processes of their own, if they have.
+    program: Option<PathBuf>,
+    /// Where components note what they say, if nobody is told at once.
+    diary: Option<Diary>,
     /// What its components may use.
     pub limits: ComponentLimits,
 }
@@ -84,16 +94,45 @@ impl Workshop {
         limits: ComponentLimits,
         compiler: Arc<Compiler>,
     ) -> Result<Arc<Workshop>, String> {
+        Ok(Arc::new(Workshop::made(limits, compiler)?))
+    }
+
+    /// The same, where each component has a process of its own, by that program. One is started
+    /// here, to see that it can be.
+    pub fn new_apart(
+        limits: ComponentLimits,
+        compiler: Arc<Compiler>,
+        program: impl Into<PathBuf>,
+    ) -> Result<Arc<Workshop>, String> {
+        let program = program.into();
+        apart::attempt(&program, &limits)?;
+        Ok(Arc::new(Workshop {
+            program: Some(program),
+            ..Workshop::made(limits, compiler)?
+        }))
+    }
+
+    /// In the process of a component, which notes there what it says.
+    pub(super) fn confined(limits: ComponentLimits, diary: Diary) -> Result<Workshop, String> {
+        Ok(Workshop {
+            diary: Some(diary),
+            ..Workshop::made(limits, Arc::default())?
+        })
+    }
+
+    fn made(limits: ComponentLimits, compiler: Arc<Compiler>) -> Result<Workshop, String> {
         let engine = engine_by(&limits.recipe()).map_err(|error| in_words(&error))?;
         let mut linker = Linker::new(&engine);
         capability::define(&mut linker).map_err(|error| in_words(&error))?;
-        Ok(Arc::new(Workshop {
+        Ok(Workshop {
             ticker: Ticker::spawn(engine.clone()).map_err(|error| error.to_string())?,
             engine,
             linker,
             compiler,
+            program: None,
+            diary: None,
             limits,
-        }))
+        })
     }
 
     /// Whether a component is called in the order of events and at once: its budget is fuel.
@@ -110,6 +149,8 @@ pub(crate) fn engine_by(recipe: &Recipe) -> wasmtime::Result<Engine> {
         .memory_reservation(4 << 30)
         .memory_guard_size(32 << 20)
         .memory_may_move(false)
+        // That would take a file in memory, and a process of a component's own opens none.
+        .memory_init_cow(false)
         .signals_based_traps(true)
         .epoch_interruption(true)
         .consume_fuel(recipe.counts_fuel)
@@ -134,6 +175,7 @@ pub(super) struct Guest {
     pub(super) granted: Vec<Capability>,
     pub(super) keep: Keep,
     pub(super) voice: Voice,
+    pub(super) diary: Option<Diary>,
     pub(super) means: Means,
     /// In a replay, the time of the last event.
     pub(super) now: Option<u64>,
@@ -196,12 +238,20 @@ impl ResourceLimiter for Memory {
 
 /// A component, compiled.
 pub struct Code {
-    component: Component,
+    body: Body,
     workshop: Arc<Workshop>,
     /// The capabilities that it imports.
     pub imports: Vec<Capability>,
     /// Tells it from any other.
     pub digest: blake3::Hash,
+}
+
+/// Where its native code is.
+enum Body {
+    /// Here, ready to be run.
+    Here(Component),
+    /// In a file, for processes that run it.
+    Apart(Native),
 }
 
 impl std::fmt::Debug for Code {
@@ -242,6 +292,31 @@ impl Code {
         }
     }
 
+    /// That of native code that was handed over, in the process that runs it.
+    pub(super) fn confined(workshop: Arc<Workshop>, native: &[u8]) -> Result<Code, NotLoaded> {
+        // SAFETY: these are bytes that `Compiler::code` gave for a component, for an engine made
+        // by the same recipe: they came from who started this process, in a file that was sealed
+        // when they were whole, and were copied out. What is believed of them is what that one
+        // believes; should it be wrong, it is this process that runs them, which has no rights.
+        let component = unsafe { module(&workshop.engine, native) };
+        let component = component.map_err(|error| NotLoaded::Uncompiled(in_words(&error)))?;
+        Ok(Code {
+            imports: world(&component, &workshop.engine)?,
+            body: Body::Here(component),
+            workshop,
+            // Nobody asks for it here.
+            digest: blake3::hash(native),
+        })
+    }
+
+    /// What processes that run it are given; `None` where it runs here.
+    pub(super) fn native(&self) -> Option<&Native> {
+        match &self.body {
+            Body::Here(_) => None,
+            Body::Apart(native) => Some(native),
+        }
+    }
+
     /// Where it was compiled.
     pub fn workshop(&self) -> &Arc<Workshop> {
         &self.workshop
@@ -253,17 +328,39 @@ fn load(workshop: &Arc<Workshop>, wasm: &[u8]) -> Result<(Code, Description), No
         return Err(NotLoaded::Inadmissible("it is not WebAssembly".into()));
     }
     admit(wasm).map_err(NotLoaded::Inadmissible)?;
+    let (recipe, digest) = (workshop.limits.recipe(), blake3::hash(wasm));
+    let uncompiled = |error: &dyn std::fmt::Display| NotLoaded::Uncompiled(error.to_string());
+    if let Some(program) = &workshop.program {
+        let compiler = &workshop.compiler;
+        let code = compiler.code(&workshop.engine, &recipe, Kind::Component, wasm);
+        let code = code.map_err(|error| uncompiled(&error))?;
+        let native = Native::new(program, &code).map_err(|error| uncompiled(&error))?;
+        let (imports, description) = apart::described(&native, &workshop.limits)?;
+        let code = Code {
+            body: Body::Apart(native),
+            workshop: Arc::clone(workshop),
+            imports,
+            digest,
+        };
+        return Ok((code, description));
+    }
     let component: Component = workshop
         .compiler
-        .native(&workshop.engine, &workshop.limits.recipe(), wasm)
-        .map_err(|error| NotLoaded::Uncompiled(error.to_string()))?;
-    let imports = world(&component, &workshop.engine)?;
+        .native(&workshop.engine, &recipe, wasm)
+        .map_err(|error| uncompiled(&error))?;
     let code = Code {
-        component,
+        imports: world(&component, &workshop.engine)?,
+        body: Body::Here(component),
         workshop: Arc::clone(workshop),
-        imports,
-        digest: blake3::hash(wasm),
+        digest,
     };
+    let description = describe(&code)?;
+    Ok((code, description))
+}
+
+/// Has a component say what it is, in an instance that is allowed nothing.
+pub(super) fn describe(code: &Code) -> Result<Description, NotLoaded> {
+    let workshop = &code.workshop;
     let start = Start {
         name: "(not yet named)".into(),
         granted: Vec::new(),
@@ -274,14 +371,14 @@ fn load(workshop: &Arc<Workshop>, wasm: &[u8]) -> Result<(Code, Description), No
     };
     let stopping = Arc::new(AtomicBool::new(false));
     let mute = |failure: Failure| NotLoaded::Mute(failure.message);
-    let (mut store, instance) = instantiate(&code, &start, &stopping).map_err(mute)?;
+    let (mut store, instance) = instantiate(code, &start, &stopping).map_err(mute)?;
     let describe: TypedFunc<(), (Description,)> = function(&mut store, &instance, "describe")
         .map_err(|error| NotLoaded::World(in_words(&error)))?;
     let _ticking = workshop.ticker.watch();
     let (description,) = describe
         .call(&mut store, ())
         .map_err(|error| mute(failure(&store, &error)))?;
-    Ok((code, description))
+    Ok(description)
 }
 
 /// Holds what a component imports and exports against the world.
@@ -323,11 +420,19 @@ fn instantiate(
     stopping: &Arc<AtomicBool>,
 ) -> Result<(Store<Guest>, Instance), Failure> {
     let limits = &code.workshop.limits;
+    let Body::Here(component) = &code.body else {
+        return Err(Failure {
+            kind: FailureKind::Judge,
+            message: "its native code is for a process of its own".into(),
+            is_last: false,
+        });
+    };
     let guest = Guest {
         name: start.name.clone(),
         granted: start.granted.clone(),
         keep: start.keep.clone(),
         voice: Voice::new(),
+        diary: code.workshop.diary.clone(),
         means: start.means.clone(),
         now: code.workshop.is_replay().then_some(0),
         clock: Clock::new(limits.start, Arc::clone(stopping)),
@@ -351,11 +456,7 @@ fn instantiate(
     });
     begin(&mut store, limits.start);
     let _ticking = code.workshop.ticker.watch();
-    match code
-        .workshop
-        .linker
-        .instantiate(&mut store, &code.component)
-    {
+    match code.workshop.linker.instantiate(&mut store, component) {
         Ok(instance) => Ok((store, instance)),
         Err(error) => Err(failure(&store, &error)),
     }

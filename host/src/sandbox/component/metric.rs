@@ -1,16 +1,17 @@
 //! Numbers that a component shows. Whoever runs Saker reads them; nothing hangs on them.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wasmtime::component::{ComponentType, Lift, Lower};
 
 /// No module has more.
-const METRICS_MAX: usize = 64;
+pub(super) const METRICS_MAX: usize = 64;
 /// No name is longer.
 const NAME_BYTES_MAX: usize = 64;
 
 /// A number that a module shows.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Metric {
     /// It only grows.
     Counter(u64),
@@ -42,18 +43,48 @@ pub(super) enum Refusal {
 
 /// What a module shows. It outlives instances.
 #[derive(Clone, Debug, Default)]
-pub struct Metrics(Arc<Mutex<BTreeMap<String, Metric>>>);
+pub struct Metrics(Arc<Mutex<Shown>>);
+
+#[derive(Debug, Default)]
+struct Shown {
+    metrics: BTreeMap<String, Metric>,
+    /// What changed, where somebody else has to be told: what counters grew by, and gauges.
+    changes: Option<BTreeMap<String, Metric>>,
+}
 
 impl Metrics {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Metric>> {
+    /// Those, of which changes are noted.
+    pub(super) fn noted(metrics: Vec<(String, Metric)>) -> Metrics {
+        Metrics(Arc::new(Mutex::new(Shown {
+            metrics: metrics.into_iter().collect(),
+            changes: Some(BTreeMap::new()),
+        })))
+    }
+
+    /// What changed since this was last called.
+    pub(super) fn take_changes(&self) -> Vec<(String, Metric)> {
+        let mut shown = self.lock();
+        let changes = shown.changes.as_mut().map(std::mem::take);
+        changes.unwrap_or_default().into_iter().collect()
+    }
+
+    /// Changes as another process noted them.
+    pub(super) fn change_by(&self, name: &str, by: Metric) -> Result<(), Refusal> {
+        match by {
+            Metric::Counter(by) => self.add(name, by),
+            Metric::Gauge(value) => self.set(name, value),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shown> {
         // What is behind the lock is whole between any two statements.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Its names and numbers, in the order of names.
     pub fn all(&self) -> Vec<(String, Metric)> {
-        let metrics = self.lock();
-        let pairs = metrics.iter();
+        let shown = self.lock();
+        let pairs = shown.metrics.iter();
         pairs
             .map(|(name, metric)| (name.clone(), *metric))
             .collect()
@@ -86,7 +117,7 @@ impl Metrics {
         &self,
         name: &str,
         first: Metric,
-        change: impl FnOnce(&mut Metric) -> Result<(), Refusal>,
+        change: impl Fn(&mut Metric) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
         let is_plain =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
@@ -94,11 +125,16 @@ impl Metrics {
         if !begins || name.len() > NAME_BYTES_MAX || !name.bytes().all(is_plain) {
             return Err(Refusal::Name);
         }
-        let mut metrics = self.lock();
+        let mut shown = self.lock();
+        let Shown { metrics, changes } = &mut *shown;
         if !metrics.contains_key(name) && metrics.len() >= METRICS_MAX {
             return Err(Refusal::Full);
         }
-        change(metrics.entry(name.to_owned()).or_insert(first))
+        change(metrics.entry(name.to_owned()).or_insert(first))?;
+        match changes {
+            Some(changes) => change(changes.entry(name.to_owned()).or_insert(first)),
+            None => Ok(()),
+        }
     }
 }
 

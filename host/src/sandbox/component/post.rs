@@ -5,13 +5,14 @@
 
 use super::call::Answer;
 use crate::http::{Client, Limits, Server};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use wasmtime::component::{ComponentType, Lift, Lower};
 
 /// So many requests, queued, sent, or answered and not yet told.
-const REQUESTS_MAX: usize = 16;
+pub(super) const REQUESTS_MAX: usize = 16;
 /// No address is longer.
 const URL_BYTES_MAX: usize = 2048;
 /// No more headers,
@@ -30,7 +31,7 @@ const LIMITS: Limits = Limits {
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
 /// What a component asks for.
-#[derive(Clone, Debug, ComponentType, Lift)]
+#[derive(Clone, Debug, ComponentType, Lift, Serialize, Deserialize)]
 #[component(record)]
 pub(super) struct Request {
     method: String,
@@ -79,6 +80,8 @@ pub struct Post(Arc<Office>);
 struct Office {
     /// Who may be asked.
     servers: Vec<Server>,
+    /// What is queued stays so until somebody else takes it to send it.
+    is_relayed: bool,
     mail: Mutex<Mail>,
 }
 
@@ -104,13 +107,90 @@ impl Office {
     }
 }
 
+/// How it stands with somebody's requests, so that another process refuses what would be refused
+/// here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Counts {
+    /// The number of the last.
+    numbers: u64,
+    open: u32,
+    is_closed: bool,
+}
+
 impl Post {
     /// For requests to these servers.
     pub fn new(servers: Vec<Server>) -> Post {
         Post(Arc::new(Office {
             servers,
+            is_relayed: false,
             mail: Mutex::default(),
         }))
+    }
+
+    /// For requests to these servers that somebody else sends.
+    pub(super) fn relayed(servers: Vec<Server>) -> Post {
+        Post(Arc::new(Office {
+            servers,
+            is_relayed: true,
+            mail: Mutex::default(),
+        }))
+    }
+
+    /// Who may be asked.
+    pub(super) fn servers(&self) -> &[Server] {
+        &self.0.servers
+    }
+
+    /// How it stands.
+    pub(super) fn counts(&self) -> Counts {
+        let mail = self.0.mail();
+        Counts {
+            numbers: mail.numbers,
+            open: mail.open as u32,
+            is_closed: mail.is_closed,
+        }
+    }
+
+    /// How it stands with who sends what is asked here.
+    pub(super) fn set_counts(&self, counts: Counts) {
+        let mut mail = self.0.mail();
+        mail.numbers = counts.numbers;
+        mail.open = counts.open as usize;
+        mail.is_closed = counts.is_closed;
+    }
+
+    /// What was asked since this was last called.
+    pub(super) fn take_requests(&self) -> Vec<(u64, Request)> {
+        self.0.mail().queued.drain(..).collect()
+    }
+
+    /// Queues a request that was given that number by who must not be believed. `false`: it would
+    /// never have been given one.
+    pub(super) fn submit_as(&self, number: u64, request: Request) -> bool {
+        {
+            let mut mail = self.0.mail();
+            if number != mail.numbers + 1 {
+                return false;
+            }
+            if mail.is_closed {
+                // Nobody is left to be told.
+                mail.numbers = number;
+                return true;
+            }
+        }
+        match self.submit(request) {
+            Ok(given) => given == number,
+            Err(Refusal::Unavailable) => {
+                // It was promised an answer.
+                let mut mail = self.0.mail();
+                mail.numbers = number;
+                mail.open += 1;
+                let why = Err("there is no thread to send it".to_string());
+                mail.answered.push_back((number, why));
+                true
+            }
+            Err(Refusal::NotAllowed | Refusal::Invalid | Refusal::TooLong | Refusal::Full) => false,
+        }
     }
 
     /// Whether an answer may come.
@@ -170,11 +250,11 @@ impl Post {
         if mail.open >= REQUESTS_MAX {
             return Err(Refusal::Full);
         }
-        if !mail.is_served {
+        if !mail.is_served && !self.0.is_relayed {
             let office = Arc::downgrade(&self.0);
             let thread = std::thread::Builder::new().name("saker-http".into());
             if thread.spawn(move || serve(&office)).is_err() {
-                return Err(Refusal::Full);
+                return Err(Refusal::Unavailable);
             }
             mail.is_served = true;
         }
@@ -255,6 +335,42 @@ fn send(client: &Client, request: &Request) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_what_another_process_says_was_asked_only_what_may_be_is_queued() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = format!("http://{}", silent.local_addr().expect("bound"));
+        let servers: Vec<Server> = Server::of(&address).into_iter().collect();
+        let request = |url: &str| Request {
+            method: "GET".into(),
+            url: url.into(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
+        let (post, relay) = (Post::new(servers.clone()), Post::relayed(servers));
+        relay.set_counts(post.counts());
+        assert_eq!(relay.submit(request(&address)), Ok(1));
+        let elsewhere = relay.submit(request("http://192.0.2.1/"));
+        assert_eq!(elsewhere, Err(Refusal::NotAllowed));
+        for (number, request) in relay.take_requests() {
+            assert!(post.submit_as(number, request));
+        }
+        assert_eq!(post.counts(), relay.counts());
+        // A number that was not next, another server, one too many.
+        assert!(!post.submit_as(1, request(&address)));
+        assert!(!post.submit_as(3, request(&address)));
+        assert!(!post.submit_as(2, request("http://192.0.2.1/")));
+        for number in 2..=REQUESTS_MAX as u64 {
+            assert!(post.submit_as(number, request(&address)));
+        }
+        assert!(!post.submit_as(REQUESTS_MAX as u64 + 1, request(&address)));
+        relay.set_counts(post.counts());
+        assert_eq!(relay.submit(request(&address)), Err(Refusal::Full));
+        // What is closed takes no more, and that is no lie.
+        assert_eq!(post.close(), REQUESTS_MAX as u64);
+        assert!(post.submit_as(REQUESTS_MAX as u64 + 1, request(&address)));
+        assert!(!post.is_waiting());
+    }
 
     #[test]
     fn what_is_closed_tells_how_much_was_open_and_takes_no_more() {

@@ -1,11 +1,13 @@
 //! A component at work: its instance, and what becomes of it when it fails.
 
+use super::ComponentLimits;
 use super::call::{Alert, Capability, Column};
 use super::capability::Keep;
 use super::code::{Code, Seat};
 use super::metric::Metrics;
 use super::post::{Outcome, Post};
 use crate::sandbox::FailureKind;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -45,7 +47,7 @@ pub struct Means {
 }
 
 /// Why there is no answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// Of which kind.
     pub kind: FailureKind,
@@ -68,10 +70,67 @@ pub struct Resident {
     start: Start,
     seat: Option<Seat>,
     stopping: Arc<AtomicBool>,
+    strikes: Strikes,
+}
+
+/// How often a component failed lately.
+#[derive(Debug)]
+pub(super) struct Strikes {
+    most: u32,
+    within: u64,
     calls: u64,
-    /// The numbers, counting its calls, of those that failed lately.
-    strikes: VecDeque<u64>,
+    /// The numbers, counting its calls, of those that failed.
+    of: VecDeque<u64>,
     is_aside: bool,
+}
+
+impl Strikes {
+    pub(super) fn new(limits: &ComponentLimits) -> Strikes {
+        Strikes {
+            most: limits.strikes,
+            within: limits.strike_calls,
+            calls: 0,
+            of: VecDeque::new(),
+            is_aside: false,
+        }
+    }
+
+    /// A call begins, unless the component is set aside.
+    pub(super) fn begin(&mut self) -> Result<(), Failure> {
+        if self.is_aside {
+            return Err(Failure {
+                kind: FailureKind::Quarantined,
+                message: "in quarantine".into(),
+                is_last: false,
+            });
+        }
+        self.calls += 1;
+        Ok(())
+    }
+
+    /// What a failure comes to.
+    pub(super) fn after(&mut self, failure: Failure, stopping: &AtomicBool) -> Failure {
+        if stopping.load(Ordering::SeqCst) {
+            return Failure {
+                kind: FailureKind::Judge,
+                message: "the sandbox is stopping".into(),
+                ..failure
+            };
+        }
+        Failure {
+            is_last: failure.kind.is_strike() && self.strike(),
+            ..failure
+        }
+    }
+
+    /// Notes a failure; true if it was the one too many.
+    fn strike(&mut self) -> bool {
+        let (now, within) = (self.calls, self.within);
+        self.of.push_back(now);
+        self.of.retain(|then| now - then < within);
+        self.is_aside = self.most > 0 && self.of.len() >= self.most as usize;
+        self.is_aside
+    }
 }
 
 impl Resident {
@@ -83,13 +142,11 @@ impl Resident {
     ) -> Result<Resident, Failure> {
         let seat = guarded(|| Seat::new(&code, &start, &stopping))?;
         Ok(Resident {
+            strikes: Strikes::new(&code.workshop().limits),
             code,
             start,
             seat: Some(seat),
             stopping,
-            calls: 0,
-            strikes: VecDeque::new(),
-            is_aside: false,
         })
     }
 
@@ -108,15 +165,9 @@ impl Resident {
         self.call(|seat, code| seat.tick(code.workshop(), time))
     }
 
-    /// What came of a request that was not told yet.
-    pub(super) fn take_outcome(&self) -> Option<(u64, Outcome)> {
-        self.start.means.post.as_ref()?.take()
-    }
-
-    /// Whether something may come of a request.
-    pub(super) fn is_waiting(&self) -> bool {
-        let post = self.start.means.post.as_ref();
-        post.is_some_and(Post::is_waiting)
+    /// Whether it has an instance.
+    pub(super) fn is_seated(&self) -> bool {
+        self.seat.is_some()
     }
 
     /// Tells it what came of a request.
@@ -128,14 +179,7 @@ impl Resident {
         &mut self,
         call: impl FnOnce(&mut Seat, &Code) -> Result<Vec<Alert>, Failure>,
     ) -> Result<Vec<Alert>, Failure> {
-        if self.is_aside {
-            return Err(Failure {
-                kind: FailureKind::Quarantined,
-                message: "in quarantine".into(),
-                is_last: false,
-            });
-        }
-        self.calls += 1;
+        self.strikes.begin()?;
         let seat = self.seat.take();
         let answer = guarded(|| {
             let mut seat = match seat {
@@ -151,26 +195,8 @@ impl Resident {
                 self.seat = Some(seat);
                 Ok(alerts)
             }
-            Err(failure) if self.stopping.load(Ordering::SeqCst) => Err(Failure {
-                kind: FailureKind::Judge,
-                message: "the sandbox is stopping".into(),
-                ..failure
-            }),
-            Err(failure) => Err(Failure {
-                is_last: failure.kind.is_strike() && self.strike(),
-                ..failure
-            }),
+            Err(failure) => Err(self.strikes.after(failure, &self.stopping)),
         }
-    }
-
-    /// Notes a failure; true if it was the one too many.
-    fn strike(&mut self) -> bool {
-        let limits = &self.code.workshop().limits;
-        let now = self.calls;
-        self.strikes.push_back(now);
-        self.strikes.retain(|then| now - then < limits.strike_calls);
-        self.is_aside = limits.strikes > 0 && self.strikes.len() >= limits.strikes as usize;
-        self.is_aside
     }
 }
 

@@ -1,14 +1,16 @@
-//! A resident on a thread of its own, behind a bounded queue of copies.
+//! A component with a thread of its own, behind a bounded queue of copies: the thread has the
+//! resident, or asks the component's process.
 
+use super::apart::Apart;
 use super::call::Alert;
 use super::code::Code;
-use super::post::Outcome;
+use super::post::{Outcome, Post};
 use super::resident::{Failure, Resident, Start};
 use super::share::Share;
 use crate::sandbox::deadline::thread_cpu;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{
     Receiver, RecvTimeoutError, SyncSender, TrySendError, channel, sync_channel,
 };
@@ -17,10 +19,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Stack of the thread beyond what a component may use of it.
-const STACK_BYTES: usize = 2 << 20;
+pub(super) const STACK_BYTES: usize = 2 << 20;
 
-/// How often it is looked whether something came of requests, while there are some.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How often it is looked whether something came of requests, while there are some, and whether
+/// all is to end.
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// What a component is to do.
 #[derive(Clone, Debug)]
@@ -76,7 +79,57 @@ pub enum Put {
 pub struct Worker {
     queue: Option<SyncSender<ToComponent>>,
     stopping: Arc<AtomicBool>,
+    /// The process's id; 0: there is none.
+    pid: Arc<AtomicU32>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// Where the component is called.
+enum Seated {
+    Here(Box<Resident>),
+    Apart(Box<Apart>),
+}
+
+impl Seated {
+    fn start(
+        code: Arc<Code>,
+        start: Start,
+        stopping: Arc<AtomicBool>,
+        pid: Arc<AtomicU32>,
+    ) -> Result<Seated, Failure> {
+        Ok(match code.native() {
+            None => Seated::Here(Box::new(Resident::start(code, start, stopping)?)),
+            Some(_) => Seated::Apart(Box::new(Apart::start(code, start, stopping, pid)?)),
+        })
+    }
+
+    /// Calls it; beside the answer the CPU time that it took.
+    fn call(&mut self, of: &ToComponent) -> (Result<Vec<Alert>, Failure>, Duration) {
+        match self {
+            Seated::Here(resident) => {
+                let began = thread_cpu();
+                let answer = match of {
+                    ToComponent::Batch { rows, now } => resident.batch(rows, *now),
+                    ToComponent::Tick { time } => resident.tick(*time),
+                    ToComponent::Response { request, outcome } => {
+                        resident.response(*request, outcome)
+                    }
+                };
+                (answer, thread_cpu().saturating_sub(began))
+            }
+            Seated::Apart(apart) => {
+                let answer = apart.call(of);
+                (answer, apart.take_used())
+            }
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        match self {
+            Seated::Here(resident) => resident.memory_bytes(),
+            Seated::Apart(apart) => apart.memory_bytes(),
+        }
+    }
 }
 
 impl Worker {
@@ -95,11 +148,13 @@ impl Worker {
         let (queue, queued) = sync_channel(limits.queue.max(1));
         let (ready, is_ready) = channel();
         let (seen, asked) = (Arc::clone(&stopping), Arc::clone(&stopping));
+        let pid = Arc::new(AtomicU32::new(0));
+        let (its, post) = (Arc::clone(&pid), start.means.post.clone());
         let thread = std::thread::Builder::new()
             .name("saker-module".into())
             .stack_size(STACK_BYTES.saturating_add(limits.stack_bytes_max))
-            .spawn(move || match Resident::start(code, start, seen) {
-                Ok(resident) => {
+            .spawn(move || match Seated::start(code, start, seen, its) {
+                Ok(seated) => {
                     let _ = ready.send(Ok(()));
                     let waits = Waits {
                         name,
@@ -108,7 +163,7 @@ impl Worker {
                         stopping: asked,
                         is_told: false,
                     };
-                    work(number, resident, &queued, &answers, waits);
+                    work(number, seated, post, &queued, &answers, waits);
                 }
                 Err(failure) => {
                     let _ = ready.send(Err(failure));
@@ -117,6 +172,7 @@ impl Worker {
         let worker = Worker {
             queue: Some(queue),
             stopping,
+            pid,
             thread: Some(thread),
         };
         match is_ready.recv() {
@@ -124,6 +180,11 @@ impl Worker {
             Ok(Err(failure)) => Ok(Err(failure)),
             Err(_) => Err(io::Error::other("the thread of the module died")),
         }
+    }
+
+    /// The process that the component has; `None` where it has none, or just now.
+    pub fn pid(&self) -> Option<u32> {
+        Some(self.pid.load(Ordering::Relaxed)).filter(|pid| *pid != 0)
     }
 
     /// Hands over a message, without waiting.
@@ -183,16 +244,17 @@ impl Waits {
 
 fn work(
     worker: u64,
-    mut resident: Resident,
+    mut seated: Seated,
+    post: Option<Post>,
     queue: &Receiver<ToComponent>,
     answers: &UnboundedSender<FromComponent>,
     mut waits: Waits,
 ) {
     loop {
-        let of = match resident.take_outcome() {
+        let of = match post.as_ref().and_then(Post::take) {
             Some((request, outcome)) => ToComponent::Response { request, outcome },
             None => {
-                let next = match resident.is_waiting() {
+                let next = match post.as_ref().is_some_and(Post::is_waiting) {
                     true => queue.recv_timeout(LOOK_EVERY),
                     false => queue.recv().map_err(RecvTimeoutError::from),
                 };
@@ -203,19 +265,13 @@ fn work(
                 }
             }
         };
-        let began = thread_cpu();
-        let answer = match &of {
-            ToComponent::Batch { rows, now } => resident.batch(rows, *now),
-            ToComponent::Tick { time } => resident.tick(*time),
-            ToComponent::Response { request, outcome } => resident.response(*request, outcome),
-        };
-        let cpu = thread_cpu().saturating_sub(began);
+        let (answer, cpu) = seated.call(&of);
         let answer = FromComponent {
             worker,
             of,
             answer,
             cpu,
-            memory_bytes: resident.memory_bytes(),
+            memory_bytes: seated.memory_bytes(),
         };
         if answers.send(answer).is_err() {
             return;

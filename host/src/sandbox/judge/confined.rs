@@ -7,11 +7,12 @@
 
 use super::bench::{Bench, Docket, Intake, Job, lock, threads, work};
 use super::keeper::ring;
-use super::parcel::{PACKET_BYTES_MAX, Said, Told, WORDS_BYTES_MAX, contents};
+use super::parcel::{PACKET_BYTES_MAX, Said, Told, WORDS_BYTES_MAX};
 use super::recent::Recent;
 use super::words::{Asked, REQUEST_WORDS, put_answer};
 use crate::sandbox::Limits;
-use crate::sandbox::confine::{Bounds, Memory, allow_only, give_up_rights};
+use crate::sandbox::child::{confine, contents, ignore_signals};
+use crate::sandbox::confine::{Bounds, give_up_rights};
 use crate::sandbox::instance::{Compiled, engine};
 use crate::sandbox::message::{FromJudge, RulesetImage};
 use crate::sandbox::native::module;
@@ -39,47 +40,6 @@ pub(super) struct Order {
     pub(super) limits: Limits,
 }
 
-/// The calls of a process that maps memory, computes, waits, and speaks to who started it by what
-/// it has open: those of the engine and its traps, of the allocator, of threads that wait, tick
-/// and end, and of a panic.
-const CALLS: &[libc::c_long] = &[
-    libc::SYS_brk,
-    libc::SYS_clock_gettime,
-    libc::SYS_clock_nanosleep,
-    libc::SYS_close,
-    libc::SYS_exit,
-    libc::SYS_exit_group,
-    libc::SYS_fstat,
-    libc::SYS_futex,
-    libc::SYS_getpid,
-    libc::SYS_getrandom,
-    libc::SYS_gettid,
-    libc::SYS_madvise,
-    libc::SYS_mremap,
-    libc::SYS_munmap,
-    libc::SYS_nanosleep,
-    libc::SYS_pread64,
-    libc::SYS_recvmsg,
-    // Threads that are just beginning make these two.
-    libc::SYS_rseq,
-    libc::SYS_set_robust_list,
-    libc::SYS_rt_sigaction,
-    libc::SYS_rt_sigprocmask,
-    libc::SYS_rt_sigreturn,
-    libc::SYS_sched_getaffinity,
-    libc::SYS_sched_yield,
-    libc::SYS_sendto,
-    libc::SYS_sigaltstack,
-    libc::SYS_statx,
-    libc::SYS_tgkill,
-    libc::SYS_write,
-    libc::SYS_writev,
-];
-
-/// The allocator of the C library asks for a setting of the kernel's when it shrinks, and does
-/// without.
-const REFUSED: &[libc::c_long] = &[libc::SYS_openat];
-
 /// The life of the process that judges.
 pub fn judge_for_parent(order: &str) -> ExitCode {
     // Whoever started it notices, and says what is to be said.
@@ -88,15 +48,12 @@ pub fn judge_for_parent(order: &str) -> ExitCode {
 
 fn judge(order: &str) -> io::Result<()> {
     let Order { limits } = serde_json::from_str(order)?;
-    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
-        // SAFETY: to ignore a signal runs no code of ours. They are for who started this process,
-        // which may still want windows judged; it ends with that one.
-        unsafe { libc::signal(signal, libc::SIG_IGN) };
-    }
+    ignore_signals();
     give_up_rights(Bounds {
         cpu_seconds: None,
         // Every memory of Wasm reserves 4 GiB.
         address_bytes_max: None,
+        data_bytes_max: None,
     })?;
     let stdin = io::stdin();
     let socket = stdin.as_fd();
@@ -133,7 +90,7 @@ fn judge(order: &str) -> io::Result<()> {
             })?;
     }
     // Nothing of a stranger's was looked at before.
-    allow_only(CALLS, REFUSED, Memory::Code).map_err(io::Error::other)?;
+    confine()?;
     say(socket, &Said::Ready)?;
     let mut installer = Installer {
         engine,

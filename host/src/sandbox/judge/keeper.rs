@@ -10,6 +10,7 @@ use super::parcel::{PACKET_BYTES_MAX, Parcel, Said, Told};
 use super::words::REQUEST_WORDS;
 use super::{JudgeProcess, Standing};
 use crate::sandbox::Limits;
+use crate::sandbox::child::{self, Lives};
 use crate::sandbox::message::FromJudge;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -23,8 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
@@ -35,12 +35,6 @@ const ANSWER_WORDS: usize = 16 << 10;
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// How long it may let a packet wait.
 const TAKE_WITHIN: Duration = Duration::from_secs(10);
-/// A process that lived for so long had nothing wrong with it.
-const STEADY_AFTER: Duration = Duration::from_secs(10);
-/// After the second short life in a row, the next waits so long; then twice as long, and so on,
-const AGAIN_AFTER: Duration = Duration::from_millis(100);
-/// up to this.
-const AGAIN_AFTER_MAX: Duration = Duration::from_secs(30);
 
 /// What the keeper is told.
 #[derive(Debug)]
@@ -166,9 +160,7 @@ pub(super) struct Keeper {
     voice: Voice,
     known: BTreeMap<u32, Known>,
     number: u64,
-    /// Short lives in a row.
-    short_lives: u32,
-    again_at: Instant,
+    lives: Lives,
     /// Why the process is killed.
     condemned: Option<String>,
     is_stopping: bool,
@@ -190,8 +182,7 @@ impl Keeper {
             voice,
             known: BTreeMap::new(),
             number: 0,
-            short_lives: 0,
-            again_at: Instant::now(),
+            lives: Lives::new(),
             condemned: None,
             is_stopping: false,
         }
@@ -201,7 +192,7 @@ impl Keeper {
     pub(super) fn run(mut self) {
         let mut process: Option<Process> = None;
         loop {
-            if process.is_none() && !self.is_stopping && Instant::now() >= self.again_at {
+            if process.is_none() && !self.is_stopping && Instant::now() >= self.lives.again_at() {
                 self.number += 1;
                 let begun = self.begin();
                 match begun {
@@ -241,7 +232,7 @@ impl Keeper {
     fn wait(&self, process: Option<&Process>) {
         let until = match process {
             Some(process) if process.line.is_some() => Some(process.began + READY_WITHIN),
-            None if !self.is_stopping => Some(self.again_at),
+            None if !self.is_stopping => Some(self.lives.again_at()),
             Some(_) | None => None,
         };
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
@@ -313,20 +304,11 @@ impl Keeper {
         set_socket_timeout(&socket, Timeout::Send, Some(TAKE_WITHIN))?;
         let queue = self.limits.queue.clamp(1, 1 << 16);
         let line = HostEnd::create(queue * REQUEST_WORDS, ANSWER_WORDS)?;
-        let order = serde_json::to_string(&Order {
+        let order = Order {
             limits: self.limits,
-        })?;
-        let child = Command::new(&self.process.program)
-            .arg(COMMAND)
-            .arg(order)
-            .env_clear()
-            .current_dir("/")
-            // What a terminal sends to its processes is not for it.
-            .process_group(0)
-            .stdin(Stdio::from(theirs))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
+        };
+        let program = &self.process.program;
+        let child = child::start(program, COMMAND, &order, theirs, Stdio::null())?;
         let mut process = Process {
             child,
             socket,
@@ -440,15 +422,7 @@ impl Keeper {
                 error: format!("the judge died while it was made ready: {why}"),
             }));
         }
-        if began.elapsed() >= STEADY_AFTER {
-            self.short_lives = 0;
-        }
-        let wait = match self.short_lives {
-            0 => Duration::ZERO,
-            lives => AGAIN_AFTER.saturating_mul(1 << (lives - 1).min(16)),
-        };
-        self.short_lives += 1;
-        self.again_at = Instant::now() + wait.min(AGAIN_AFTER_MAX);
+        self.lives.ended(began);
         let number = self.number;
         match self.is_stopping {
             true => self.voice.tell(News::Ended),

@@ -4,16 +4,14 @@
 use super::Install;
 use super::keeper::{News, ToKeeper, Voice};
 use super::recent::Recent;
+use crate::sandbox::child::sealed;
 use crate::sandbox::instance::engine;
 use crate::sandbox::message::{FromJudge, RulesetImage};
+use crate::sandbox::native::Kind;
 use crate::sandbox::validate::validate;
 use crate::sandbox::{Compiler, Limits};
-use rustix::fs::{MemfdFlags, SealFlags};
 use serde::{Deserialize, Serialize};
-use std::fs::File;
-use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -93,30 +91,6 @@ pub(super) struct Parcel {
     pub(super) rulesets: Vec<Ruleset>,
 }
 
-/// Bytes as a file that nobody can change.
-fn sealed(parts: &[&[u8]]) -> io::Result<OwnedFd> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let mut file = File::from(rustix::fs::memfd_create("saker-module", flags)?);
-    for part in parts {
-        file.write_all(part)?;
-    }
-    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-    rustix::fs::fcntl_add_seals(&file, seals)?;
-    Ok(file.into())
-}
-
-/// So many bytes of a file that was handed over.
-pub(super) fn contents(file: OwnedFd, bytes: u64) -> io::Result<Vec<u8>> {
-    let file = File::from(file);
-    // Asked of the kernel before as much memory is taken.
-    if file.metadata()?.len() != bytes {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    let mut contents = vec![0; usize::try_from(bytes).map_err(io::Error::other)?];
-    file.read_exact_at(&mut contents, 0)?;
-    Ok(contents)
-}
-
 /// The life of the thread that has rulesets compiled for the process.
 pub(super) fn pack(installs: &Receiver<Install>, limits: Limits, compiler: &Compiler, to: &Voice) {
     let mut recent = Recent::default();
@@ -181,7 +155,7 @@ fn compiled(
     // What is not admitted is not compiled either.
     let manifest = validate(wasm).map_err(|refusal| refusal.to_string())?;
     let engine = engine(limits).map_err(|error| format!("{error:#}"))?;
-    let code = compiler.code(&engine, &limits.recipe(), wasm);
+    let code = compiler.code(&engine, &limits.recipe(), Kind::Ruleset, wasm);
     let code = code.map_err(|error| error.to_string())?;
     let file = sealed(&[wasm, &code]).map_err(|error| error.to_string())?;
     Ok(Module {

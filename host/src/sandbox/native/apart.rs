@@ -260,6 +260,7 @@ fn confined(order: Order) -> Result<Vec<u8>, String> {
     let bounds = Bounds {
         cpu_seconds: Some(order.recipe.seconds),
         address_bytes_max: Some(order.address_bytes_max),
+        data_bytes_max: None,
     };
     give_up_rights(bounds).map_err(|error| format!("its rights cannot be given up: {error}"))?;
     let thread = std::thread::Builder::new()
@@ -288,9 +289,6 @@ fn made(order: &Order) -> Result<Vec<u8>, String> {
     // Nothing of the stranger's was looked at before.
     allow_only(CALLS, REFUSED, Memory::Data)
         .map_err(|error| format!("its system calls cannot be confined: {error}"))?;
-    let code = match order.kind {
-        Kind::Ruleset => engine.precompile_module(&wasm),
-        Kind::Component => engine.precompile_component(&wasm),
-    };
+    let code = order.kind.precompiled(&engine, &wasm);
     code.map_err(|error| format!("{error:#}"))
 }
