@@ -468,15 +468,16 @@ impl Guests {
 
     /// What the component of that name did so far.
     pub fn work(&self, name: &str) -> Work {
+        self.work.get(name).copied().unwrap_or_default()
+    }
+
+    /// The process that the component of that name has.
+    pub fn pid(&self, name: &str) -> Option<u32> {
         let mut guests = self.guests.iter().rev();
-        let guest = guests.find(|guest| *guest.component.name == *name);
-        let pid = guest.and_then(|guest| match &guest.at {
+        let guest = guests.find(|guest| *guest.component.name == *name)?;
+        match &guest.at {
             Place::Nowhere | Place::Here(_) => None,
             Place::There(worker) => worker.pid(),
-        });
-        Work {
-            pid,
-            ..self.work.get(name).copied().unwrap_or_default()
         }
     }
 

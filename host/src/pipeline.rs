@@ -1013,7 +1013,10 @@ impl Pipeline {
     /// What a module of that name did so far.
     pub fn work(&self, module: &str) -> Work {
         let of_ruleset = self.work.get(module).copied();
-        of_ruleset.unwrap_or_else(|| self.guests.work(module))
+        Work {
+            pid: self.guests.pid(module),
+            ..of_ruleset.unwrap_or_else(|| self.guests.work(module))
+        }
     }
 
     /// Which module that is, of an epoch that has windows in flight or runs.
