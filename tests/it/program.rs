@@ -216,7 +216,7 @@ impl Saker {
         let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
         let mut messages = String::new();
         // The line that says so comes after the probe is attached.
-        while !messages.contains("watching") && !messages.contains("recording") {
+        while !messages.contains("watching") && !messages.contains("INFO recording ") {
             let read = stderr.read_line(&mut messages).expect("messages are text");
             assert!(read > 0, "saker ended before it watched: {messages}");
         }

@@ -505,6 +505,19 @@ impl Running {
         }
     }
 
+    /// Whether each of its threads sleeps.
+    fn is_waiting(&self) -> bool {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        tasks.expect("it runs").flatten().all(|task| {
+            let stat = std::fs::read_to_string(task.path().join("stat"));
+            stat.is_ok_and(|stat| {
+                stat.rsplit(')')
+                    .next()
+                    .is_some_and(|it| it.starts_with(" S"))
+            })
+        })
+    }
+
     fn signal(&self) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it runs");
@@ -540,7 +553,7 @@ fn a_signal_ends_a_replay_in_order() {
     let mut input = replay.child.stdin.take().expect("piped");
     input.write_all(&whole).expect("it is read");
     // It has read all there is, and waits for more.
-    while rustix::io::ioctl_fionread(&input).expect("a pipe") > 0 {
+    while rustix::io::ioctl_fionread(&input).expect("a pipe") > 0 || !replay.is_waiting() {
         std::thread::sleep(Duration::from_millis(10));
     }
     replay.signal();

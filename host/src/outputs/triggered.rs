@@ -305,7 +305,12 @@ impl Triggered {
         follower.state.keep_learnt(true);
         follower.time = first;
         let number = follower.state.number();
-        let begun = running.recording.begin(&follower.state, number, first);
+        let mut begun = running.recording.begin(&follower.state, number, first);
+        // What an engine tells holds for what was before it was asked.
+        for answer in ring.containers_to_come(&follower) {
+            let told = Told::Container(answer);
+            begun = begun.and_then(|()| tell(&mut running.recording, &mut follower, &told));
+        }
         running.follower = Some(follower);
         self.end_if(begun);
     }

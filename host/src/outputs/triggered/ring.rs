@@ -5,10 +5,11 @@ use crate::event::{Captured, Event, decode};
 use crate::extract::View;
 use crate::recent::{Next, Piece, Place, Told};
 use crate::source::merge::{Batch, Form};
+use crate::state::container::{ContainerAnswer, ContainerFacts};
 use crate::state::{Seen, State};
 use saker_capture::Entry;
 use saker_ebpf::record::Record;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// A container is forgotten so long after its last process, as on the event thread.
@@ -222,6 +223,26 @@ impl Ring {
                 }
             }
         }
+    }
+
+    /// What a follower will be told of containers of which it does not know the whole yet.
+    pub(super) fn containers_to_come(&self, follower: &Follower) -> Vec<ContainerAnswer> {
+        let mut at = follower.at;
+        let mut found: BTreeMap<_, &Box<ContainerFacts>> = BTreeMap::new();
+        while let Some((_, next)) = self.next(&mut at) {
+            let Next::Told(Told::Container(ContainerAnswer::Known(facts))) = next else {
+                continue;
+            };
+            let known = follower.state.container_facts(facts.id.as_bytes());
+            if known.is_none_or(|known| known.is_early) {
+                let best = found.entry(&facts.id).or_insert(facts);
+                if best.is_early {
+                    *best = facts;
+                }
+            }
+        }
+        let answers = found.into_values().cloned();
+        answers.map(ContainerAnswer::Known).collect()
     }
 
     /// Has a follower take in what is next, which `see` sees if it is an event. Whether there was
