@@ -202,6 +202,12 @@ fn is_confined(pid: u32) -> bool {
     said(pid, "status", "Seccomp:") == "2"
 }
 
+/// Other processes of the program run what is compiled.
+fn is_compiling(pid: u32) -> bool {
+    let arguments = read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    arguments.split('\0').nth(1) == Some(COMPILE_COMMAND)
+}
+
 /// `saker check` of a large module, and the process that compiles it.
 fn checking(place: &Path) -> (Child, u32) {
     let file = place.join("large.wasm");
@@ -214,7 +220,7 @@ fn checking(place: &Path) -> (Child, u32) {
         .expect("saker runs");
     let compiling = wait_for("a process that compiles", || {
         let mut children = children(check.id()).into_iter();
-        children.find(|pid| is_confined(*pid))
+        children.find(|pid| is_confined(*pid) && is_compiling(*pid))
     });
     (check, compiling)
 }
