@@ -3,30 +3,31 @@
 //! questions and answers with it and never waits.
 //!
 //! [`engine`] asks container engines, [`procfs`] reads processes, [`groups`] numbers of control
-//! groups, [`users`] names. What answers are worth is the state's to decide.
+//! groups, [`users`] names; [`told`] remembers what was said. What answers are worth is the state's to decide.
 
 pub mod engine;
 mod groups;
 pub mod procfs;
+mod told;
 pub mod users;
 
 use crate::event::Clock;
-use crate::state::facts::ProcessFacts;
+use crate::state::facts::{ProcessFacts, Start};
 use crate::state::{Lookup, State};
 use saker_rules_schema::field::LINEAGE_MAX;
-use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
+use told::Told;
 
 /// Questions, and answers, that may wait. More are dropped and counted: an unknown process
 /// comes up again with its next event.
 const QUEUE: usize = 1024;
 /// How often user tables and clocks are looked at.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// So many ids of processes that were told of are remembered.
-const TOLD_MAX: usize = 64 * 1024;
+/// How often it is looked whether processes outside of a scope are still there.
+const MISS_AFTER: Duration = Duration::from_secs(10);
 
 /// What comes back.
 #[derive(Clone)]
@@ -34,6 +35,8 @@ pub enum Answer {
     /// The process that was asked about, or that there is none any more, behind those of its
     /// ancestors that were not told of yet.
     Process(Vec<(Lookup, Option<Box<ProcessFacts>>)>),
+    /// Processes that are not there any more, of which no event told that they ended.
+    Gone(Vec<(u32, Start)>),
     /// Users and groups, which are others now.
     Users(crate::state::users::Users),
     /// The calendar's clock was set.
@@ -51,6 +54,11 @@ impl Answer {
                 }
                 if let Some((lookup, facts)) = asked {
                     state.answer(lookup, facts.map(|facts| *facts));
+                }
+            }
+            Answer::Gone(all) => {
+                for (pid, start) in all {
+                    state.end_unseen(pid, start);
                 }
             }
             Answer::Users(users) => state.set_users(users),
@@ -76,19 +84,20 @@ impl Enrichment {
             state.set_users(users);
         }
         let reader = procfs::Reader::new(state.by_path());
-        let mut told = HashSet::new();
+        let mut told = Told::default();
         match scope {
             Some(cgroup) => {
                 let found = reader.processes_in(cgroup);
-                state.seed(found.into_iter().inspect(|of| _ = told.insert(of.pid)));
+                state.seed(found.into_iter().inspect(|facts| told.insert(facts)));
             }
-            None => state.seed(reader.processes().inspect(|of| _ = told.insert(of.pid))),
+            None => state.seed(reader.processes().inspect(|facts| told.insert(facts))),
         }
+        let misses = scope.is_some();
         let (questions, asked) = sync_channel(QUEUE);
         let (answer, answers) = sync_channel(QUEUE);
         std::thread::Builder::new()
             .name("saker-enrich".into())
-            .spawn(move || answer_all(&reader, &asked, &answer, &mut user_files, told))?;
+            .spawn(move || answer_all(&reader, &asked, &answer, &mut user_files, told, misses))?;
         Ok(Enrichment {
             questions,
             answers,
@@ -115,15 +124,17 @@ impl Enrichment {
     }
 }
 
-/// Runs until the event thread is gone.
+/// Runs until the event thread is gone. If it `misses` processes, no event tells of all ends.
 fn answer_all(
     reader: &procfs::Reader,
     asked: &Receiver<Lookup>,
     answer: &SyncSender<Answer>,
     user_files: &mut users::Files,
-    mut told: HashSet<u32>,
+    mut told: Told,
+    misses: bool,
 ) {
     let mut looked = Instant::now();
+    let mut missed = looked;
     let mut clock = clock_now();
     loop {
         match asked.recv_timeout(LOOK_AGAIN_AFTER) {
@@ -140,6 +151,13 @@ fn answer_all(
             continue;
         }
         looked = Instant::now();
+        if misses && missed.elapsed() >= MISS_AFTER {
+            missed = looked;
+            let gone = told.gone(reader);
+            if !gone.is_empty() && answer.send(Answer::Gone(gone)).is_err() {
+                return;
+            }
+        }
         if let Some(users) = user_files.read_if_changed()
             && answer.send(Answer::Users(users)).is_err()
         {
@@ -162,23 +180,23 @@ fn answer_all(
 fn with_ancestors(
     reader: &procfs::Reader,
     lookup: Lookup,
-    told: &mut HashSet<u32>,
+    told: &mut Told,
 ) -> Vec<(Lookup, Option<Box<ProcessFacts>>)> {
-    if told.len() > TOLD_MAX {
-        told.clear();
-    }
-    let first = reader.process(lookup.pid).map(Box::new);
-    let mut parent = first.as_ref().map_or(0, |facts| facts.ids.ppid);
+    let read = |pid, told: &mut Told| {
+        let facts = reader.process(pid).map(Box::new)?;
+        told.insert(&facts);
+        Some((facts.ids.ppid, facts))
+    };
+    let (mut parent, first) = read(lookup.pid, told).unzip();
     let mut found = vec![(lookup, first)];
-    while parent != 0 && found.len() <= LINEAGE_MAX && told.insert(parent) {
-        let Some(facts) = reader.process(parent).map(Box::new) else {
+    while let Some(pid) = parent.filter(|pid| *pid != 0 && !told.holds(*pid))
+        && found.len() <= LINEAGE_MAX
+    {
+        let lookup = Lookup { pid, start_time: 0 };
+        let Some((above, facts)) = read(pid, told) else {
             break;
         };
-        let lookup = Lookup {
-            pid: parent,
-            start_time: 0,
-        };
-        parent = facts.ids.ppid;
+        parent = Some(above);
         found.push((lookup, Some(facts)));
     }
     found.reverse();
@@ -245,7 +263,7 @@ mod tests {
             pid: std::process::id(),
             start_time: 0,
         };
-        let mut told = HashSet::new();
+        let mut told = Told::default();
         let found = with_ancestors(&reader, lookup, &mut told);
         let pids: Vec<u32> = found.iter().map(|(lookup, _)| lookup.pid).collect();
         assert!(

@@ -56,6 +56,7 @@ impl Told {
                 }
                 Told::Container(ContainerAnswer::Known(facts)) => facts.bytes(),
                 Told::Traced(calls) => size_of_val(&**calls),
+                Told::Enriched(Answer::Gone(all)) => size_of_val(&**all),
                 Told::Enriched(_) | Told::Container(_) => 0,
             }
     }

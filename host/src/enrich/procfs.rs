@@ -97,6 +97,11 @@ impl Reader {
         self.read(pid, &mut Sockets::default())
     }
 
+    /// When the process that has that id now started.
+    pub fn start(&self, pid: u32) -> Option<Start> {
+        Some(Stat::read(&self.root.join(pid.to_string()))?.start)
+    }
+
     fn read(&self, pid: u32, sockets: &mut Sockets) -> Option<ProcessFacts> {
         let folder = self.root.join(pid.to_string());
         let stat = Stat::read(&folder)?;

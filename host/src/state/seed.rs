@@ -83,6 +83,14 @@ impl State {
         self.generation += 1;
     }
 
+    /// Ends a process that is not there any more, of which no event told that it ended.
+    pub fn end_unseen(&mut self, pid: u32, start: Start) {
+        let slot = self.live_process(pid);
+        if let Some(slot) = slot.filter(|slot| self.may_be(*slot, start_ns(start))) {
+            self.end_process(slot, self.number, 0);
+        }
+    }
+
     /// Whether a process with that start, as `/proc` tells it, is the one in that place.
     fn may_be(&self, slot: u32, start: u64) -> bool {
         self.processes.get(slot).is_some_and(|process| {

@@ -373,6 +373,31 @@ fn a_seeded_process_is_met_again_by_its_first_event() {
 }
 
 #[test]
+fn a_process_whose_end_no_event_tells_ends_when_it_is_missed() {
+    let mut machine = Machine::new(Limits::default());
+    machine
+        .state
+        .seed([procfs(10, 3, 1, "outside"), procfs(11, 5, 10, "inside")]);
+    let inside = task(11, 10);
+    // Another process that has the id since is not meant.
+    machine.state.end_unseen(10, Start::Ticks(4));
+    assert!(machine.state.live_process(10).is_some());
+    machine.state.end_unseen(10, Start::Ticks(3));
+    machine.state.end_unseen(10, Start::Ticks(3));
+    assert!(machine.state.live_process(10).is_none());
+    let (_, number) = machine.exec(
+        Task {
+            start: 5 * TICK_NS + 7,
+            ..inside
+        },
+        "inside",
+    );
+    machine.state.release(number + 1);
+    let [threads, processes, ..] = machine.state.sizes();
+    assert_eq!([threads, processes], [1, 1]);
+}
+
+#[test]
 fn a_snapshot_tells_which_id_a_thread_has_in_its_namespace() {
     let mut machine = Machine::new(Limits::default());
     let mut server = procfs(20, 30, 1, "server");
