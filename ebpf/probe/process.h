@@ -94,8 +94,8 @@ GLOBAL int put_cgroup_ids(u64 node)
 	return 0;
 }
 
-/* The default hierarchy's path with its groups' ids, and the first v1 one that is not the root: on a host whose
- * container engine still uses v1, only that names the container. */
+/* The default hierarchy's path with its groups' ids, and the first v1 one that is not the root:
+ * on a host whose container engine still uses v1, only that names the container. */
 static __always_inline void put_cgroups(struct task_struct *task)
 {
 	struct css_set *set = KREAD(task->cgroups);

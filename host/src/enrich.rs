@@ -3,7 +3,8 @@
 //! questions and answers with it and never waits.
 //!
 //! [`engine`] asks container engines, [`procfs`] reads processes, [`groups`] numbers of control
-//! groups, [`users`] names; [`told`] remembers what was said. What answers are worth is the state's to decide.
+//! groups, [`users`] names; [`told`] remembers what was said. What answers are worth is the
+//! state's to decide.
 
 pub mod engine;
 mod groups;
