@@ -102,16 +102,40 @@ impl Parking {
         self.by_container.values().map(|parked| parked.since).min()
     }
 
-    /// Whether one more of so many bytes may wait for that container.
-    pub(super) fn has_room(&self, key: &[u8], bytes: usize) -> bool {
+    /// Whose events have to go on so that one more of so many bytes may wait for that container:
+    /// its own if they are as many as may be, or else those of whoever holds most. `None`: there
+    /// is room.
+    pub(super) fn who_makes_room(&self, key: &Arc<[u8]>, bytes: usize) -> Option<Arc<[u8]>> {
         let limits = &self.limits;
         let own = self.by_container.get(key);
         let (own_events, own_bytes) =
             own.map_or((0, 0), |own| (own.events.len(), own.batch.bytes()));
-        own_events < limits.container_events_max
-            && own_bytes + bytes <= limits.container_bytes_max
-            && self.events < limits.events_max
-            && self.bytes + bytes <= limits.bytes_max
+        if own_events >= limits.container_events_max
+            || own_bytes + bytes > limits.container_bytes_max
+        {
+            return Some(key.clone());
+        }
+        if self.events < limits.events_max && self.bytes + bytes <= limits.bytes_max {
+            return None;
+        }
+        // Of some that hold the same, who has waited longest.
+        let held = |parked: &Parked| {
+            let share = match self.events < limits.events_max {
+                true => parked.batch.bytes(),
+                false => parked.events.len(),
+            };
+            (share, u64::MAX - parked.since)
+        };
+        let most = self
+            .by_container
+            .iter()
+            .max_by_key(|(_, parked)| held(parked));
+        Some(most.map_or_else(|| key.clone(), |(key, _)| key.clone()))
+    }
+
+    /// The container that is waited for under that key.
+    fn container_of(&self, key: &[u8]) -> Option<Arc<[u8]>> {
+        Some(self.by_container.get(key)?.container.clone())
     }
 
     /// Lets an event wait among those of `key` for a container.
@@ -187,23 +211,17 @@ impl Pipeline {
             }
         };
         let record = batch.record(index);
-        if !self.parking.has_room(&key, record.len()) {
-            let waiting = self
-                .parking
-                .waiting()
-                .map(|(key, container, _)| (key.clone(), container.clone()));
-            // Those that have waited longest make room; the event's own container at last.
-            let mut waiting: Vec<_> = waiting.collect();
-            waiting.sort_by_key(|(other, _)| *other != key);
-            for (_, container) in waiting.iter().take(1) {
-                let absent = ContainerAnswer::Absent(container.clone(), Absence::Limit);
-                self.state.answer_container(absent);
-            }
-            for (key, _) in waiting.iter().take(1) {
-                self.parking.counters.crowded_out += self.release(key)?;
-            }
+        if let Some(full) = self.parking.who_makes_room(&key, record.len()) {
+            let Some(container) = self.parking.container_of(&full) else {
+                return Ok(false);
+            };
+            let absent = ContainerAnswer::Absent(container, Absence::Limit);
+            self.state.answer_container(absent);
+            self.parking.counters.crowded_out += self.release(&full)?;
             // It goes on with those that it would have waited behind.
-            return Ok(false);
+            if full == key || self.parking.who_makes_room(&key, record.len()).is_some() {
+                return Ok(false);
+            }
         }
         let parked = ParkedEvent {
             number: event.number(),
