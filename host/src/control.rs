@@ -191,16 +191,20 @@ pub struct Absent {
 pub struct Container {
     /// `container.id`.
     pub id: String,
-    /// `container.full_id`; empty as long as no engine has told anything, as all below is.
+    /// `container.full_id`.
     pub full_id: String,
-    /// `container.name`.
+    /// The path of the control group that it was asked about for last; empty where none was.
+    #[serde(default)]
+    pub group: String,
+    /// `container.name`; empty as long as no engine has told anything, as all below is.
     pub name: String,
     /// `container.type`.
     #[serde(rename = "type")]
     pub kind: String,
     /// `container.image`.
     pub image: String,
-    /// Why nothing is known; empty where something is.
+    /// Why nothing is known, or not all of it, or not of the processes in that group; empty where
+    /// all is well.
     pub metadata: String,
 }
 
@@ -217,6 +221,9 @@ pub struct Engine {
     pub asked: u64,
     /// Those that failed.
     pub failed: u64,
+    /// Containers that its events told of, too many at once to ask about each.
+    #[serde(default)]
+    pub overlooked: u64,
 }
 
 /// How a run goes.

@@ -642,9 +642,9 @@ impl Pipeline {
     /// Takes in what an engine says of a container.
     pub fn answer_container(&mut self, answer: ContainerAnswer) {
         let told = match &answer {
-            ContainerAnswer::Known(facts) => Some(facts.id.clone()),
+            ContainerAnswer::Known(facts) => Some(Box::<[u8]>::from(facts.key())),
             ContainerAnswer::Absent(..)
-            | ContainerAnswer::Gone(_)
+            | ContainerAnswer::Gone(..)
             | ContainerAnswer::Namespace(_) => None,
         };
         let before = self.state.generation();
@@ -654,7 +654,7 @@ impl Pipeline {
         self.state.answer_container(answer);
         if let Some(id) = told
             && before != self.state.generation()
-            && let Some(facts) = self.state.container_facts(id.as_bytes())
+            && let Some(facts) = self.state.container_facts(&id)
         {
             self.tell_recording(&facts);
         }

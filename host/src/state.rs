@@ -303,6 +303,8 @@ pub struct State {
     limits: Limits,
     clock: Clock,
     number: u64,
+    /// Time of that event, ns since the epoch; before the first, no time is later.
+    time: u64,
     /// Number and time of the first event that is none of whoever recorded.
     first: Option<(u64, u64)>,
     /// Time of the last event of a capture.
@@ -365,6 +367,7 @@ impl State {
         State {
             clock,
             number: 0,
+            time: u64::MAX,
             first: None,
             last_time: None,
             threads: Slab::new(limits.threads_max),
@@ -454,6 +457,7 @@ impl State {
 
     fn take_in(&mut self, event: &Event<'_>, wanted: bool) -> Seen {
         self.number = event.number();
+        self.time = event.time();
         self.counters.events += 1;
         if self.first.is_none() && event.kind().is_some_and(|kind| kind.class() != Class::Meta) {
             self.first = Some((event.number(), event.time()));

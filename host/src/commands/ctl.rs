@@ -273,33 +273,44 @@ fn in_words(status: &Status) -> String {
 fn containers(known: &Containers) -> String {
     let mut text = String::new();
     for container in &known.containers {
+        let known = format!(
+            "{:<11} {:<24} {}",
+            escaped(&container.kind),
+            escaped(&container.name),
+            escaped(&container.image)
+        );
+        let known = if container.name.is_empty() {
+            ""
+        } else {
+            known.trim_end()
+        };
         let what = match &*container.metadata {
-            "" => format!(
-                "{:<11} {:<24} {}",
-                escaped(&container.kind),
-                escaped(&container.name),
-                escaped(&container.image)
+            "" => known.to_owned(),
+            why => format!(
+                "{known} metadata={} (for {})",
+                escaped(why),
+                escaped(&container.group)
             ),
-            why => format!("metadata={}", escaped(why)),
         };
         // Writing to a String does not fail.
-        let _ = writeln!(text, "{:<14} {}", escaped(&container.id), what.trim_end());
+        let _ = writeln!(text, "{:<14} {}", escaped(&container.id), what.trim());
     }
     for engine in &known.engines {
         let state = engine.trouble.as_deref().map_or("followed".into(), escaped);
         let _ = writeln!(
             text,
-            "{:<14} {}: {state} (asked {}, failed {})",
+            "{:<14} {}: {state} (asked {}, failed {}, overlooked {})",
             escaped(&engine.engine),
             escaped(&engine.socket),
             engine.asked,
-            engine.failed
+            engine.failed,
+            engine.overlooked
         );
     }
     for absent in &known.absent {
         let _ = writeln!(
             text,
-            "{:<14} nothing could be told of {} containers, {} alerts",
+            "metadata={}: {} containers of which nothing was told, {} alerts without it",
             escaped(&absent.why),
             absent.containers,
             absent.alerts

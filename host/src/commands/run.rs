@@ -196,6 +196,8 @@ fn listen(path: &Path, asker: Asker) -> Option<Control> {
 const LOSSES_TOLD_EVERY: Duration = Duration::from_secs(30);
 /// How often it is looked whether anything was lost.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// So much of what engines tell is taken in between events.
+const ANSWERS_AT_ONCE: usize = 64;
 /// A container is forgotten so long after its last process.
 const FORGET_AFTER: Duration = Duration::from_secs(10);
 /// How long the last events may wait for what is told of their containers.
@@ -443,6 +445,8 @@ impl Watch {
     pub(super) fn until_told(&mut self, end: Option<Instant>) -> Result<(), Failure> {
         let mut batch = Rc::new(Batch::new());
         let mut look = Instant::now() + LOOK_EVERY;
+        // However much they tell, events come in between.
+        let mut engines_were_heard = false;
         loop {
             let fresh = match Rc::get_mut(&mut batch) {
                 Some(batch) => batch,
@@ -453,6 +457,7 @@ impl Watch {
                 }
             };
             let [terminate, interrupt] = &mut self.stop;
+            let was_told = std::mem::take(&mut engines_were_heard);
             let step = self.runtime.block_on(async {
                 tokio::select! {
                     biased;
@@ -463,7 +468,7 @@ impl Watch {
                     asked = next(&mut self.asked) => Ok(Step::Asked(asked)),
                     step = next_of_swaps(&mut self.swaps) => Ok(step),
                     () = self.outputs.ended() => Ok(Step::Deserted),
-                    answer = self.engines.answer() => Ok(Step::Told(answer)),
+                    answer = self.engines.answer(), if !was_told => Ok(Step::Told(answer)),
                     answer = self.pipeline.answer(), if self.pipeline.is_waiting() => {
                         Ok(Step::Answer(answer?))
                     }
@@ -492,6 +497,7 @@ impl Watch {
                     self.answer_container(answer);
                     self.hear_engines()?;
                     self.pipeline.flush()?;
+                    engines_were_heard = true;
                 }
                 Step::Read => {
                     if let Some(recent) = &mut self.recent {
@@ -559,14 +565,16 @@ impl Watch {
             .into_iter()
             .map(|listed| {
                 let why = match (&listed.facts, listed.absence) {
-                    (Some(_), _) => "",
-                    (None, Some(why)) => why.name(),
+                    (_, Some(why)) => why.name(),
+                    (Some(facts), None) if facts.is_cut => Absence::Limit.name(),
+                    (Some(_), None) => "",
                     (None, None) => "pending",
                 };
                 let facts = listed.facts.unwrap_or_default();
                 control::Container {
-                    id: listed.short.to_string(),
-                    full_id: facts.full_id.to_string(),
+                    id: listed.short,
+                    full_id: listed.id,
+                    group: listed.group,
                     name: facts.name.to_string(),
                     kind: facts.engine.name().into(),
                     image: facts.image.to_string(),
@@ -581,6 +589,7 @@ impl Watch {
             trouble: standing.trouble.clone(),
             asked: standing.asked,
             failed: standing.failed,
+            overlooked: standing.overlooked,
         });
         let counters = self.pipeline.counters();
         let parked = self.pipeline.parked();
@@ -612,7 +621,10 @@ impl Watch {
 
     /// Takes in what engines have told, and the events that waited for it.
     fn hear_engines(&mut self) -> Result<(), Failure> {
-        while let Some(answer) = self.engines.try_answer() {
+        for _ in 0..ANSWERS_AT_ONCE {
+            let Some(answer) = self.engines.try_answer() else {
+                break;
+            };
             self.answer_container(answer);
         }
         if self.pipeline.is_parking() {

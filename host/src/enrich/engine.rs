@@ -5,55 +5,52 @@
 //! state is touched by the event thread alone. One file for each engine that can be asked; those
 //! that cannot (LXC, libvirt's, BPM) are known by their control groups, which is the state's
 //! business.
+//!
+//! An engine at a socket is a [`client`], which looks containers up, and follows the engine's
+//! events: [`telling`] bounds what these have asked, [`lives`] remembers what they say of
+//! containers that begin and end. Which control groups a container has, [`roots`] tells.
 
+mod client;
 mod containerd;
 mod cri;
 mod docker;
+mod few;
 mod grpc;
 mod http;
+mod lives;
 mod podman;
 mod roots;
+mod telling;
 
 use crate::state::State;
-use crate::state::container::{
-    Absence, ByPath, ContainerAnswer, ContainerFacts, ContainerLookup, Engine as Kind,
-};
+use crate::state::container::{Absence, ByPath, ContainerAnswer, ContainerLookup};
+use client::{ANSWER_WITHIN, Client};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use telling::Teller;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
-/// Questions, and answers, that may wait.
+/// Questions that may wait.
 const QUEUE: usize = 4096;
-/// Questions that are being asked of one engine at once.
-const ASKED_AT_ONCE: usize = 64;
+/// Answers that may wait.
+const ANSWERS_MAX: usize = 256;
 /// Questions that are being asked at once in all.
 const LOOKUPS_MAX: usize = 4096;
-/// An engine has so long to answer: Docker's inspect waits until the container has started. (How
-/// long events wait is the pipeline's business. What comes later is of use to later ones.)
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// A container that an engine does not know may be one that it is only making: it is asked again
-/// for so long.
-const ASK_AGAIN_FOR: Duration = Duration::from_millis(400);
-/// Kubernetes' sandboxes are known only when all is ready, their network included.
-const ASK_AGAIN_FOR_SANDBOX: Duration = Duration::from_millis(1300);
-/// And first after this; then after twice as long each time.
-const ASK_AGAIN_AFTER: Duration = Duration::from_millis(4);
-/// And at the latest after this.
-const ASK_AGAIN_WITHIN: Duration = Duration::from_millis(100);
-/// How long to wait before an engine is called again that has gone away, first and at most.
-const CALL_AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
 /// It is looked who has logged in so often,
 const USERS_LOOKED_FOR_EVERY: Duration = Duration::from_secs(2);
 /// and for each container that is asked about, but not sooner again than that.
 const USERS_LOOKED_FOR_AFTER: Duration = Duration::from_millis(50);
-/// No answer of an engine about one container or image may be longer.
-const ANSWER_BYTES_MAX: usize = 4 << 20;
+/// No answer of an engine about one container or image may be longer,
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+/// by gRPC, where more is told that is not read,
+const MESSAGE_BYTES_MAX: usize = 4 << 20;
+/// and none of a list.
+const LIST_BYTES_MAX: usize = 16 << 20;
 
 /// Whether an engine is asked, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,6 +151,14 @@ impl std::fmt::Display for Trouble {
     }
 }
 
+/// An engine's client, whichever engine it is.
+enum Api {
+    Docker(docker::Docker),
+    Podman(podman::Podman),
+    Containerd(containerd::Containerd),
+    Cri(cri::Cri),
+}
+
 /// How an engine at one socket is doing.
 #[derive(Clone, Debug)]
 pub struct Standing {
@@ -167,153 +172,9 @@ pub struct Standing {
     pub asked: u64,
     /// How often it failed to answer.
     pub failed: u64,
-}
-
-/// An engine's client, whichever engine it is.
-enum Api {
-    Docker(docker::Docker),
-    Podman(podman::Podman),
-    Containerd(containerd::Containerd),
-    Cri(cri::Cri),
-}
-
-struct Client {
-    api: Api,
-    socket: PathBuf,
-    slots: Semaphore,
-    asked: AtomicU64,
-    failed: AtomicU64,
-    trouble: Mutex<Option<String>>,
-}
-
-impl Client {
-    fn new(api: Api, socket: &Path) -> Arc<Client> {
-        Arc::new(Client {
-            api,
-            socket: socket.to_owned(),
-            slots: Semaphore::new(ASKED_AT_ONCE),
-            asked: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
-            trouble: Mutex::new(Some("not called yet".into())),
-        })
-    }
-
-    fn name(&self) -> &'static str {
-        match &self.api {
-            Api::Docker(_) => "docker",
-            Api::Podman(_) => "podman",
-            Api::Containerd(_) => "containerd",
-            Api::Cri(_) => "cri",
-        }
-    }
-
-    /// Whether it is one of those to ask about a container of such a path.
-    fn may_know(&self, likely: Option<Kind>) -> bool {
-        let Some(likely) = likely else { return true };
-        match &self.api {
-            // Kubernetes may run Docker underneath.
-            Api::Docker(_) => matches!(likely, Kind::Docker | Kind::Cri),
-            Api::Podman(_) => likely == Kind::Podman,
-            Api::Containerd(_) => likely == Kind::Containerd,
-            Api::Cri(_) => matches!(likely, Kind::Cri | Kind::CriO | Kind::Containerd),
-        }
-    }
-
-    /// What the engine knows of the container; `None` if it knows none of that id.
-    async fn inspect(&self, id: &str) -> Result<Option<ContainerFacts>, Trouble> {
-        let asked = async {
-            let _slot = self.slots.acquire().await;
-            match &self.api {
-                Api::Docker(docker) => docker.inspect(id).await,
-                Api::Podman(podman) => podman.inspect(id).await,
-                Api::Containerd(containerd) => containerd.inspect(id).await,
-                Api::Cri(cri) => cri.inspect(id).await,
-            }
-        };
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        let answer = match timeout(ANSWER_WITHIN, asked).await {
-            Ok(answer) => answer,
-            Err(_elapsed) => Err(Trouble::Timeout),
-        };
-        if let Err(trouble) = &answer {
-            tracing::debug!("{} did not tell of `{id}`: {trouble}", self.name());
-            self.failed.fetch_add(1, Ordering::Relaxed);
-        }
-        answer
-    }
-
-    /// Tells of what runs, then of what begins and ends, for as long as the engine does.
-    async fn follow(self: &Arc<Client>, tell: &Teller) -> Trouble {
-        let followed = match &self.api {
-            Api::Docker(docker) => docker.follow(self, tell).await,
-            Api::Podman(podman) => podman.follow(self, tell).await,
-            Api::Containerd(containerd) => containerd.follow(self, tell).await,
-            Api::Cri(cri) => cri.follow(self, tell).await,
-        };
-        match followed {
-            Ok(()) => Trouble::Lost("it was closed".into()),
-            Err(trouble) => trouble,
-        }
-    }
-
-    /// Its events are being followed.
-    fn note_well(&self) {
-        let mut trouble = self.trouble.lock().expect("nobody panics with it");
-        if trouble.take().is_some() {
-            tracing::debug!("{} at `{}` answers", self.name(), self.socket.display());
-        }
-    }
-
-    async fn follow_for_ever(self: Arc<Client>, tell: Teller) {
-        let [first, most] = CALL_AGAIN_AFTER;
-        let mut pause = first;
-        loop {
-            let began = Instant::now();
-            let why = self.follow(&tell).await;
-            tracing::debug!("{} at `{}`: {why}", self.name(), self.socket.display());
-            *self.trouble.lock().expect("nobody panics with it") = Some(why.to_string());
-            if began.elapsed() > most {
-                pause = first;
-            }
-            sleep(pause).await;
-            pause = (pause * 2).min(most);
-        }
-    }
-}
-
-/// The way of answers.
-#[derive(Clone)]
-struct Teller(Sender<ContainerAnswer>);
-
-impl Teller {
-    /// Waits until there is room: an engine that tells too much waits, nobody else.
-    async fn tell(&self, answer: ContainerAnswer) {
-        // Who listened no more is about to end this thread.
-        let _ = self.0.send(answer).await;
-    }
-
-    /// Asks about containers, a few at once, and tells the answers.
-    async fn tell_all(&self, client: &Arc<Client>, ids: Vec<String>) {
-        let few = Arc::new(Semaphore::new(8));
-        for id in ids {
-            let Ok(slot) = few.clone().acquire_owned().await else {
-                return;
-            };
-            let (client, tell) = (client.clone(), self.clone());
-            tokio::spawn(async move {
-                tell.tell_of(&client, &id).await;
-                drop(slot);
-            });
-        }
-        // Until the last has answered.
-        let _ = few.acquire_many(8).await;
-    }
-
-    async fn tell_of(&self, client: &Client, id: &str) {
-        if let Ok(Some(facts)) = client.inspect(id).await {
-            self.tell(ContainerAnswer::Known(Box::new(facts))).await;
-        }
-    }
+    /// Containers that its events told of, too many at once: they were not asked about until a
+    /// process of theirs was met.
+    pub overlooked: u64,
 }
 
 /// Whom there is to ask: those at sockets of the settings, and users' own, who come and go.
@@ -362,16 +223,17 @@ impl Clients {
         }
         users.looked_at = Some(Instant::now());
         let there = podman::sockets(&self.of_users);
-        let gone = |client: &Arc<Client>| !there.contains(&client.socket);
+        let gone = |client: &Arc<Client>| there.iter().all(|(_, socket)| *socket != client.socket);
         while let Some(at) = users.clients.iter().position(gone) {
             users.clients.remove(at);
             users.followed.remove(at).abort();
         }
-        for socket in there {
+        for (uid, socket) in there {
             if users.clients.iter().any(|client| client.socket == socket) {
                 continue;
             }
-            let client = Client::new(Api::Podman(podman::Podman::new(&socket)), &socket);
+            let podman = Api::Podman(podman::Podman::new(&socket));
+            let client = Client::new(podman, &socket, Some(uid));
             let followed = tokio::spawn(client.clone().follow_for_ever(tell.clone()));
             users.followed.push(followed.abort_handle());
             users.clients.push(client);
@@ -391,7 +253,7 @@ impl Engines {
     pub fn start(settings: &Settings, state: &mut State) -> io::Result<Engines> {
         let clients = Clients::new(settings);
         let (lookups, asked) = channel(QUEUE);
-        let (tell, answers) = channel(QUEUE);
+        let (tell, answers) = channel(ANSWERS_MAX);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -413,8 +275,8 @@ impl Engines {
     pub fn ask(&mut self, state: &mut State) {
         for lookup in state.take_container_lookups() {
             if let Err(refused) = self.lookups.try_send(lookup) {
-                let short = refused.into_inner().short;
-                state.answer_container(ContainerAnswer::Absent(short, Absence::Limit));
+                let id = refused.into_inner().id;
+                state.answer_container(ContainerAnswer::Absent(id, Absence::Limit));
             }
         }
     }
@@ -435,18 +297,7 @@ impl Engines {
     /// How the engines are doing.
     pub fn standings(&self) -> Vec<Standing> {
         let clients = self.clients.all();
-        let standings = clients.iter().map(|client| Standing {
-            engine: client.name(),
-            socket: client.socket.clone(),
-            trouble: client
-                .trouble
-                .lock()
-                .expect("nobody panics with it")
-                .clone(),
-            asked: client.asked.load(Ordering::Relaxed),
-            failed: client.failed.load(Ordering::Relaxed),
-        });
-        standings.collect()
+        clients.iter().map(|client| client.standing()).collect()
     }
 }
 
@@ -459,21 +310,28 @@ fn clients(settings: &Settings) -> Vec<Arc<Client>> {
     let place = |socket: &Path| super::host_path(&socket.to_string_lossy());
     for socket in sockets(&settings.docker).iter().map(|path| place(path)) {
         let docker = docker::Docker::new(&socket, &docker::DOCKER);
-        clients.push(Client::new(Api::Docker(docker), &socket));
+        clients.push(Client::new(Api::Docker(docker), &socket, None));
     }
     let of_podman = sockets(&settings.podman).into_iter();
     let of_podman = of_podman.filter(|path| !path.to_string_lossy().contains(podman::USER));
     for socket in of_podman.map(|path| place(&path)) {
         let podman = podman::Podman::new(&socket);
-        clients.push(Client::new(Api::Podman(podman), &socket));
+        clients.push(Client::new(Api::Podman(podman), &socket, None));
     }
+    // What Docker and Kubernetes run on it they tell of themselves, and more.
+    let others = [
+        ("moby", settings.docker.enabled),
+        (containerd::KUBERNETES, settings.cri.enabled),
+    ];
+    let others = others.into_iter().filter(|(_, is_asked)| *is_asked);
+    let others: Vec<&'static str> = others.map(|(namespace, _)| namespace).collect();
     for socket in sockets(&settings.containerd).iter().map(|path| place(path)) {
-        let containerd = containerd::Containerd::new(&socket);
-        clients.push(Client::new(Api::Containerd(containerd), &socket));
+        let containerd = containerd::Containerd::new(&socket, &others);
+        clients.push(Client::new(Api::Containerd(containerd), &socket, None));
     }
     for socket in sockets(&settings.cri).iter().map(|path| place(path)) {
         let cri = cri::Cri::new(&socket);
-        clients.push(Client::new(Api::Cri(cri), &socket));
+        clients.push(Client::new(Api::Cri(cri), &socket, None));
     }
     clients
 }
@@ -494,7 +352,7 @@ async fn serve(clients: Arc<Clients>, mut asked: Receiver<ContainerLookup>, tell
         // It may be the first container of a user who just logged in.
         clients.look_for_users(&tell);
         let Ok(slot) = slots.clone().try_acquire_owned() else {
-            let absent = ContainerAnswer::Absent(lookup.short, Absence::Limit);
+            let absent = ContainerAnswer::Absent(lookup.id, Absence::Limit);
             tell.tell(absent).await;
             continue;
         };
@@ -508,25 +366,16 @@ async fn serve(clients: Arc<Clients>, mut asked: Receiver<ContainerLookup>, tell
 
 /// Asks all engines that may know the container, and takes the first answer.
 async fn look_up(clients: &[Arc<Client>], lookup: ContainerLookup) -> ContainerAnswer {
-    let absent = |why| ContainerAnswer::Absent(lookup.short.clone(), why);
-    // What no engine would call a container is none, and must not become part of a request.
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);
+    let absent = |why| ContainerAnswer::Absent(lookup.id.clone(), why);
+    // What no engine would call a container is none.
     let id = std::str::from_utf8(&lookup.id).ok();
-    let Some(id) = id.filter(|id| id.bytes().all(|byte| is_plain(&byte)) && !id.starts_with('.'))
-    else {
+    let Some(id) = id.filter(|id| telling::is_id(id)) else {
         return absent(Absence::NotFound);
     };
     let mut asked = tokio::task::JoinSet::new();
-    for client in clients
-        .iter()
-        .filter(|client| client.may_know(lookup.likely))
-    {
-        let (client, id) = (client.clone(), id.to_owned());
-        let patience = match lookup.likely {
-            Some(Kind::Cri | Kind::CriO) => ASK_AGAIN_FOR_SANDBOX,
-            Some(_) | None => ASK_AGAIN_FOR,
-        };
-        asked.spawn(async move { ask_again(&client, &id, patience).await });
+    for client in clients.iter().filter(|client| client.may_know(&lookup)) {
+        let (client, lookup, id) = (client.clone(), lookup.clone(), id.to_owned());
+        asked.spawn(async move { client.look_up(&lookup, &id).await });
     }
     let mut why = Absence::NoSocket;
     let deadline = Instant::now() + ANSWER_WITHIN;
@@ -542,34 +391,6 @@ async fn look_up(clients: &[Arc<Client>], lookup: ContainerLookup) -> ContainerA
         why = why.min(Absence::Timeout);
     }
     absent(why)
-}
-
-async fn ask_again(
-    client: &Client,
-    id: &str,
-    patience: Duration,
-) -> Result<ContainerFacts, Absence> {
-    let until = Instant::now() + patience;
-    let mut pause = ASK_AGAIN_AFTER;
-    let mut early = None;
-    loop {
-        match client.inspect(id).await {
-            // Its process is there: the engine will know in a moment.
-            Ok(Some(facts)) if facts.is_early && Instant::now() + pause <= until => {
-                early = Some(facts);
-            }
-            Ok(Some(facts)) => return Ok(facts),
-            // It was removed meanwhile.
-            Ok(None) if let Some(early) = early.take() => return Ok(early),
-            Ok(None) if Instant::now() + pause > until => return Err(Absence::NotFound),
-            // It may be restarting.
-            Err(Trouble::Lost(_)) if Instant::now() + pause <= until => {}
-            Ok(None) => {}
-            Err(trouble) => return Err(trouble.absence()),
-        }
-        sleep(pause).await;
-        pause = (pause * 2).min(ASK_AGAIN_WITHIN);
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::host_path;
 use std::ffi::OsStr;
+use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
@@ -21,15 +22,21 @@ impl Groups {
     /// Number of the group at that path, which no other has as long as it is there; 0 where there
     /// is none.
     pub(super) fn number(&self, path: &[u8]) -> u64 {
-        let Some(path) = path.strip_prefix(b"/") else {
-            return 0;
-        };
-        let path = Path::new(OsStr::from_bytes(path));
+        // Of a kernel of 64 bits the inode's number is the group's.
+        self.look_at(path).map_or(0, |data| data.ino())
+    }
+
+    /// Whose the group at that path is, by the user's number; `None` where there is none.
+    pub(super) fn owner(&self, path: &[u8]) -> Option<u32> {
+        Some(self.look_at(path)?.uid())
+    }
+
+    fn look_at(&self, path: &[u8]) -> Option<Metadata> {
+        let path = Path::new(OsStr::from_bytes(path.strip_prefix(b"/")?));
         // Seen from another root, a path may lead up.
         if path.components().any(|part| part == Component::ParentDir) {
-            return 0;
+            return None;
         }
-        // Of a kernel of 64 bits the inode's number is the group's.
-        std::fs::metadata(self.0.join(path)).map_or(0, |data| data.ino())
+        std::fs::metadata(self.0.join(path)).ok()
     }
 }

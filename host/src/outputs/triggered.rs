@@ -392,14 +392,14 @@ fn tell(
     told: &Told,
 ) -> Result<(), RecordError> {
     let known = match told {
-        Told::Container(ContainerAnswer::Known(facts)) => Some(facts.id.clone()),
+        Told::Container(ContainerAnswer::Known(facts)) => Some(Box::<[u8]>::from(facts.key())),
         Told::Container(_) | Told::Enriched(_) | Told::Traced(_) => None,
     };
     let before = follower.state.generation();
     follower.tell(told);
     if let Some(id) = known
         && before != follower.state.generation()
-        && let Some(facts) = follower.state.container_facts(id.as_bytes())
+        && let Some(facts) = follower.state.container_facts(&id)
     {
         recording.container(&facts, follower.time)?;
     }

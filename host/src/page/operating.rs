@@ -265,6 +265,39 @@ impl Operating {
         let absent = absent.iter().map(|(labels, count)| (&labels[..], count));
         let help = "Containers of which nothing could be told";
         metrics.counter("saker_containers_unknown_total", help, absent);
+        let engines = |of: fn(&crate::control::Engine) -> u64| {
+            let engines = containers.engines.iter();
+            engines
+                .map(move |engine| {
+                    let labels = [("engine", &*engine.engine), ("socket", &*engine.socket)];
+                    (labels, of(engine))
+                })
+                .collect::<Vec<_>>()
+        };
+        let help = "Whether an engine's events are followed";
+        let followed = engines(|engine| u64::from(engine.trouble.is_none()));
+        let followed = followed.iter().map(|(labels, count)| (&labels[..], count));
+        metrics.gauge("saker_engine_followed", help, followed);
+        for (name, help, engines) in [
+            (
+                "saker_engine_questions_total",
+                "Questions to an engine",
+                engines(|engine| engine.asked),
+            ),
+            (
+                "saker_engine_failures_total",
+                "Questions that an engine did not answer",
+                engines(|engine| engine.failed),
+            ),
+            (
+                "saker_engine_overlooked_total",
+                "Containers that an engine told of too many at once",
+                engines(|engine| engine.overlooked),
+            ),
+        ] {
+            let engines = engines.iter().map(|(labels, count)| (&labels[..], count));
+            metrics.counter(name, help, engines);
+        }
         let name = "falcosecurity_falco_rules_matches_total";
         let rules: Vec<(Vec<(String, String)>, u64)> = rules.iter().map(matched).collect();
         metrics.head(name, "counter", "Alerts by rule");

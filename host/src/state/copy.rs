@@ -44,6 +44,7 @@ impl State {
             limits: self.limits.clone(),
             clock: self.clock,
             number: self.number,
+            time: self.time,
             first: self.first,
             last_time: self.last_time,
             threads: self.threads.clone(),

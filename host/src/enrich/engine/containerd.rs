@@ -1,14 +1,17 @@
 //! containerd, by its own API, in all of its namespaces. (What Kubernetes and Docker run on it is
-//! asked of them.)
+//! asked of them, where they are asked.)
 
+use super::client::{Client, Described};
 use super::docker::split_image;
 use super::grpc::{self, Socket};
-use super::{Client, Teller, Trouble, roots};
+use super::roots::{self, First, Place};
+use super::telling::Telling;
+use super::{Trouble, few};
 use crate::state::container::{ContainerAnswer, ContainerFacts, Engine, Labels, Mount};
 use serde::Deserialize;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use tonic::Request;
 
 /// containerd at a socket.
@@ -16,10 +19,14 @@ pub(super) struct Containerd {
     socket: Socket,
     /// As far as they have been met.
     namespaces: Mutex<BTreeSet<String>>,
+    /// Those that are others' to tell of, which know more.
+    of_others: Vec<&'static str>,
 }
 
-/// Those that are others' to tell of, which know more.
-const NAMESPACES_OF_OTHERS: [&str; 2] = ["moby", "k8s.io"];
+/// The namespace of Kubernetes.
+pub(super) const KUBERNETES: &str = "k8s.io";
+/// A task that has ended.
+const STOPPED: i32 = 3;
 /// More namespaces are not asked.
 const NAMESPACES_MAX: usize = 64;
 /// Characters of a container's id as fields show it.
@@ -73,6 +80,28 @@ mod api {
         pub(super) id: String,
         #[prost(uint32, tag = "3")]
         pub(super) pid: u32,
+        #[prost(int32, tag = "4")]
+        pub(super) status: i32,
+        #[prost(message, optional, tag = "10")]
+        pub(super) exited_at: Option<Time>,
+    }
+
+    #[derive(Clone, Copy, PartialEq, prost::Message)]
+    pub(super) struct Time {
+        #[prost(int64, tag = "1")]
+        pub(super) seconds: i64,
+        #[prost(int32, tag = "2")]
+        pub(super) nanos: i32,
+    }
+
+    /// The beginning of events of tasks: which container, and which process where it is another
+    /// than the first.
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct Exit {
+        #[prost(string, tag = "1")]
+        pub(super) container_id: String,
+        #[prost(string, tag = "2")]
+        pub(super) id: String,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
@@ -113,6 +142,8 @@ mod api {
 
     #[derive(Clone, PartialEq, prost::Message)]
     pub(super) struct Envelope {
+        #[prost(message, optional, tag = "1")]
+        pub(super) at: Option<Time>,
         #[prost(string, tag = "2")]
         pub(super) namespace: String,
         #[prost(string, tag = "3")]
@@ -127,8 +158,11 @@ mod api {
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Spec {
     linux: Linux,
+    #[serde(deserialize_with = "few::list")]
     mounts: Vec<SpecMount>,
     process: SpecProcess,
+    #[serde(deserialize_with = "few::map")]
+    pub(super) annotations: BTreeMap<Box<str>, Box<str>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -140,6 +174,7 @@ struct SpecProcess {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Capabilities {
+    #[serde(deserialize_with = "few::list")]
     bounding: Vec<String>,
 }
 
@@ -147,9 +182,12 @@ struct Capabilities {
 #[serde(default, rename_all = "camelCase")]
 struct Linux {
     cgroups_path: String,
+    #[serde(deserialize_with = "few::list")]
     namespaces: Vec<SpecNamespace>,
-    masked_paths: Option<Vec<String>>,
-    readonly_paths: Option<Vec<String>>,
+    #[serde(deserialize_with = "few::list")]
+    masked_paths: Vec<String>,
+    #[serde(deserialize_with = "few::list")]
+    readonly_paths: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -166,6 +204,7 @@ struct SpecMount {
     #[serde(rename = "type")]
     kind: Box<str>,
     source: Box<str>,
+    #[serde(deserialize_with = "few::list")]
     options: Vec<String>,
 }
 
@@ -196,7 +235,6 @@ impl Spec {
 
     /// There is no word for it here: nothing is hidden from it, and it may do what the system can.
     fn is_privileged(&self) -> bool {
-        let is_empty = |paths: &Option<Vec<String>>| paths.as_ref().is_none_or(Vec::is_empty);
         let may = |name: &str| {
             self.process
                 .capabilities
@@ -204,8 +242,8 @@ impl Spec {
                 .iter()
                 .any(|own| own == name)
         };
-        is_empty(&self.linux.masked_paths)
-            && is_empty(&self.linux.readonly_paths)
+        self.linux.masked_paths.is_empty()
+            && self.linux.readonly_paths.is_empty()
             && may("CAP_SYS_ADMIN")
             && may("CAP_SYS_MODULE")
     }
@@ -247,11 +285,17 @@ fn named(name: &str) -> api::Named {
 }
 
 impl Containerd {
-    pub(super) fn new(socket: &Path) -> Containerd {
+    pub(super) fn new(socket: &Path, of_others: &[&'static str]) -> Containerd {
         Containerd {
             socket: Socket::new(socket),
             namespaces: Mutex::default(),
+            of_others: of_others.into(),
         }
+    }
+
+    /// Whether Kubernetes' containers are asked about here.
+    pub(super) fn has_kubernetes(&self) -> bool {
+        !self.of_others.contains(&KUBERNETES)
     }
 
     fn namespaces(&self) -> Vec<String> {
@@ -262,7 +306,7 @@ impl Containerd {
     /// Whether it is a new one.
     fn note_namespace(&self, name: &str) -> bool {
         let mut known = self.namespaces.lock().expect("nobody panics with it");
-        !NAMESPACES_OF_OTHERS.contains(&name)
+        !self.of_others.contains(&name)
             && known.len() < NAMESPACES_MAX
             && known.insert(name.to_owned())
     }
@@ -270,31 +314,27 @@ impl Containerd {
     async fn list_namespaces(&self) -> Result<(), Trouble> {
         let method = "/containerd.services.namespaces.v1.Namespaces/List";
         let request = Request::new(api::Empty {});
-        let listed: Option<api::ListedNamespaces> = self.socket.call(method, request).await?;
-        for namespace in listed.unwrap_or_default().namespaces {
+        let listed: api::ListedNamespaces = self.socket.list(method, request).await?;
+        for namespace in listed.namespaces {
             self.note_namespace(&namespace.name);
         }
         Ok(())
     }
 
     /// What is known of the container of that id, in whichever namespace it is.
-    pub(super) async fn inspect(&self, id: &str) -> Result<Option<ContainerFacts>, Trouble> {
+    pub(super) async fn inspect(&self, id: &str) -> Result<Option<Described>, Trouble> {
         if self.namespaces().is_empty() {
             self.list_namespaces().await?;
         }
         for namespace in self.namespaces() {
-            if let Some(facts) = self.inspect_in(&namespace, id).await? {
-                return Ok(Some(facts));
+            if let Some(described) = self.inspect_in(&namespace, id).await? {
+                return Ok(Some(described));
             }
         }
         Ok(None)
     }
 
-    async fn inspect_in(
-        &self,
-        namespace: &str,
-        id: &str,
-    ) -> Result<Option<ContainerFacts>, Trouble> {
+    async fn inspect_in(&self, namespace: &str, id: &str) -> Result<Option<Described>, Trouble> {
         let method = "/containerd.services.containers.v1.Containers/Get";
         let request = within(namespace, named(id))?;
         let got: Option<api::GotContainer> = self.socket.call(method, request).await?;
@@ -307,9 +347,7 @@ impl Containerd {
         let method = "/containerd.services.tasks.v1.Tasks/Get";
         let request = within(namespace, named(id))?;
         let got: Option<api::GotProcess> = self.socket.call(method, request).await?;
-        let pid = got
-            .and_then(|got| got.process)
-            .map_or(0, |process| process.pid);
+        let first = first(got.and_then(|got| got.process));
         let mut digest = String::new();
         if !container.image.is_empty() {
             let method = "/containerd.services.images.v1.Images/Get";
@@ -322,50 +360,47 @@ impl Containerd {
         }
         let spec = container.spec.as_ref();
         let spec = spec.and_then(|any| serde_json::from_slice::<Spec>(&any.value).ok());
-        Ok(Some(facts(
-            container,
-            &spec.unwrap_or_default(),
-            &digest,
-            pid,
-        )))
+        let spec = spec.unwrap_or_default();
+        let place = Place::of(&first, id, || spec.root().into_iter().collect());
+        Ok(Some(Described {
+            facts: facts(container, &spec, &digest, place),
+            is_early: matches!(first, First::ToCome),
+        }))
     }
 
     /// Tells of the containers that run, then of those that begin and end.
-    pub(super) async fn follow(&self, client: &Arc<Client>, tell: &Teller) -> Result<(), Trouble> {
+    pub(super) async fn follow(&self, client: &Client, tell: &Telling) -> Result<(), Trouble> {
         let method = "/containerd.services.events.v1.Events/Subscribe";
-        let events = self
-            .socket
-            .stream(method, Request::new(api::Empty {}))
-            .await?;
-        let Some(mut events) = events else {
-            return Err(Trouble::BadAnswer("it tells no events".into()));
-        };
+        let opening = self.socket.stream(method, Request::new(api::Empty {}));
+        let opening = grpc::Opening::begin(opening).await;
         self.list_namespaces().await?;
         client.note_well();
-        let mut ids = Vec::new();
         for namespace in self.namespaces() {
             let told = ContainerAnswer::Namespace(namespace.as_str().into());
-            tell.tell(told).await;
+            tell.teller.tell(told).await;
             let method = "/containerd.services.tasks.v1.Tasks/List";
             let request = within(&namespace, api::Empty {})?;
-            let listed: Option<api::ListedTasks> = self.socket.call(method, request).await?;
-            for task in listed.unwrap_or_default().tasks {
-                let id = if task.container_id.is_empty() {
-                    task.id
-                } else {
-                    task.container_id
-                };
-                ids.push(id);
-            }
+            let listed: api::ListedTasks = self.socket.list(method, request).await?;
+            let ids = listed
+                .tasks
+                .into_iter()
+                .map(|task| match task.container_id.is_empty() {
+                    true => task.id,
+                    false => task.container_id,
+                });
+            tell.all(ids).await;
         }
-        tell.tell_all(client, ids).await;
+        let Some(mut events) = opening.done().await? else {
+            return Err(Trouble::BadAnswer("it tells no events".into()));
+        };
         while let Some(event) = grpc::next::<api::Envelope>(&mut events).await? {
-            if NAMESPACES_OF_OTHERS.contains(&&*event.namespace) {
+            tell.pace().await;
+            if self.of_others.contains(&&*event.namespace) {
                 continue;
             }
             if self.note_namespace(&event.namespace) {
                 let told = ContainerAnswer::Namespace(event.namespace.as_str().into());
-                tell.tell(told).await;
+                tell.teller.tell(told).await;
             }
             // Of all events that are of use here the first field is a container's id.
             let payload = event.event.map(|event| event.value).unwrap_or_default();
@@ -373,14 +408,15 @@ impl Containerd {
                 continue;
             };
             match &*event.topic {
-                "/tasks/create" | "/tasks/start" | "/containers/update" => {
-                    let (client, tell) = (client.clone(), tell.clone());
-                    tokio::spawn(async move { tell.tell_of(&client, &id).await });
+                "/tasks/create" | "/tasks/start" => tell.begun(&id),
+                "/tasks/exit" => {
+                    let exit: Result<api::Exit, _> = prost::Message::decode(&*payload);
+                    if exit.is_ok_and(|exit| exit.id == exit.container_id) {
+                        tell.ended(&id, event.at.map_or(0, nanoseconds));
+                    }
                 }
-                "/containers/delete" => {
-                    let short = id.get(..ID_SHORT).unwrap_or(&id);
-                    tell.tell(ContainerAnswer::Gone(short.into())).await;
-                }
+                "/containers/create" | "/containers/update" => tell.soon(&id),
+                "/containers/delete" => tell.gone(&id, event.at.map_or(0, nanoseconds)).await,
                 _ => {}
             }
         }
@@ -388,13 +424,27 @@ impl Containerd {
     }
 }
 
-fn facts(container: api::Container, spec: &Spec, digest: &str, pid: u32) -> ContainerFacts {
+/// Where the first process of a container is, which is what containerd calls its task.
+fn first(task: Option<api::Process>) -> First {
+    let Some(task) = task else {
+        return First::ToCome;
+    };
+    if task.status != STOPPED && task.pid != 0 {
+        return First::Runs(task.pid);
+    }
+    First::Ended(task.exited_at.map_or(0, nanoseconds))
+}
+
+/// ns since the epoch.
+fn nanoseconds(at: api::Time) -> u64 {
+    let seconds = u64::try_from(at.seconds).unwrap_or(0);
+    let nanos = u64::try_from(at.nanos).unwrap_or(0);
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
+}
+
+fn facts(container: api::Container, spec: &Spec, digest: &str, place: Place) -> ContainerFacts {
     let id = container.id;
     let (repository, tag, _) = split_image(&container.image);
-    let mut own = roots::of_process(pid, &id);
-    if own.is_empty() {
-        own.extend(spec.root());
-    }
     let labels: HashMap<String, String> = container.labels;
     let labels = labels
         .into_iter()
@@ -415,8 +465,9 @@ fn facts(container: api::Container, spec: &Spec, digest: &str, pid: u32) -> Cont
         has_host_ipc: spec.shares("ipc"),
         mounts: spec.bind_mounts(),
         labels: labels.collect::<Labels>(),
-        group: roots::group(pid, &own),
-        roots: Some(own.into()),
+        group: place.group,
+        ended: place.ended,
+        roots: Some(place.roots.into()),
         full_id: id.into(),
         ..ContainerFacts::default()
     }

@@ -1,15 +1,19 @@
 //! The runtimes of Kubernetes by their common interface, CRI v1: containerd, CRI-O and those that
 //! bring one of them along.
 
+use super::Trouble;
+use super::client::{Client, Described};
 use super::containerd::Spec;
 use super::docker::split_image;
 use super::grpc::{self, Socket};
-use super::{Client, Teller, Trouble, roots};
-use crate::state::container::{Command, ContainerAnswer, ContainerFacts, Engine, Labels, Mount};
+use super::roots::{self, First, Place};
+use super::telling::Telling;
+use crate::state::container::{Command, ContainerFacts, Engine, Labels, Mount};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 use tonic::Request;
 
@@ -115,6 +119,8 @@ mod api {
         pub(super) metadata: Option<ContainerMetadata>,
         #[prost(int32, tag = "3")]
         pub(super) state: i32,
+        #[prost(int64, tag = "6")]
+        pub(super) finished_at: i64,
         #[prost(message, optional, tag = "8")]
         pub(super) image: Option<ImageSpec>,
         #[prost(string, tag = "9")]
@@ -167,6 +173,8 @@ mod api {
         pub(super) id: String,
         #[prost(message, optional, tag = "2")]
         pub(super) metadata: Option<PodMetadata>,
+        #[prost(int32, tag = "3")]
+        pub(super) state: i32,
         #[prost(message, optional, tag = "5")]
         pub(super) network: Option<Network>,
         #[prost(message, optional, tag = "6")]
@@ -203,6 +211,8 @@ mod api {
         pub(super) id: String,
         #[prost(int32, tag = "2")]
         pub(super) kind: i32,
+        #[prost(int64, tag = "3")]
+        pub(super) at: i64,
     }
 }
 
@@ -216,8 +226,10 @@ struct Info {
     /// CRI-O's.
     privileged: bool,
     config: Option<InfoConfig>,
-    runtime_spec: Option<serde_json::Value>,
-    cni_result: Option<serde_json::Value>,
+    runtime_spec: Option<Box<RawValue>>,
+    #[serde(skip)]
+    spec: Option<Spec>,
+    cni_result: Option<Box<RawValue>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -241,7 +253,10 @@ struct SecurityContext {
 impl Info {
     fn of(info: &HashMap<String, String>) -> Info {
         let text = info.get("info").map(String::as_str).unwrap_or_default();
-        serde_json::from_str(text).unwrap_or_default()
+        let mut info: Info = serde_json::from_str(text).unwrap_or_default();
+        let spec = info.runtime_spec.take();
+        info.spec = spec.and_then(|spec| serde_json::from_str(spec.get()).ok());
+        info
     }
 
     fn is_privileged(&self) -> bool {
@@ -253,43 +268,49 @@ impl Info {
         self.privileged || context.is_some_and(|context| context.privileged)
     }
 
-    fn roots(&self, id: &str) -> Vec<Box<[u8]>> {
-        let mut own = roots::of_process(self.pid, id);
-        if own.is_empty()
-            && let Some(spec) = &self.runtime_spec
-            && let Ok(spec) = Spec::deserialize(spec)
-        {
-            own.extend(spec.root());
-        }
-        own
-    }
-
-    fn group(&self, id: &str) -> u64 {
-        roots::group(self.pid, &roots::of_process(self.pid, id))
+    /// Where its groups are.
+    fn place(&self, first: &First, id: &str) -> Place {
+        Place::of(first, id, || {
+            let spec = self.spec.as_ref();
+            spec.and_then(Spec::root).into_iter().collect()
+        })
     }
 
     fn annotation(&self, name: &str) -> Option<&str> {
-        self.runtime_spec
-            .as_ref()?
-            .get("annotations")?
-            .get(name)?
-            .as_str()
+        Some(&**self.spec.as_ref()?.annotations.get(name)?)
     }
 
     /// What the network's plugins said, as each runtime keeps it.
     fn cni_json(&self) -> String {
         match &self.cni_result {
-            Some(result) if !result.is_null() => result.to_string(),
-            Some(_) | None => self.annotation(CRIO_CNI).unwrap_or_default().to_owned(),
+            Some(result) => compact(result.get()).unwrap_or_default(),
+            None => self.annotation(CRIO_CNI).unwrap_or_default().to_owned(),
         }
     }
 }
 
+/// The same JSON without blanks, unless it is long.
+fn compact(json: &str) -> Option<String> {
+    let json = Some(json).filter(|json| json.len() <= CNI_BYTES_MAX)?;
+    let value: serde_json::Value = serde_json::from_str(json).ok()?;
+    Some(value.to_string())
+}
+
+/// What the network's plugins said is no longer.
+const CNI_BYTES_MAX: usize = 64 << 10;
 /// The namespace is the host's.
 const OF_NODE: i32 = 2;
 /// A container that has no process yet.
 const CREATED: i32 = 0;
-/// An event says that a container is no more.
+/// A container that has none any more.
+const EXITED: i32 = 2;
+/// A sandbox that is there.
+const READY: i32 = 0;
+/// Events say that a container has begun,
+const STARTED: i32 = 1;
+/// has ended,
+const STOPPED: i32 = 2;
+/// and is no more.
 const DELETED: i32 = 3;
 
 fn status_request(id: &str) -> Request<api::StatusRequest> {
@@ -327,13 +348,13 @@ impl Cri {
     }
 
     /// What is known of the container, or the sandbox, of that id.
-    pub(super) async fn inspect(&self, id: &str) -> Result<Option<ContainerFacts>, Trouble> {
+    pub(super) async fn inspect(&self, id: &str) -> Result<Option<Described>, Trouble> {
         let engine = self.engine().await?;
         let method = "/runtime.v1.RuntimeService/ContainerStatus";
         let got: Option<api::GotContainer> = self.socket.call(method, status_request(id)).await?;
         let Some(got) = got else {
             let pod = self.pod(id).await?;
-            return Ok(pod.and_then(|pod| sandbox_facts(engine, id, &pod)));
+            return Ok(pod.and_then(|pod| sandbox(engine, id, &pod)));
         };
         let info = Info::of(&got.info);
         let Some(status) = got.status.filter(|status| status.id == id) else {
@@ -345,13 +366,18 @@ impl Cri {
         };
         let asked = status.image.as_ref().map_or("", |image| &image.image);
         let image = self.image(asked, &status.image_ref).await;
-        Ok(Some(facts(
-            engine,
-            status,
-            &info,
-            &pod.unwrap_or_default(),
-            &image,
-        )))
+        let first = match (info.pid, status.state) {
+            (0, CREATED) => First::ToCome,
+            (_, EXITED) => First::Ended(u64::try_from(status.finished_at).unwrap_or(0)),
+            (0, _) => First::Ended(roots::now()),
+            (pid, _) => First::Runs(pid),
+        };
+        let place = info.place(&first, id);
+        let pod = pod.unwrap_or_default();
+        Ok(Some(Described {
+            facts: facts(engine, status, &info, place, &pod, &image),
+            is_early: matches!(first, First::ToCome),
+        }))
     }
 
     async fn pod(&self, id: &str) -> Result<Option<api::GotPod>, Trouble> {
@@ -385,42 +411,39 @@ impl Cri {
             "/runtime.v1.RuntimeService/ListContainers",
             "/runtime.v1.RuntimeService/ListPodSandbox",
         ] {
-            let listed: Option<api::Items> = self
-                .socket
-                .call(method, Request::new(api::Empty {}))
-                .await?;
-            ids.extend(
-                listed
-                    .unwrap_or_default()
-                    .items
-                    .into_iter()
-                    .map(|item| item.id),
-            );
+            let request = Request::new(api::Empty {});
+            let listed: api::Items = self.socket.list(method, request).await?;
+            ids.extend(listed.items.into_iter().map(|item| item.id));
         }
         Ok(ids)
     }
 
     /// Tells of the containers that run, then of those that begin and end.
-    pub(super) async fn follow(&self, client: &Arc<Client>, tell: &Teller) -> Result<(), Trouble> {
+    pub(super) async fn follow(&self, client: &Client, tell: &Telling) -> Result<(), Trouble> {
         // Another may have taken its place.
         *self.engine.lock().expect("nobody panics with it") = None;
         self.engine().await?;
         let method = "/runtime.v1.RuntimeService/GetContainerEvents";
-        let mut events = self
+        let request = Request::new(api::Empty {});
+        let opening = self
             .socket
-            .stream::<_, api::ContainerEvent>(method, Request::new(api::Empty {}))
-            .await?;
+            .stream::<_, api::ContainerEvent>(method, request);
+        let opening = grpc::Opening::begin(opening).await;
         let mut known = self.list().await?;
         client.note_well();
-        tell.tell_all(client, known.iter().cloned().collect()).await;
+        tell.all(known.iter().cloned()).await;
+        let mut events = opening.done().await?;
         while let Some(stream) = &mut events {
             match grpc::next(stream).await {
-                Ok(Some(event)) if event.kind == DELETED => {
-                    tell.tell(gone(&event.id)).await;
-                }
                 Ok(Some(event)) => {
-                    let (client, tell) = (client.clone(), tell.clone());
-                    tokio::spawn(async move { tell.tell_of(&client, &event.id).await });
+                    tell.pace().await;
+                    let at = u64::try_from(event.at).unwrap_or(0);
+                    match event.kind {
+                        STARTED => tell.begun(&event.id),
+                        STOPPED => tell.ended(&event.id, at),
+                        DELETED => tell.gone(&event.id, at).await,
+                        _ => tell.soon(&event.id),
+                    }
                 }
                 Ok(None) => return Ok(()),
                 // Some say so only when they are to tell the first.
@@ -432,17 +455,12 @@ impl Cri {
             tokio::time::sleep(LOOK_AGAIN_AFTER).await;
             let now = self.list().await?;
             for id in known.difference(&now) {
-                tell.tell(gone(id)).await;
+                tell.gone(id, 0).await;
             }
-            tell.tell_all(client, now.difference(&known).cloned().collect())
-                .await;
+            tell.all(now.difference(&known).cloned()).await;
             known = now;
         }
     }
-}
-
-fn gone(id: &str) -> ContainerAnswer {
-    ContainerAnswer::Gone(id.get(..ID_SHORT).unwrap_or(id).into())
 }
 
 fn labels(of: &HashMap<String, String>) -> impl Iterator<Item = (Box<str>, Box<str>)> {
@@ -477,6 +495,7 @@ fn facts(
     engine: Engine,
     status: api::ContainerStatus,
     info: &Info,
+    place: Place,
     pod: &api::GotPod,
     image: &api::Image,
 ) -> ContainerFacts {
@@ -552,9 +571,9 @@ fn facts(
         pod_labels: labels(&pod.labels).collect(),
         liveness_probe: probe("livenessProbe"),
         readiness_probe: probe("readinessProbe"),
-        is_early: info.pid == 0 && status.state == CREATED,
-        group: info.group(&status.id),
-        roots: Some(info.roots(&status.id).into()),
+        group: place.group,
+        ended: place.ended,
+        roots: Some(place.roots.into()),
         name: name.as_str().into(),
         image: asked.as_str().into(),
         full_id: status.id.into(),
@@ -562,12 +581,19 @@ fn facts(
     }
 }
 
-fn sandbox_facts(engine: Engine, id: &str, pod: &api::GotPod) -> Option<ContainerFacts> {
+fn sandbox(engine: Engine, id: &str, pod: &api::GotPod) -> Option<Described> {
     let info = Info::of(&pod.info);
     let status = pod.status.as_ref().filter(|status| status.id == id)?;
+    let first = match (info.pid, status.state) {
+        (0, READY) => First::ToCome,
+        // When, nobody says.
+        (0, _) => First::Ended(0),
+        (pid, _) => First::Runs(pid),
+    };
+    let place = info.place(&first, id);
     let options = options_of(status);
     let own = labels(&status.labels);
-    Some(ContainerFacts {
+    let facts = ContainerFacts {
         id: id.get(..ID_SHORT).unwrap_or(id).into(),
         full_id: id.into(),
         engine,
@@ -592,9 +618,14 @@ fn sandbox_facts(engine: Engine, id: &str, pod: &api::GotPod) -> Option<Containe
             .collect::<Labels>(),
         pod_sandbox_id: id.into(),
         pod_labels: labels(&status.labels).collect(),
-        group: info.group(id),
-        roots: Some(info.roots(id).into()),
+        group: place.group,
+        ended: place.ended,
+        roots: Some(place.roots.into()),
         ..ContainerFacts::default()
+    };
+    Some(Described {
+        facts,
+        is_early: matches!(first, First::ToCome),
     })
 }
 
@@ -636,7 +667,8 @@ mod tests {
         assert_eq!(info.cni_json(), r#"{"ips":[]}"#);
         let expected = "/kubepods.slice/kubepods-besteffort.slice/\
              kubepods-besteffort-pod6f_1c.slice/crio-ab.scope";
-        assert_eq!(info.roots("ab"), [expected.as_bytes().into()]);
+        let place = info.place(&First::ToCome, "ab");
+        assert_eq!(place.roots, [expected.as_bytes().into()]);
     }
 
     #[test]

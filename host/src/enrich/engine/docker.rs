@@ -1,9 +1,11 @@
 //! Docker, by its API. (Of bollard's types one unknown word makes a whole answer unreadable, and
 //! it reads answers of any length; of so large an API we ask four things.)
 
-use super::http;
-use super::{Client, Teller, Trouble, roots};
-use crate::state::container::{Command, ContainerAnswer, ContainerFacts, Engine, Labels, Mount};
+use super::client::{Client, Described};
+use super::roots::{self, First, Place};
+use super::telling::Telling;
+use super::{Trouble, few, http};
+use crate::state::container::{Command, ContainerFacts, Engine, Labels, Mount};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,8 +28,12 @@ pub(super) const DOCKER: Dialect = Dialect {
     prefixes: [("cgroupfs", ""), ("systemd", "docker-")],
 };
 
-/// Images that are remembered.
+/// Images that are remembered,
 const IMAGES_MAX: usize = 256;
+/// so many names of each,
+const IMAGE_NAMES_MAX: usize = 16;
+/// and none that is longer.
+const IMAGE_NAME_MAX: usize = 512;
 
 /// Docker at a socket.
 pub(super) struct Docker {
@@ -59,7 +65,7 @@ struct Inspected {
     config: Config,
     #[serde(deserialize_with = "nullable")]
     host_config: HostConfig,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "few::list")]
     mounts: Vec<MountPoint>,
     #[serde(deserialize_with = "nullable")]
     network_settings: NetworkSettings,
@@ -70,7 +76,7 @@ struct Inspected {
 struct State {
     pid: u32,
     #[serde(deserialize_with = "nullable")]
-    status: Box<str>,
+    finished_at: Box<str>,
 }
 
 #[derive(Default, Deserialize)]
@@ -78,7 +84,7 @@ struct State {
 struct Config {
     #[serde(deserialize_with = "nullable")]
     image: Box<str>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "few::map")]
     labels: BTreeMap<Box<str>, Box<str>>,
     healthcheck: Option<Healthcheck>,
 }
@@ -86,7 +92,7 @@ struct Config {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct Healthcheck {
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "few::list")]
     test: Vec<Box<str>>,
 }
 
@@ -124,7 +130,7 @@ struct MountPoint {
 struct NetworkSettings {
     #[serde(rename = "IPAddress", deserialize_with = "nullable")]
     ip: Box<str>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "few::map")]
     networks: BTreeMap<Box<str>, Network>,
 }
 
@@ -138,9 +144,9 @@ struct Network {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct Image {
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "few::list")]
     repo_tags: Vec<Box<str>>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "few::list")]
     repo_digests: Vec<Box<str>>,
 }
 
@@ -162,6 +168,8 @@ struct Listed {
 struct Event {
     action: Box<str>,
     actor: Actor,
+    #[serde(rename = "timeNano", default)]
+    time_nano: u64,
 }
 
 #[derive(Deserialize)]
@@ -185,7 +193,7 @@ impl Docker {
     }
 
     /// What is known of the container of that whole id.
-    pub(super) async fn inspect(&self, id: &str) -> Result<Option<ContainerFacts>, Trouble> {
+    pub(super) async fn inspect(&self, id: &str) -> Result<Option<Described>, Trouble> {
         let path = format!("/containers/{id}/json");
         let Some(inspected) = http::get::<Inspected>(&self.socket, &path).await? else {
             return Ok(None);
@@ -210,8 +218,14 @@ impl Docker {
                 ip = ip_of(&other.network_settings);
             }
         }
-        let roots = self.roots(&inspected);
-        Ok(Some(self.facts(inspected, &image, ip, roots)))
+        let first = inspected.state.first();
+        let place = Place::of(&first, &inspected.id, || self.expected(&inspected));
+        self.learn_parent(&inspected, &place);
+        Ok(Some(Described {
+            facts: self.facts(inspected, &image, ip, place),
+            // Addresses are given just before the first process runs.
+            is_early: matches!(first, First::ToCome),
+        }))
     }
 
     async fn image(&self, id: &str) -> Result<Arc<Image>, Trouble> {
@@ -224,7 +238,12 @@ impl Docker {
             return Ok(image);
         }
         let found = http::get::<Image>(&self.socket, &format!("/images/{id}/json")).await?;
-        let image = Arc::new(found.unwrap_or_default());
+        let mut found = found.unwrap_or_default();
+        for names in [&mut found.repo_tags, &mut found.repo_digests] {
+            names.retain(|name| name.len() <= IMAGE_NAME_MAX);
+            names.truncate(IMAGE_NAMES_MAX);
+        }
+        let image = Arc::new(found);
         let mut images = self.images.lock().expect("nobody panics with it");
         if images.len() >= IMAGES_MAX {
             images.pop_first();
@@ -233,19 +252,24 @@ impl Docker {
         Ok(image)
     }
 
-    /// The control groups that are the container's.
-    fn roots(&self, inspected: &Inspected) -> Box<[Box<[u8]>]> {
-        let id = &*inspected.id;
-        let of_process = roots::of_process(inspected.state.pid, id);
-        let mut learned = self.parent.lock().expect("nobody panics with it");
-        let parent = &*inspected.host_config.cgroup_parent;
-        if let Some(first) = of_process.first() {
-            let end = first.iter().rposition(|byte| *byte == b'/');
-            if parent.is_empty() {
-                *learned = end.map(|end| first[..end].into());
-            }
-            return of_process.into();
+    /// Where containers are that name no parent of their groups is seen by the first one.
+    fn learn_parent(&self, inspected: &Inspected, place: &Place) {
+        let first = place.roots.first().filter(|_| place.ended == 0);
+        let end = first.and_then(|first| first.iter().rposition(|byte| *byte == b'/'));
+        if let (Some(first), Some(end)) = (first, end)
+            && inspected.host_config.cgroup_parent.is_empty()
+            && inspected.state.pid != 0
+        {
+            let mut learned = self.parent.lock().expect("nobody panics with it");
+            *learned = Some(first[..end].into());
         }
+    }
+
+    /// The control groups that it would get.
+    fn expected(&self, inspected: &Inspected) -> Vec<Box<[u8]>> {
+        let id = &*inspected.id;
+        let learned = self.parent.lock().expect("nobody panics with it");
+        let parent = &*inspected.host_config.cgroup_parent;
         let driver = self.driver.lock().expect("nobody panics with it");
         let mut expected = Vec::new();
         let Dialect {
@@ -266,7 +290,7 @@ impl Docker {
             };
             expected.push(roots::below(parent, &name));
         }
-        expected.into()
+        expected
     }
 
     fn facts(
@@ -274,13 +298,12 @@ impl Docker {
         inspected: Inspected,
         image: &Image,
         ip: Box<str>,
-        roots: Box<[Box<[u8]>]>,
+        place: Place,
     ) -> ContainerFacts {
         let Inspected {
             id,
             name,
             image: image_id,
-            state,
             config,
             host_config,
             mounts,
@@ -337,17 +360,16 @@ impl Docker {
                 .collect(),
             labels: config.labels.into_iter().collect::<Labels>(),
             healthcheck: config.healthcheck.as_ref().and_then(command),
-            // Addresses are given just before the first process runs.
-            is_early: state.pid == 0 && matches!(&*state.status, "created" | "initialized"),
-            group: roots::group(state.pid, &roots),
-            roots: Some(roots),
+            group: place.group,
+            ended: place.ended,
+            roots: Some(place.roots.into()),
             full_id: id,
             ..ContainerFacts::default()
         }
     }
 
     /// Tells of the containers that run, then of those that begin and end.
-    pub(super) async fn follow(&self, client: &Arc<Client>, tell: &Teller) -> Result<(), Trouble> {
+    pub(super) async fn follow(&self, client: &Client, tell: &Telling) -> Result<(), Trouble> {
         // What happens while they are listed waits in the stream.
         let path = "/events?filters=%7B%22type%22%3A%5B%22container%22%5D%7D";
         let mut events = http::lines(&self.socket, path).await?;
@@ -356,34 +378,37 @@ impl Docker {
             *self.driver.lock().expect("nobody panics with it") = Some(info.cgroup_driver);
         }
         client.note_well();
-        let listed = http::get::<Vec<Listed>>(&self.socket, "/containers/json").await?;
-        let ids = listed
-            .unwrap_or_default()
-            .into_iter()
-            .map(|listed| listed.id);
-        tell.tell_all(client, ids.collect()).await;
+        let listed: few::Many<Listed> = http::list(&self.socket, "/containers/json").await?;
+        tell.all(listed.0.into_iter().map(|listed| listed.id)).await;
         while let Some(line) = events.next().await? {
+            tell.pace().await;
             let event: Event = match serde_json::from_slice(&line) {
                 Ok(event) => event,
                 Err(error) => return Err(Trouble::BadAnswer(error.to_string())),
             };
             let id = event.actor.id;
-            if !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                continue;
-            }
             match &*event.action {
-                "create" | "start" | "init" | "rename" | "update" => {
-                    let (client, tell) = (client.clone(), tell.clone());
-                    tokio::spawn(async move { tell.tell_of(&client, &id).await });
-                }
-                "destroy" | "remove" => {
-                    let short = id.get(..ID_SHORT).unwrap_or(&id);
-                    tell.tell(ContainerAnswer::Gone(short.into())).await;
-                }
+                "create" | "init" | "rename" | "update" => tell.soon(&id),
+                "start" => tell.begun(&id),
+                "die" | "died" => tell.ended(&id, event.time_nano),
+                "destroy" | "remove" => tell.gone(&id, event.time_nano).await,
                 _ => {}
             }
         }
         Ok(())
+    }
+}
+
+impl State {
+    fn first(&self) -> First {
+        // The year 1 is never.
+        let finished = self.finished_at.parse::<jiff::Timestamp>().ok();
+        let finished = finished.and_then(|at| u64::try_from(at.as_nanosecond()).ok());
+        match (self.pid, finished) {
+            (0, None) => First::ToCome,
+            (0, Some(at)) => First::Ended(at),
+            (pid, _) => First::Runs(pid),
+        }
     }
 }
 
@@ -452,7 +477,7 @@ mod tests {
 
     #[test]
     fn what_is_null_or_missing_is_empty_and_no_word_is_unknown() {
-        let text = r#"{"Id": "ab", "Name": null, "Mounts": null, "State": {"Pid": 7, "Status": "odd"},
+        let text = r#"{"Id": "ab", "Name": null, "Mounts": null, "State": {"Pid": 7, "FinishedAt": "odd"},
             "Config": {"Labels": null, "Healthcheck": {"Test": ["CMD", "/check", "-x"]}},
             "HostConfig": {"NetworkMode": "host", "New": [1]}, "NetworkSettings": {"Networks":
             {"a": {"IPAddress": ""}, "b": {"IPAddress": "10.1.2.3"}}}}"#;
@@ -460,10 +485,33 @@ mod tests {
         let ip = ip_of(&inspected.network_settings);
         assert_eq!(&*ip, "10.1.2.3");
         let docker = Docker::new(Path::new("/nowhere"), &DOCKER);
-        let facts = docker.facts(inspected, &Image::default(), ip, [].into());
+        assert!(matches!(inspected.state.first(), First::Runs(7)));
+        let place = Place::of(&First::ToCome, "ab", Vec::new);
+        let facts = docker.facts(inspected, &Image::default(), ip, place);
         assert!(facts.has_host_network && !facts.has_host_pid);
         let check = facts.healthcheck.expect("there is one");
         assert_eq!((&*check.exe, &*check.args[0]), ("/check", "-x"));
+    }
+
+    #[test]
+    fn a_container_without_process_is_to_come_or_has_ended() {
+        let first = |pid: u32, finished: &str| {
+            let state = State {
+                pid,
+                finished_at: finished.into(),
+            };
+            match state.first() {
+                First::ToCome => (0, 0),
+                First::Runs(pid) => (pid, 0),
+                First::Ended(at) => (0, at),
+            }
+        };
+        assert_eq!(first(0, ""), (0, 0));
+        assert_eq!(first(0, "0001-01-01T00:00:00Z"), (0, 0));
+        let end = 1_700_000_000_000_000_005;
+        assert_eq!(first(0, "2023-11-14T22:13:20.000000005Z"), (0, end));
+        assert_eq!(first(0, "2023-11-15T00:13:20.000000005+02:00"), (0, end));
+        assert_eq!(first(9, "2023-11-14T22:13:20.000000005Z"), (9, 0));
     }
 
     #[test]
@@ -478,7 +526,7 @@ mod tests {
             ..Inspected::default()
         };
         let roots = |parent: &str| -> Vec<String> {
-            let roots = docker.roots(&inspected(parent)).into_iter();
+            let roots = docker.expected(&inspected(parent)).into_iter();
             roots
                 .map(|root| String::from_utf8_lossy(&root).into_owned())
                 .collect()

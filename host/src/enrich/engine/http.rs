@@ -1,7 +1,8 @@
 //! Requests to a Unix socket, as Docker's API has them. Whatever answers, no more than a bounded
 //! part of it is ever held.
 
-use super::{ANSWER_BYTES_MAX, Trouble};
+use super::client::ANSWER_WITHIN;
+use super::{ANSWER_BYTES_MAX, LIST_BYTES_MAX, Trouble};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
@@ -11,6 +12,7 @@ use serde::de::DeserializeOwned;
 use std::path::Path;
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 /// Header lines of an answer may take so much.
 const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -33,7 +35,18 @@ fn lost(error: &hyper::Error) -> Trouble {
     }
 }
 
+/// The beginning of an answer.
 async fn request(socket: &Path, path: &str) -> Result<(Response<Incoming>, Connection), Trouble> {
+    match timeout(ANSWER_WITHIN, request_at_length(socket, path)).await {
+        Ok(answer) => answer,
+        Err(_elapsed) => Err(Trouble::Timeout),
+    }
+}
+
+async fn request_at_length(
+    socket: &Path,
+    path: &str,
+) -> Result<(Response<Incoming>, Connection), Trouble> {
     let stream = UnixStream::connect(socket).await;
     let stream = stream.map_err(|error| Trouble::of_io(&error))?;
     let (mut sender, connection) = http1::Builder::new()
@@ -59,6 +72,24 @@ pub(super) async fn get<T: DeserializeOwned>(
     socket: &Path,
     path: &str,
 ) -> Result<Option<T>, Trouble> {
+    read(socket, path, ANSWER_BYTES_MAX).await
+}
+
+/// The list at that path.
+pub(super) async fn list<T: DeserializeOwned + Default>(
+    socket: &Path,
+    path: &str,
+) -> Result<T, Trouble> {
+    let listed = timeout(ANSWER_WITHIN, read(socket, path, LIST_BYTES_MAX)).await;
+    let listed = listed.unwrap_or(Err(Trouble::Timeout))?;
+    Ok(listed.unwrap_or_default())
+}
+
+async fn read<T: DeserializeOwned>(
+    socket: &Path,
+    path: &str,
+    bytes_max: usize,
+) -> Result<Option<T>, Trouble> {
     let (mut answer, _connection) = request(socket, path).await?;
     match answer.status() {
         StatusCode::OK => {}
@@ -72,7 +103,7 @@ pub(super) async fn get<T: DeserializeOwned>(
         let Some(data) = frame.data_ref() else {
             continue;
         };
-        if text.len() + data.len() > ANSWER_BYTES_MAX {
+        if text.len() + data.len() > bytes_max {
             return Err(Trouble::BadAnswer("it is too long".into()));
         }
         text.extend_from_slice(data);

@@ -1,11 +1,12 @@
 //! Podman, by its API that is compatible with Docker's: root's, and each user's.
 
+use super::Trouble;
+use super::client::{Client, Described};
 use super::docker::{Dialect, Docker};
-use super::{Client, Teller, Trouble};
+use super::telling::Telling;
 use crate::enrich::host_path;
-use crate::state::container::{ContainerFacts, Engine};
+use crate::state::container::Engine;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 const PODMAN: Dialect = Dialect {
     engine: Engine::Podman,
@@ -26,22 +27,21 @@ impl Podman {
         Podman(Docker::new(socket, &PODMAN))
     }
 
-    pub(super) async fn inspect(&self, id: &str) -> Result<Option<ContainerFacts>, Trouble> {
+    pub(super) async fn inspect(&self, id: &str) -> Result<Option<Described>, Trouble> {
         self.0.inspect(id).await
     }
 
-    pub(super) async fn follow(&self, client: &Arc<Client>, tell: &Teller) -> Result<(), Trouble> {
+    pub(super) async fn follow(&self, client: &Client, tell: &Telling) -> Result<(), Trouble> {
         self.0.follow(client, tell).await
     }
 }
 
-/// The sockets: of one with `$uid` in it those of all users that are logged in.
-pub(super) fn sockets(wanted: &[PathBuf]) -> Vec<PathBuf> {
+/// The sockets of all users that are logged in, and whose they are.
+pub(super) fn sockets(wanted: &[PathBuf]) -> Vec<(u32, PathBuf)> {
     let mut sockets = Vec::new();
     for socket in wanted {
         let text = socket.to_string_lossy();
         let Some((before, after)) = text.split_once(USER) else {
-            sockets.push(host_path(&text));
             continue;
         };
         let users = std::fs::read_dir(host_path(before)).into_iter().flatten();
@@ -50,7 +50,7 @@ pub(super) fn sockets(wanted: &[PathBuf]) -> Vec<PathBuf> {
             .collect();
         uids.sort_unstable();
         uids.truncate(USERS_MAX);
-        let of = |uid: u32| host_path(&format!("{before}{uid}{after}"));
+        let of = |uid: u32| (uid, host_path(&format!("{before}{uid}{after}")));
         sockets.extend(uids.into_iter().map(of));
     }
     sockets
@@ -67,9 +67,8 @@ mod tests {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
         let root = folder.path().display().to_string();
-        let wanted = [format!("{root}/$uid/podman.sock"), format!("{root}/a.sock")];
-        let found = sockets(&wanted.map(PathBuf::from));
-        let expected = ["1000/podman.sock", "1001/podman.sock", "a.sock"];
-        assert_eq!(found, expected.map(|name| folder.path().join(name)));
+        let found = sockets(&[PathBuf::from(format!("{root}/$uid/podman.sock"))]);
+        let socket = |uid: u32| (uid, folder.path().join(format!("{uid}/podman.sock")));
+        assert_eq!(found, [1000, 1001].map(socket));
     }
 }

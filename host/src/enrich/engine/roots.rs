@@ -5,8 +5,61 @@ use crate::enrich::groups::Groups;
 use crate::enrich::host_path;
 use crate::state::container::roots_of;
 
+/// Where a container's first process is.
+pub(super) enum First {
+    /// Yet to come.
+    ToCome,
+    /// It has that id.
+    Runs(u32),
+    /// It ended then, ns since the epoch.
+    Ended(u64),
+}
+
+/// The groups of a container.
+pub(super) struct Place {
+    pub(super) roots: Vec<Box<[u8]>>,
+    /// Number of the one in the default hierarchy, where its process was found in it; or 0.
+    pub(super) group: u64,
+    /// When its process ended that was not found, ns since the epoch; or 0.
+    pub(super) ended: u64,
+}
+
+impl Place {
+    /// That of a container whose engine would have made the `expected` groups.
+    pub(super) fn of(first: &First, id: &str, expected: impl FnOnce() -> Vec<Box<[u8]>>) -> Place {
+        let ended = match *first {
+            First::ToCome => 0,
+            First::Ended(at) => at.max(1),
+            First::Runs(pid) => {
+                let roots = of_process(pid, id);
+                let group = number(&roots);
+                // The number is that of its group if it is still there.
+                if !roots.is_empty() && of_process(pid, id) == roots {
+                    return Place {
+                        roots,
+                        group,
+                        ended: 0,
+                    };
+                }
+                now()
+            }
+        };
+        Place {
+            roots: expected(),
+            group: 0,
+            ended,
+        }
+    }
+}
+
+/// ns since the epoch.
+pub(super) fn now() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |now| now.as_nanos() as u64)
+}
+
 /// The groups that name the container, of those that the process is in.
-pub(super) fn of_process(pid: u32, id: &str) -> Vec<Box<[u8]>> {
+fn of_process(pid: u32, id: &str) -> Vec<Box<[u8]>> {
     let mut roots: Vec<Box<[u8]>> = Vec::new();
     if pid == 0 {
         return roots;
@@ -23,17 +76,21 @@ pub(super) fn of_process(pid: u32, id: &str) -> Vec<Box<[u8]>> {
     roots
 }
 
-/// Number of the container's group in the default hierarchy, once its first process is in it; 0
-/// where that is not known.
-pub(super) fn group(pid: u32, roots: &[Box<[u8]>]) -> u64 {
-    if pid == 0 {
-        return 0;
-    }
+/// Number of the group in the default hierarchy, or 0.
+fn number(roots: &[Box<[u8]>]) -> u64 {
     let Some(groups) = Groups::new() else {
         return 0;
     };
     let numbers = roots.iter().map(|root| groups.number(root));
     numbers.into_iter().find(|number| *number != 0).unwrap_or(0)
+}
+
+/// Whether nobody but the user, and root, can have made the group: it is theirs, or lies where
+/// systemd has given the hierarchy to them.
+pub(super) fn is_of_user(root: &[u8], uid: u32) -> bool {
+    let own = format!("/user.slice/user-{uid}.slice/user@{uid}.service/");
+    root.starts_with(own.as_bytes())
+        || Groups::new().is_some_and(|groups| groups.owner(root) == Some(uid))
 }
 
 /// The group called `name` in the parent, which is a slice of systemd's or a path.

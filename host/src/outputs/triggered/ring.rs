@@ -225,7 +225,7 @@ impl Ring {
         }
     }
 
-    /// What a follower will be told of containers of which it does not know the whole yet.
+    /// What a follower will be told of containers of which it knows nothing yet.
     pub(super) fn containers_to_come(&self, follower: &Follower) -> Vec<ContainerAnswer> {
         let mut at = follower.at;
         let mut found: BTreeMap<_, &Box<ContainerFacts>> = BTreeMap::new();
@@ -233,12 +233,8 @@ impl Ring {
             let Next::Told(Told::Container(ContainerAnswer::Known(facts))) = next else {
                 continue;
             };
-            let known = follower.state.container_facts(facts.id.as_bytes());
-            if known.is_none_or(|known| known.is_early) {
-                let best = found.entry(&facts.id).or_insert(facts);
-                if best.is_early {
-                    *best = facts;
-                }
+            if follower.state.container_facts(facts.key()).is_none() {
+                found.entry(facts.key()).or_insert(facts);
             }
         }
         let answers = found.into_values().cloned();

@@ -150,8 +150,10 @@ pub(in crate::state) fn read(json: &[u8]) -> Option<ContainerFacts> {
         healthcheck: command(told.healthcheck),
         liveness_probe: command(told.liveness_probe),
         readiness_probe: command(told.readiness_probe),
-        is_early: false,
         roots: None,
+        ended: 0,
+        user: None,
+        is_cut: false,
         group: 0,
     })
 }

@@ -2,6 +2,9 @@
 
 use super::Claim;
 
+/// What engines tell of one container takes no more bytes.
+pub(super) const FACTS_BYTES_MAX: usize = 256 << 10;
+
 /// What runs a container, in Falco's numbering and with Falco's names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the engines' names")]
@@ -126,13 +129,19 @@ pub struct ContainerFacts {
     pub liveness_probe: Option<Command>,
     /// How Kubernetes asks whether it can work.
     pub readiness_probe: Option<Command>,
-    /// It was told of before its first process was there, and what comes with that is missing.
-    pub is_early: bool,
     /// Paths of the control groups that it has, each with what is below. `None`: whoever told of
     /// it (a capture) vouches for every group of that name.
     pub roots: Option<Box<[Box<[u8]>]>>,
     /// Number of its control group in the default hierarchy; 0 where that is not known.
     pub group: u64,
+    /// Its first process had ended before it was looked which group that was in: until then, ns
+    /// since boot, the group at that path was its own. 0 where that is settled.
+    pub ended: u64,
+    /// Whose engine told of it, which is believed of the user's own groups alone; `None`: the
+    /// system's.
+    pub user: Option<u32>,
+    /// It has more labels, mounts or commands than are kept, and therefore none here.
+    pub is_cut: bool,
 }
 
 /// A program and what it is given.
@@ -262,12 +271,50 @@ impl ContainerFacts {
         }
     }
 
+    /// By what it is found: the whole id, where that was told.
+    pub fn key(&self) -> &[u8] {
+        match self.full_id.as_bytes() {
+            [] => self.id.as_bytes(),
+            whole => whole,
+        }
+    }
+
     /// Whether the control group is the container's that is said to be. Of two at one path, one
     /// after the other, the number tells which is meant.
     pub fn is_at(&self, claim: &Claim) -> bool {
-        let is_other = self.group != 0 && claim.group() != 0 && self.group != claim.group();
-        let own = self.roots.as_ref();
-        own.is_none_or(|own| !is_other && own.iter().any(|own| **own == *claim.root()))
+        self.is_group(claim.root(), claim.group())
+    }
+
+    /// The same of a group's path and number, where that is not 0.
+    pub(super) fn is_group(&self, root: &[u8], group: u64) -> bool {
+        let is_other = self.group != 0 && group != 0 && self.group != group;
+        let is_settled = self.ended == 0 && !is_other;
+        self.roots.is_none() || is_settled && self.is_below(root)
+    }
+
+    /// Whether it has a group at that path.
+    pub(super) fn is_below(&self, root: &[u8]) -> bool {
+        self.roots.iter().flatten().any(|own| **own == *root)
+    }
+
+    /// Leaves out what a container may have any number of, where that is more than is kept; false
+    /// where the rest is too much as well.
+    pub fn cut(&mut self) -> bool {
+        if self.bytes() > FACTS_BYTES_MAX {
+            self.is_cut = true;
+            self.cni_json = Box::default();
+            self.mounts = Box::default();
+            self.labels = Labels::default();
+            self.pod_labels = Labels::default();
+            for command in [
+                &mut self.healthcheck,
+                &mut self.liveness_probe,
+                &mut self.readiness_probe,
+            ] {
+                *command = None;
+            }
+        }
+        self.bytes() <= FACTS_BYTES_MAX
     }
 
     /// Bytes it takes.

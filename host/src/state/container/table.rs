@@ -4,13 +4,13 @@
 //! hold from an event's number on, and what held before stays readable until no event in flight
 //! is older.
 
-use super::facts::{ContainerFacts, Engine};
-use super::{ContainerId, captured};
+use super::facts::{ContainerFacts, Engine, FACTS_BYTES_MAX};
+use super::{ContainerId, ID_SHORT, captured};
 use crate::event::Captured;
 use crate::state::version::{ProcessVersion, VersionIndex};
 use crate::state::{Map, Retired, State};
 use saker_rules_schema::event::EventType;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Bytes that an entry takes beside its facts, in round numbers.
@@ -41,9 +41,13 @@ impl Held {
     fn bytes(&self) -> usize {
         ENTRY_BYTES + self.facts.as_ref().map_or(0, |facts| facts.bytes())
     }
+
+    fn bytes_of(all: &[Held]) -> usize {
+        all.iter().map(Held::bytes).sum()
+    }
 }
 
-/// Containers by the id that `container.id` shows.
+/// Containers by their whole ids, or as much of them as was told.
 #[derive(Clone, Debug)]
 pub(in crate::state) struct Containers {
     containers_max: usize,
@@ -52,10 +56,14 @@ pub(in crate::state) struct Containers {
     by_id: Map<Arc<[u8]>, Vec<Held>>,
     /// The same containers by the serial of what is held last: who was told of longest ago.
     in_order: BTreeMap<u64, Arc<[u8]>>,
+    /// The same by the bytes of all that is held, and that serial: who takes most.
+    by_size: BTreeSet<(usize, u64)>,
     /// Of whom something can be freed once no event up to that number is in flight.
     retired: VecDeque<(u64, Arc<[u8]>)>,
     bytes: usize,
     serial: u64,
+    /// Those that made room for others, as long as nobody has asked.
+    forgotten: Vec<Arc<[u8]>>,
     /// What processes outside of containers show.
     host: ContainerFacts,
     /// Forgotten to make room.
@@ -71,9 +79,11 @@ impl Containers {
             bytes_max,
             by_id: Map::default(),
             in_order: BTreeMap::new(),
+            by_size: BTreeSet::new(),
             retired: VecDeque::new(),
             bytes: 0,
             serial: 0,
+            forgotten: Vec::new(),
             host: ContainerFacts {
                 full_id: HOST.into(),
                 name: HOST.into(),
@@ -117,32 +127,49 @@ impl Containers {
         ids.filter(move |(_, held)| known(held)).map(|(id, _)| id)
     }
 
-    /// A number that tells what is known of a container as of an event from what was known
-    /// before; 0 where nothing is.
-    pub(in crate::state) fn serial(&self, id: &[u8], number: u64) -> u64 {
-        self.held(id, number).map_or(0, |held| held.serial)
-    }
-
     /// How many containers and bytes there are.
     #[cfg(test)]
     pub(in crate::state) fn sizes(&self) -> [usize; 2] {
         [self.by_id.len(), self.bytes]
     }
 
-    /// From that event on this holds. Whether anything has changed.
+    /// From that event on this holds, unless there is no room: for bytes those go that take most,
+    /// for one more container the one that was told of longest ago. Whether it holds.
     pub(in crate::state) fn put(&mut self, facts: Arc<ContainerFacts>, from: u64) -> bool {
         let bytes = facts.bytes() + ENTRY_BYTES;
-        if facts.id.is_empty() || bytes > self.bytes_max || self.containers_max == 0 {
+        let is_user = facts.user.is_some();
+        let id: Arc<[u8]> = facts.key().into();
+        let is_new = !self.by_id.contains_key(&id);
+        let is_full = is_new && self.by_id.len() >= self.containers_max;
+        let takes_most = |most: &(usize, u64)| bytes >= most.0;
+        let mut is_refused = id.is_empty() || bytes > self.bytes_max || self.containers_max == 0;
+        // No user has others forgotten.
+        is_refused |= is_user && (is_full || self.bytes + bytes > self.bytes_max);
+        while !is_refused && self.bytes + bytes > self.bytes_max {
+            is_refused = self.by_size.last().is_none_or(takes_most) || !self.evict_largest();
+        }
+        if is_refused {
             self.refused += 1;
             return false;
         }
-        let id: Arc<[u8]> = facts.id.as_bytes().into();
-        if !self.by_id.contains_key(&id) && self.by_id.len() >= self.containers_max {
-            self.evict();
+        if is_full && self.by_id.len() >= self.containers_max {
+            self.evict_oldest();
         }
-        while self.bytes + bytes > self.bytes_max && self.evict() {}
+        // That of its own that made room is replaced.
+        self.forgotten.retain(|forgotten| *forgotten != id);
         self.hold(id, from, Some(facts));
         true
+    }
+
+    /// Whether there is room for any one container more.
+    pub(in crate::state) fn has_room(&self) -> bool {
+        let bytes = FACTS_BYTES_MAX + ENTRY_BYTES;
+        self.by_id.len() < self.containers_max && self.bytes + bytes <= self.bytes_max
+    }
+
+    /// Those that were forgotten to make room, since the last time.
+    pub(in crate::state) fn take_forgotten(&mut self) -> Vec<Arc<[u8]>> {
+        std::mem::take(&mut self.forgotten)
     }
 
     /// From that event on the container is no more. Whether it was known.
@@ -172,6 +199,10 @@ impl Containers {
         let Some(all) = self.by_id.get_mut(id) else {
             return;
         };
+        let Some(last) = all.last() else {
+            return;
+        };
+        let (serial, all_before) = (last.serial, Held::bytes_of(all));
         let seen_last = all.partition_point(|held| held.from <= before);
         for held in all.drain(..seen_last.saturating_sub(1)) {
             self.bytes -= held.bytes();
@@ -181,8 +212,13 @@ impl Containers {
             && last.from <= before
         {
             self.bytes -= last.bytes();
-            self.in_order.remove(&last.serial);
+            self.in_order.remove(&serial);
+            self.by_size.remove(&(all_before, serial));
             self.by_id.remove(id);
+        } else {
+            let all_now = Held::bytes_of(all);
+            self.by_size.remove(&(all_before, serial));
+            self.by_size.insert((all_now, serial));
         }
     }
 
@@ -199,6 +235,7 @@ impl Containers {
         let mut leaves_something = held.facts.is_none();
         if let Some(last) = all.last() {
             self.in_order.remove(&last.serial);
+            self.by_size.remove(&(Held::bytes_of(all), last.serial));
             if last.from >= from {
                 // Nobody has seen it.
                 self.bytes -= last.bytes();
@@ -207,21 +244,39 @@ impl Containers {
                 leaves_something = true;
             }
         }
+        let serial = held.serial;
         all.push(held);
+        self.by_size.insert((Held::bytes_of(all), serial));
         if leaves_something {
             self.retired.push_back((from.saturating_sub(1), id));
         }
     }
 
-    /// Forgets the container that was told of longest ago, also for events in flight: so the
-    /// bound holds however many there are.
-    fn evict(&mut self) -> bool {
-        let Some((_, id)) = self.in_order.pop_first() else {
+    /// Forgets the container that takes most. Whether there was one.
+    fn evict_largest(&mut self) -> bool {
+        let largest = self.by_size.last().copied();
+        largest.is_some_and(|(_, serial)| self.evict(serial))
+    }
+
+    /// Forgets the container that was told of longest ago.
+    fn evict_oldest(&mut self) {
+        if let Some((&serial, _)) = self.in_order.first_key_value() {
+            self.evict(serial);
+        }
+    }
+
+    /// Forgets a container, also for events in flight: so the bound holds however many there are.
+    fn evict(&mut self, serial: u64) -> bool {
+        let Some(id) = self.in_order.remove(&serial) else {
             return false;
         };
-        let forgotten = self.by_id.remove(&id).unwrap_or_default();
-        self.bytes -= forgotten.iter().map(Held::bytes).sum::<usize>();
+        let bytes = Held::bytes_of(&self.by_id.remove(&id).unwrap_or_default());
+        self.by_size.remove(&(bytes, serial));
+        self.bytes -= bytes;
         self.evicted += 1;
+        if self.forgotten.len() < self.containers_max {
+            self.forgotten.push(id);
+        }
         true
     }
 }
@@ -249,7 +304,7 @@ impl State {
             claims.len()
         }];
         for claim in claims {
-            let facts = self.containers.get(claim.id().short(), number);
+            let facts = self.container_named(claim.id().whole, number);
             let facts = facts.filter(|facts| facts.is_at(claim));
             if let Some(facts) = facts.or(claim.bare()) {
                 return Some(Container::Known(facts));
@@ -264,7 +319,22 @@ impl State {
         if facts.pod_sandbox_id.is_empty() {
             return Some(&self.containers.host);
         }
-        self.containers.get(sandbox_id(facts), number)
+        self.container_named(sandbox_id(facts), number)
+    }
+
+    /// What is known of the container of that whole id. Of some a capture tells no more of the id
+    /// than is shown.
+    fn container_named(&self, whole: &[u8], number: u64) -> Option<&ContainerFacts> {
+        self.container_held(whole, number)?.facts.as_deref()
+    }
+
+    fn container_held(&self, whole: &[u8], number: u64) -> Option<&Held> {
+        let found = self.containers.held(whole, number);
+        let of_short = || {
+            let short = whole.get(..ID_SHORT)?;
+            (!self.watched.is_on()).then(|| self.containers.held(short, number))?
+        };
+        found.or_else(of_short)
     }
 
     /// A number that tells what a process shows of its container as of an event from what it
@@ -273,13 +343,17 @@ impl State {
         let Some(id) = version.container() else {
             return 0;
         };
-        let own = self.containers.serial(id.short(), number);
-        let facts = self.containers.get(id.short(), number);
-        let pod = facts.map_or(0, |facts| self.containers.serial(sandbox_id(facts), number));
+        let serial = |key: &[u8]| {
+            let held = self.container_held(key, number);
+            held.map_or(0, |held| held.serial)
+        };
+        let facts = self.container_named(id.whole, number);
+        let pod = facts.map_or(0, |facts| serial(sandbox_id(facts)));
         let outer = match version.cgroup.claims() {
-            [_, outer] => self.containers.serial(outer.id().short(), number),
+            [_, outer] => serial(outer.id().whole),
             _ => 0,
         };
+        let own = serial(id.whole);
         // One serial is never another's.
         own.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ pod ^ outer.rotate_left(32)
     }
@@ -294,11 +368,19 @@ impl State {
         self.drop_container(id, self.number.saturating_add(1));
     }
 
-    pub(in crate::state) fn put_container(&mut self, facts: Arc<ContainerFacts>, from: u64) {
-        if self.containers.put(facts, from) {
-            self.generation += 1;
-        }
+    /// From that event on this holds. Whether there was room for it.
+    pub(in crate::state) fn put_container(
+        &mut self,
+        facts: Arc<ContainerFacts>,
+        from: u64,
+    ) -> bool {
+        let holds = self.containers.put(facts, from);
+        self.generation += u64::from(holds);
         self.count_containers();
+        for id in self.containers.take_forgotten() {
+            self.watched.forget_facts(&id);
+        }
+        holds
     }
 
     fn count_containers(&mut self) {
@@ -332,7 +414,7 @@ impl State {
         };
         let facts = Arc::new(facts);
         if is_removed {
-            self.drop_container(facts.id.as_bytes(), event.number);
+            self.drop_container(facts.key(), event.number);
         } else {
             self.put_container(facts.clone(), event.number);
         }
@@ -366,12 +448,7 @@ impl State {
 
 /// The id by which the sandbox of the container's pod is found.
 fn sandbox_id(facts: &ContainerFacts) -> &[u8] {
-    let id = ContainerId {
-        whole: facts.pod_sandbox_id.as_bytes(),
-        engine: None,
-        likely: None,
-    };
-    id.short()
+    facts.pod_sandbox_id.as_bytes()
 }
 
 #[cfg(test)]
@@ -405,7 +482,8 @@ mod tests {
         assert_eq!(seen(29).as_deref(), Some("second"));
         assert_eq!(seen(30), None);
         assert_eq!(name(&table, "b", 20), None);
-        let serials = [9, 10, 20, 30].map(|number| table.serial(b"a", number));
+        let serial = |number| table.held(b"a", number).map_or(0, |held| held.serial);
+        let serials = [9, 10, 20, 30].map(serial);
         assert!(serials.is_sorted() && serials.windows(2).all(|pair| pair[0] != pair[1]));
     }
 
@@ -462,8 +540,40 @@ mod tests {
             assert_eq!(name(&table, "c0099", number).as_deref(), Some("name"));
         }
         table.release(u64::MAX);
-        assert_eq!(table.sizes(), [1, bytes]);
+        // It was its own versions that made room.
+        assert_eq!(table.sizes(), [4, 4 * bytes]);
+        assert!(!table.take_forgotten().contains(&(*b"c0099").into()));
         assert!(table.retired.is_empty());
+    }
+
+    #[test]
+    fn who_takes_most_makes_room_and_not_those_who_take_less() {
+        let mut table = Containers::new(64, 64 << 10);
+        for index in 0..16 {
+            assert!(table.put(facts(&format!("small{index}"), "x"), 1));
+        }
+        let large = |id: &str, bytes: usize| facts(id, &"x".repeat(bytes));
+        assert!(table.put(large("large1", 20 << 10), 1));
+        assert!(table.put(large("large2", 18 << 10), 1));
+        // The largest of all is not taken, one less large has it make room.
+        assert!(!table.put(large("large3", 30 << 10), 1));
+        assert!(table.put(large("large4", 19 << 10), 1));
+        assert_eq!(table.take_forgotten(), [(*b"large1").into()]);
+        let known = |id: &str| table.get(id.as_bytes(), 1).is_some();
+        assert!((0..16).all(|index| known(&format!("small{index}"))));
+        assert!(known("large2") && known("large4") && !known("large3"));
+        assert_eq!([table.evicted, table.refused], [1, 1]);
+    }
+
+    #[test]
+    fn no_user_has_others_forgotten() {
+        let mut table = Containers::new(2, 1 << 20);
+        table.put(facts("a", "x"), 1);
+        table.put(facts("b", "x"), 1);
+        let mut own = (*facts("c", "x")).clone();
+        own.user = Some(1000);
+        assert!(!table.put(Arc::new(own), 1));
+        assert!(table.take_forgotten().is_empty());
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! Whether an event waits for an answer is the pipeline's to decide.
 
 use super::facts::ContainerFacts;
-use super::{ByPath, Cgroup, Engine};
+use super::{ByPath, Cgroup, Claim, ContainerId, Engine};
 use crate::state::version::ProcessVersion;
 use crate::state::{Map, State};
 use std::collections::BTreeSet;
@@ -22,9 +22,11 @@ const NAMESPACES_MAX: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerLookup {
     /// Its whole id, or its name.
-    pub id: Box<[u8]>,
-    /// By which it is known here.
-    pub short: Arc<[u8]>,
+    pub id: Arc<[u8]>,
+    /// The path of the control group that is said to be its own.
+    pub root: Box<[u8]>,
+    /// When that was met, ns since the epoch; before the first event, no time is later.
+    pub met_at: u64,
     /// What most likely made it.
     pub likely: Option<Engine>,
 }
@@ -79,10 +81,10 @@ impl Absence {
 pub enum ContainerAnswer {
     /// This is the container.
     Known(Box<ContainerFacts>),
-    /// Nothing can be told of the container of that short id.
+    /// Nothing can be told of the container of that whole id.
     Absent(Arc<[u8]>, Absence),
-    /// The container of that short id is no more.
-    Gone(Box<str>),
+    /// The container of that whole id is no more, says the system's engine or that of a user.
+    Gone(Box<str>, Option<u32>),
     /// containerd has a namespace of that name.
     Namespace(Box<str>),
 }
@@ -93,8 +95,11 @@ struct Watched {
     /// Number of the event at which it was asked about.
     asked_at: u64,
     status: Status,
-    /// Number of the control group for which it was asked about last.
+    /// Path and number of the control group for which it was asked about last.
+    root: Box<[u8]>,
     group: u64,
+    /// When that was met first, ns since the epoch.
+    met_at: u64,
     /// How often it was asked about again because of another group of its name, since what is
     /// known of it changed.
     doubts: u8,
@@ -109,7 +114,21 @@ enum Status {
     Absent(Absence),
 }
 
-/// All that is asked about, by short id.
+impl Watched {
+    fn new(claim: &Claim, status: Status, number: u64, time: u64) -> Watched {
+        Watched {
+            asked_at: number,
+            status,
+            root: claim.root().into(),
+            group: claim.group(),
+            met_at: time,
+            doubts: 0,
+            idle_since: None,
+        }
+    }
+}
+
+/// All that is asked about, by whole id.
 #[derive(Debug, Default)]
 pub(in crate::state) struct WatchedContainers {
     /// Whether there is anybody to ask.
@@ -122,12 +141,16 @@ pub(in crate::state) struct WatchedContainers {
 /// A container, for a list.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    /// By which it is known here.
+    /// Its id as fields show it.
     pub short: String,
+    /// Its whole id, or its name.
+    pub id: String,
     /// What is known of it.
     pub facts: Option<Arc<ContainerFacts>>,
-    /// Why nothing is; `None` while an answer is awaited.
+    /// Why nothing is, or nothing of its processes; `None` while an answer is awaited.
     pub absence: Option<Absence>,
+    /// The path of the control group that it was asked about for last; empty where none was.
+    pub group: String,
 }
 
 impl WatchedContainers {
@@ -141,8 +164,22 @@ impl WatchedContainers {
         }
     }
 
-    fn settle(&mut self, short: &[u8], status: Status) -> Option<u64> {
-        let watched = self.by_id.get_mut(short)?;
+    /// Whether there is anybody to ask.
+    pub(in crate::state) fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    /// What was known of a container had to make room.
+    pub(in crate::state) fn forget_facts(&mut self, id: &[u8]) {
+        if let Some(watched) = self.by_id.get_mut(id)
+            && watched.status == Status::Known
+        {
+            watched.status = Status::Absent(Absence::Limit);
+        }
+    }
+
+    fn settle(&mut self, id: &[u8], status: Status) -> Option<u64> {
+        let watched = self.by_id.get_mut(id)?;
         let was_pending = watched.status == Status::Pending;
         self.pending -= usize::from(was_pending);
         watched.status = status;
@@ -190,113 +227,135 @@ impl State {
             if claim.bare().is_some() {
                 continue;
             }
-            let id = claim.id();
-            if let Some(watched) = self.watched.by_id.get_mut(id.short()) {
-                watched.idle_since = None;
-                // It was begun anew, or somebody made a group of its name: its engine knows.
-                let known = self.containers.latest(id.short());
-                let is_other = claim.group() != 0
-                    && claim.group() != watched.group
-                    && known.is_none_or(|known| known.group != claim.group());
-                if is_other
-                    && watched.status != Status::Pending
-                    && watched.doubts < DOUBTS_MAX
-                    && self.watched.lookups.len() < self.limits.lookups_max
-                {
-                    watched.group = claim.group();
-                    watched.doubts += 1;
-                    watched.status = Status::Pending;
-                    watched.asked_at = self.number;
-                    self.watched.pending += 1;
-                    self.watched.lookups.push(ContainerLookup {
-                        id: id.whole.into(),
-                        short: id.short().into(),
-                        likely: id.likely,
-                    });
-                }
-                continue;
+            match self.watched.by_id.contains_key(claim.id().whole) {
+                true => self.meet_again(claim),
+                false => self.meet_first(claim),
             }
-            let short: Arc<[u8]> = id.short().into();
-            // Its engine may have told of it before its first process came.
-            let known = self.containers.get(&short, u64::MAX);
-            let is_known = known.is_some_and(|facts| !facts.is_early);
-            let is_full = self.watched.by_id.len() >= self.limits.containers_max
-                || self.watched.lookups.len() >= self.limits.lookups_max;
-            let status = match (is_known, is_full) {
-                (true, _) => Status::Known,
-                (false, false) => Status::Pending,
-                (false, true) => Status::Absent(Absence::Limit),
-            };
-            if is_full {
-                self.counters.containers_unasked += 1;
-                if self.watched.by_id.len() >= self.limits.containers_max {
-                    continue;
-                }
-            }
-            if status == Status::Pending {
-                self.watched.pending += 1;
-                self.watched.lookups.push(ContainerLookup {
-                    id: id.whole.into(),
-                    short: short.clone(),
-                    likely: id.likely,
-                });
-            }
-            let asked_at = self.number;
-            let watched = Watched {
-                asked_at,
-                status,
-                group: claim.group(),
-                doubts: 0,
-                idle_since: None,
-            };
-            self.watched.by_id.insert(short, watched);
         }
+    }
+
+    /// Asks about a container again where it was begun anew or somebody made a group of its name,
+    /// which its engine knows, and where there was no room for what it said.
+    fn meet_again(&mut self, claim: &Claim) {
+        let is_busy = self.watched.lookups.len() >= self.limits.lookups_max;
+        let has_room = self.containers.has_room();
+        let known = self.containers.latest(claim.id().whole);
+        let Some(watched) = self.watched.by_id.get_mut(claim.id().whole) else {
+            return;
+        };
+        watched.idle_since = None;
+        let is_other = claim.group() != 0
+            && claim.group() != watched.group
+            && known.is_none_or(|known| known.group != claim.group());
+        let is_missing = watched.status == Status::Absent(Absence::Limit) && has_room;
+        if watched.status == Status::Pending
+            || watched.doubts >= DOUBTS_MAX
+            || is_busy
+            || !is_other && !is_missing
+        {
+            return;
+        }
+        *watched = Watched {
+            doubts: watched.doubts + 1,
+            ..Watched::new(claim, Status::Pending, self.number, self.time)
+        };
+        self.ask_about(claim);
+    }
+
+    fn meet_first(&mut self, claim: &Claim) {
+        let is_full = self.watched.by_id.len() >= self.limits.containers_max;
+        let is_busy = is_full || self.watched.lookups.len() >= self.limits.lookups_max;
+        self.counters.containers_unasked += u64::from(is_busy);
+        if is_full {
+            return;
+        }
+        let mut watched = Watched::new(claim, Status::Pending, self.number, self.time);
+        // Its engine may have told of it before its first process came.
+        let told = self.containers.latest(claim.id().whole);
+        let settled = told.as_ref().and_then(|told| settled(told, &watched));
+        let is_known = match settled {
+            Some(settled) => self.put_container(Arc::new(settled), self.number),
+            None => told.is_some_and(|told| told.is_at(claim)),
+        };
+        watched.status = match (is_known, is_busy) {
+            (true, _) => Status::Known,
+            (false, false) => Status::Pending,
+            (false, true) => Status::Absent(Absence::Limit),
+        };
+        let is_asked = watched.status == Status::Pending;
+        let id = claim.id().whole.into();
+        self.watched.by_id.insert(id, watched);
+        if is_asked {
+            self.ask_about(claim);
+        }
+    }
+
+    fn ask_about(&mut self, claim: &Claim) {
+        self.watched.pending += 1;
+        self.watched.lookups.push(ContainerLookup {
+            id: claim.id().whole.into(),
+            root: claim.root().into(),
+            met_at: self.time,
+            likely: claim.id().likely,
+        });
     }
 
     /// Takes in what an engine says. What was asked holds from the event on at which it was
     /// asked, what comes unasked for the events to come.
     pub fn answer_container(&mut self, answer: ContainerAnswer) {
         match answer {
-            ContainerAnswer::Known(facts) => {
-                let short = facts.id.as_bytes();
-                if facts.is_early && self.is_container_pending(short) {
-                    // More will be told when it is asked about, and nothing better if not.
-                    self.put_container(Arc::from(facts), self.number.saturating_add(1));
-                    return;
-                }
-                let asked_at = self.watched.settle(short, Status::Known);
-                let next = self.number.saturating_add(1);
-                // Facts that are only said again are no change.
-                let same = self.containers.get(short, u64::MAX);
-                if same.is_some_and(|same| *same == *facts) {
-                    return;
-                }
-                if let Some(watched) = self.watched.by_id.get_mut(short) {
-                    watched.doubts = 0;
-                }
-                self.put_container(Arc::from(facts), asked_at.unwrap_or(next));
-            }
-            ContainerAnswer::Absent(short, why) => {
-                let is_pending = |watched: &Watched| watched.status == Status::Pending;
-                if self.watched.by_id.get(&short).is_some_and(is_pending) {
-                    let early = self.containers.latest(&short);
-                    if let Some(early) = early.filter(|early| early.is_early) {
-                        let asked_at = self.watched.settle(&short, Status::Known);
-                        let asked_at = asked_at.unwrap_or(self.number);
-                        self.put_container(early, asked_at);
-                        return;
-                    }
-                    self.watched.settle(&short, Status::Absent(why));
+            ContainerAnswer::Known(facts) => self.learn_container(*facts),
+            ContainerAnswer::Absent(id, why) => {
+                let status = Status::Absent(why);
+                if self.is_container_pending(&id) && self.watched.settle(&id, status).is_some() {
                     self.counters.containers_absent[why as usize] += 1;
                 }
             }
             // Its last processes' events may still come: it goes when it is idle.
-            ContainerAnswer::Gone(id) => {
-                if !self.watched.by_id.contains_key(id.as_bytes()) {
-                    self.remove_container(id.as_bytes());
+            ContainerAnswer::Gone(id, user) => {
+                let id = id.as_bytes();
+                let is_told = |held: Arc<ContainerFacts>| held.user == user;
+                let is_own = self.containers.latest(id).is_some_and(is_told);
+                if is_own && !self.watched.by_id.contains_key(id) {
+                    self.remove_container(id);
                 }
             }
             ContainerAnswer::Namespace(name) => self.know_namespace(name.as_bytes()),
+        }
+    }
+
+    fn learn_container(&mut self, mut facts: ContainerFacts) {
+        let id: Arc<[u8]> = facts.key().into();
+        let held = self.containers.latest(&id);
+        let watched = self.watched.by_id.get(&id);
+        // A user's engine tells of that user's groups, whatever these are called.
+        if facts.user.is_some() && watched.is_some_and(|watched| !facts.is_below(&watched.root)) {
+            return;
+        }
+        let of_same = |held: &&Arc<ContainerFacts>| held.user == facts.user;
+        if let Some(settled) = watched.and_then(|watched| settled(&facts, watched)) {
+            facts = settled;
+        } else if facts.ended != 0
+            && let Some(held) = held.as_ref().filter(of_same)
+        {
+            // Of its groups that says nothing new.
+            facts.roots = held.roots.clone();
+            facts.group = held.group;
+            facts.ended = held.ended;
+        }
+        let asked_at = self.watched.settle(&id, Status::Known);
+        // Facts that are only said again are no change, and no user's engine tells of others'.
+        let is_said = held.as_ref().is_some_and(|held| **held == facts);
+        let is_others = held.is_some_and(|held| facts.user.is_some() && held.user != facts.user);
+        if is_said || is_others {
+            return;
+        }
+        if let Some(watched) = self.watched.by_id.get_mut(&id) {
+            watched.doubts = 0;
+        }
+        let next = self.number.saturating_add(1);
+        if !self.put_container(Arc::new(facts), asked_at.unwrap_or(next)) {
+            self.watched.settle(&id, Status::Absent(Absence::Limit));
         }
     }
 
@@ -351,11 +410,11 @@ impl State {
     /// The container of a process that an answer is awaited about.
     pub fn pending_container(&self, version: &ProcessVersion) -> Option<&Arc<[u8]>> {
         for claim in version.cgroup.claims() {
-            let (short, watched) = self.watched.by_id.get_key_value(claim.id().short())?;
+            let (id, watched) = self.watched.by_id.get_key_value(claim.id().whole)?;
             match watched.status {
-                Status::Pending => return Some(short),
+                Status::Pending => return Some(id),
                 Status::Known => {
-                    let facts = self.containers.get(short, u64::MAX);
+                    let facts = self.containers.get(id, u64::MAX);
                     if facts.is_some_and(|facts| facts.is_at(claim)) {
                         return None;
                     }
@@ -374,17 +433,16 @@ impl State {
         }
         let id = match self.container(version, number)? {
             super::Container::Id(id) => id,
-            // It was gone before it could be asked about again.
-            super::Container::Known(facts) => return facts.is_early.then_some(Absence::Timeout),
+            super::Container::Known(facts) => return facts.is_cut.then_some(Absence::Limit),
         };
-        let Some(watched) = self.watched.by_id.get(id.short()) else {
+        let Some(watched) = self.watched.by_id.get(id.whole) else {
             return Some(Absence::Limit);
         };
         Some(match watched.status {
             Status::Pending => Absence::Timeout,
             Status::Absent(why) => why,
             // Known now, but not when the event was judged, or of another control group.
-            Status::Known => match self.containers.get(id.short(), number) {
+            Status::Known => match self.containers.get(id.whole, number) {
                 Some(_) => Absence::Unconfirmed,
                 None => Absence::Timeout,
             },
@@ -400,61 +458,79 @@ impl State {
             let is_used = Arc::strong_count(cgroup) > 1;
             if is_used {
                 for claim in cgroup.claims() {
-                    in_use.insert(Box::<[u8]>::from(claim.id().short()));
+                    in_use.insert(Box::<[u8]>::from(claim.id().whole));
                 }
             }
             is_used || cgroup.claims().is_empty()
         });
         let mut gone = Vec::new();
         let watched = &mut self.watched;
-        watched.by_id.retain(|short, watched| {
-            if watched.status == Status::Pending || in_use.contains(&**short) {
+        watched.by_id.retain(|id, watched| {
+            if watched.status == Status::Pending || in_use.contains(&**id) {
                 watched.idle_since = None;
                 return true;
             }
             let since = *watched.idle_since.get_or_insert(now);
             let is_over = now.saturating_sub(since) >= after;
             if is_over {
-                gone.push(short.clone());
+                gone.push(id.clone());
             }
             !is_over
         });
         if gone.len() > watched.by_id.len() {
             watched.by_id.shrink_to(watched.by_id.len() * 2);
         }
-        for short in gone {
-            self.remove_container(&short);
+        for id in gone {
+            self.remove_container(&id);
             self.counters.containers_forgotten += 1;
         }
     }
 
     /// All that is known, and of the rest why it is not.
     pub fn containers(&self) -> Vec<Listed> {
-        let mut shorts: BTreeSet<&Arc<[u8]>> = self.watched.by_id.keys().collect();
-        shorts.extend(self.containers.ids());
-        let listed = shorts.into_iter().map(|short| {
-            let status = self.watched.by_id.get(short).map(|watched| watched.status);
+        let mut ids: BTreeSet<&Arc<[u8]>> = self.watched.by_id.keys().collect();
+        ids.extend(self.containers.ids());
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let listed = ids.into_iter().map(|id| {
+            let watched = self.watched.by_id.get(id);
+            let facts = self.containers.latest(id);
+            let is_elsewhere = |watched: &Watched| {
+                let is_other =
+                    |facts: &Arc<ContainerFacts>| !facts.is_group(&watched.root, watched.group);
+                facts.as_ref().is_some_and(is_other)
+            };
+            let absence = match watched.map(|watched| watched.status) {
+                Some(Status::Absent(why)) => Some(why),
+                Some(Status::Known) if watched.is_some_and(is_elsewhere) => {
+                    Some(Absence::Unconfirmed)
+                }
+                Some(Status::Pending | Status::Known) | None => None,
+            };
+            let unasked = ContainerId {
+                whole: id,
+                engine: None,
+                likely: None,
+            };
             Listed {
-                short: String::from_utf8_lossy(short).into_owned(),
-                facts: self.containers.latest(short),
-                absence: match status {
-                    Some(Status::Absent(why)) => Some(why),
-                    Some(Status::Pending | Status::Known) | None => None,
-                },
+                short: text(unasked.short()),
+                id: text(id),
+                facts,
+                absence,
+                group: watched.map_or_else(String::new, |watched| text(&watched.root)),
             }
         });
         listed.collect()
     }
 
-    /// Whether an answer is awaited about the container of that short id.
-    pub fn is_container_pending(&self, short: &[u8]) -> bool {
-        let watched = self.watched.by_id.get(short);
+    /// Whether an answer is awaited about the container of that whole id.
+    pub fn is_container_pending(&self, id: &[u8]) -> bool {
+        let watched = self.watched.by_id.get(id);
         watched.is_some_and(|watched| watched.status == Status::Pending)
     }
 
-    /// What is known now of the container of that short id.
-    pub fn container_facts(&self, short: &[u8]) -> Option<Arc<ContainerFacts>> {
-        self.containers.latest(short)
+    /// What is known now of the container of that whole id.
+    pub fn container_facts(&self, id: &[u8]) -> Option<Arc<ContainerFacts>> {
+        self.containers.latest(id)
     }
 
     /// All that was known of containers, by engines or events, at the event of that number.
@@ -463,9 +539,20 @@ impl State {
     }
 
     /// What was asked and not answered in time gets no answer any more that is waited for.
-    pub fn give_up_on_container(&mut self, short: &Arc<[u8]>) {
-        self.answer_container(ContainerAnswer::Absent(short.clone(), Absence::Timeout));
+    pub fn give_up_on_container(&mut self, id: &Arc<[u8]>) {
+        self.answer_container(ContainerAnswer::Absent(id.clone(), Absence::Timeout));
     }
+}
+
+/// Of a container whose first process has ended, the same with the group that was met, if it
+/// was before that.
+fn settled(facts: &ContainerFacts, watched: &Watched) -> Option<ContainerFacts> {
+    let is_own = facts.ended != 0 && facts.is_below(&watched.root) && watched.met_at <= facts.ended;
+    is_own.then(|| ContainerFacts {
+        group: watched.group,
+        ended: 0,
+        ..facts.clone()
+    })
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 use super::*;
 use crate::event::Clock;
 use crate::state::container::Container;
+use crate::state::container::facts::FACTS_BYTES_MAX;
 use crate::state::{Limits, Seen};
 
 const ID: &str = "deee98f7e35b645905487db81e52e8d8887dbd2e2cf6f5222a7dd8e04292e0bb";
 
 fn state() -> State {
     let clock = Clock {
-        boot_to_epoch_ns: 0,
+        boot_to_epoch_ns: 1_000,
     };
     let limits = Limits {
         containers_max: 4,
@@ -116,8 +117,8 @@ fn every_missing_container_has_a_reason_and_is_counted() {
         let id = format!("{index:064x}");
         let id: String = id.chars().rev().collect();
         let version = meet(&mut state, &id, index as u64);
-        let short = id.as_bytes()[..12].into();
-        state.answer_container(ContainerAnswer::Absent(short, why));
+        let whole = id.as_bytes().into();
+        state.answer_container(ContainerAnswer::Absent(whole, why));
         assert_eq!(state.container_absence(&version, index as u64), Some(why));
         assert_eq!(state.counters.containers_absent[why as usize], 1);
     }
@@ -139,19 +140,154 @@ fn more_containers_than_are_kept_are_not_asked_about() {
     assert!(state.pending_container(&versions[8]).is_none());
 }
 
+/// A process in a group of that number, met then.
+fn meet_group(state: &mut State, group: u64, time: u64) -> ProcessVersion {
+    let mut version = meet(state, &"f".repeat(64), time);
+    state.take_container_lookups();
+    state.time = time;
+    version.cgroup = state.cgroup(&path(ID), b"", &[group]);
+    version
+}
+
+fn ended(at: u64) -> ContainerAnswer {
+    let mut facts = facts(ID, "web", &format!("/docker/{ID}"));
+    facts.ended = at;
+    ContainerAnswer::Known(facts)
+}
+
 #[test]
-fn what_was_told_early_is_asked_about_again_and_kept_if_there_is_no_more() {
+fn a_container_that_has_ended_had_the_group_that_was_met_before() {
     let mut state = state();
-    let mut early = facts(ID, "early", &format!("/docker/{ID}"));
-    early.is_early = true;
-    state.answer_container(ContainerAnswer::Known(early));
-    let version = meet(&mut state, ID, 5);
+    let own = meet_group(&mut state, 7, 100);
     assert_eq!(state.take_container_lookups().len(), 1);
-    let short: Arc<[u8]> = ID.as_bytes()[..12].into();
-    state.answer_container(ContainerAnswer::Absent(short, Absence::NotFound));
-    assert_eq!(name(&state, &version, 5), Some("early"));
-    let why = state.container_absence(&version, 5);
-    assert_eq!(why, Some(Absence::Timeout), "not all of it is known");
+    state.answer_container(ended(200));
+    assert_eq!(name(&state, &own, 100), Some("web"));
+    // A group that somebody makes at its path is another.
+    let other = meet_group(&mut state, 8, 300);
+    assert_eq!(state.take_container_lookups().len(), 1);
+    state.answer_container(ended(200));
+    assert_eq!(name(&state, &other, 300), None);
+    let why = state.container_absence(&other, 300);
+    assert_eq!(why, Some(Absence::Unconfirmed));
+    assert_eq!(name(&state, &own, 300), Some("web"));
+    let [listed] = &state.containers()[..1] else {
+        panic!("there is one");
+    };
+    assert_eq!(listed.absence, Some(Absence::Unconfirmed));
+    assert_eq!(listed.group, format!("/docker/{ID}"));
+}
+
+#[test]
+fn what_was_told_of_a_container_that_has_ended_holds_for_the_group_met_before() {
+    for (met, is_own) in [(100, true), (300, false)] {
+        let mut state = state();
+        state.answer_container(ended(200));
+        let version = meet_group(&mut state, 7, met);
+        assert_eq!(state.take_container_lookups().is_empty(), is_own, "{met}");
+        assert_eq!(name(&state, &version, met).is_some(), is_own, "{met}");
+    }
+}
+
+#[test]
+fn a_users_engine_tells_nothing_of_others_containers() {
+    let root = format!("/docker/{ID}");
+    let of_user = || {
+        let mut own = facts(ID, "trusted", "/user.slice/libpod");
+        own.user = Some(1000);
+        ContainerAnswer::Known(own)
+    };
+    // While the system's is asked.
+    let mut state = state();
+    let version = meet(&mut state, ID, 1);
+    state.answer_container(of_user());
+    assert!(state.is_container_pending(ID.as_bytes()));
+    state.answer_container(ContainerAnswer::Known(facts(ID, "web", &root)));
+    // And after that.
+    state.answer_container(of_user());
+    state.answer_container(ContainerAnswer::Gone(ID.into(), Some(1000)));
+    state.release(u64::MAX);
+    assert_eq!(name(&state, &version, 9), Some("web"));
+    // And before it is met.
+    let mut state = self::state();
+    state.answer_container(of_user());
+    let version = meet(&mut state, ID, 1);
+    assert_eq!(state.take_container_lookups().len(), 1);
+    assert_eq!(name(&state, &version, 9), None);
+    state.answer_container(ContainerAnswer::Known(facts(ID, "web", &root)));
+    assert_eq!(name(&state, &version, 9), Some("web"));
+}
+
+#[test]
+fn containers_whose_ids_begin_alike_are_two() {
+    let mut state = state();
+    let [one, two] = ["web-frontend-1", "web-frontend-2"];
+    let meet = |state: &mut State, id: &str, number: u64| {
+        state.number = number;
+        let mut version = state.blank(1, 1, number);
+        version.cgroup = state.cgroup(format!("{id}\0default\0").as_bytes(), b"", &[]);
+        version.known = !crate::state::version::IS_CAPTURED;
+        version
+    };
+    let versions = [meet(&mut state, one, 1), meet(&mut state, two, 2)];
+    assert_eq!(state.take_container_lookups().len(), 2);
+    for id in [one, two] {
+        let root = format!("/default/{id}");
+        state.answer_container(ContainerAnswer::Known(facts(id, id, &root)));
+    }
+    assert_eq!(name(&state, &versions[0], 9), Some(one));
+    assert_eq!(name(&state, &versions[1], 9), Some(two));
+}
+
+#[test]
+fn what_had_no_room_is_asked_about_again_when_there_is() {
+    let clock = Clock {
+        boot_to_epoch_ns: 1_000,
+    };
+    let limits = Limits {
+        container_bytes_max: FACTS_BYTES_MAX + 4096,
+        ..Limits::default()
+    };
+    let mut state = State::new(limits, clock);
+    state.ask_about_containers();
+    let own = meet(&mut state, ID, 1);
+    let mut large = facts(ID, "web", &format!("/docker/{ID}"));
+    large.image = "x".repeat(FACTS_BYTES_MAX / 2).into();
+    state.answer_container(ContainerAnswer::Known(large.clone()));
+    // Another that takes less is told of.
+    let mut other = facts(&"f".repeat(64), "other", "/docker/f");
+    other.image = "x".repeat(FACTS_BYTES_MAX / 2 - 64).into();
+    state.answer_container(ContainerAnswer::Known(other.clone()));
+    other.full_id = "e".repeat(64).into();
+    state.answer_container(ContainerAnswer::Known(other));
+    assert_eq!(name(&state, &own, 9), None);
+    assert_eq!(state.container_absence(&own, 9), Some(Absence::Limit));
+    state.take_container_lookups();
+    meet(&mut state, ID, 2);
+    assert!(
+        state.take_container_lookups().is_empty(),
+        "there is no room"
+    );
+    for id in ["e", "f"] {
+        state.answer_container(ContainerAnswer::Gone(id.repeat(64).into(), None));
+    }
+    state.release(u64::MAX);
+    let own = meet(&mut state, ID, 3);
+    assert_eq!(state.take_container_lookups().len(), 1);
+    state.answer_container(ContainerAnswer::Known(large));
+    assert_eq!(name(&state, &own, 9), Some("web"));
+}
+
+#[test]
+fn what_is_too_much_is_left_out_and_said_to_be() {
+    let mut state = state();
+    let version = meet(&mut state, ID, 1);
+    let mut large = facts(ID, "web", &format!("/docker/{ID}"));
+    let label = ("key".into(), "x".repeat(FACTS_BYTES_MAX).into());
+    large.labels = [label].into_iter().collect();
+    assert!(large.cut());
+    state.answer_container(ContainerAnswer::Known(large));
+    assert_eq!(name(&state, &version, 1), Some("web"));
+    assert_eq!(state.container_absence(&version, 1), Some(Absence::Limit));
 }
 
 #[test]
@@ -210,7 +346,7 @@ fn another_group_at_the_same_path_is_another_containers_until_the_engine_says_so
     // It is asked about again, and the engine says the same.
     let other = enter(&mut state, 8, 3);
     assert_eq!(state.take_container_lookups().len(), 1);
-    assert!(state.is_container_pending(&ID.as_bytes()[..12]));
+    assert!(state.is_container_pending(ID.as_bytes()));
     state.answer_container(known(7));
     assert_eq!(name(&state, &other, 3), None);
     assert_eq!(
