@@ -1196,6 +1196,24 @@ mod tests {
     }
 
     #[test]
+    fn engines_are_chosen_where_falcos_container_plugin_has_them_as_well() {
+        let mut config = Config::default();
+        let plugin = r#"plugins[]={"name": "container", "init_config": {"engines": {
+            "docker": {"enabled": true, "sockets": ["/a.sock", "/b.sock"]},
+            "cri": {"enabled": false}}}}"#;
+        config.set(plugin).expect(plugin);
+        let sockets = ["/a.sock", "/b.sock"].map(PathBuf::from);
+        assert_eq!(config.engines.docker.sockets, sockets);
+        assert!(config.engines.docker.enabled && !config.engines.cri.enabled);
+        let one = "plugins[0].init_config.engines.podman.enabled=false";
+        config.set(one).expect(one);
+        assert!(!config.engines.podman.enabled);
+        let wrong = "plugins[0].init_config.engines.rkt.enabled=false";
+        let error = config.set(wrong).expect_err(wrong).to_string();
+        assert!(error.contains("engines.rkt.enabled"), "{error}");
+    }
+
+    #[test]
     fn a_part_that_no_entry_has_is_refused() {
         for setting in [
             "rules[].enable.name=x",

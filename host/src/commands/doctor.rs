@@ -6,7 +6,8 @@ use crate::source::ebpf::{Options, Probe, Scope};
 use anstyle::{AnsiColor, Style};
 use aya::maps::MapType;
 use std::fmt::Write;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 #[derive(clap::Args)]
@@ -97,6 +98,7 @@ fn examine() -> Vec<Check> {
         pid_namespace(),
         procfs(),
         cgroup_v2(),
+        engines(),
         jit(),
     ]
 }
@@ -315,6 +317,31 @@ fn cgroup_v2() -> Check {
         },
         found: place.unwrap_or_else(|| "not mounted".into()),
         help: "`scope.cgroup` needs it: mount -t cgroup2 none /sys/fs/cgroup",
+    }
+}
+
+/// Whether what stands at the sockets of engines may be asked.
+fn engines() -> Check {
+    let mut found = Vec::new();
+    let mut is_denied = false;
+    for (engine, socket) in crate::enrich::engine::Settings::default().sockets() {
+        match UnixStream::connect(&socket) {
+            Ok(_) => found.push(format!("{engine} at {}", socket.display())),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                is_denied = true;
+                found.push(format!("{engine} at {}: {error}", socket.display()));
+            }
+            Err(_) => {}
+        }
+    }
+    Check {
+        name: "engines",
+        state: if is_denied { State::Weak } else { State::Good },
+        found: match found.is_empty() {
+            true => "none at the usual sockets".into(),
+            false => found.join(", "),
+        },
+        help: "containers will have their id alone: run as root, or mount the sockets (below HOST_ROOT)",
     }
 }
 

@@ -386,6 +386,16 @@ impl Config {
             "" => name.to_owned(),
             part => format!("{part}.{name}"),
         };
+        // Where Falco's container plugin has them, which calls them as we do.
+        let of_engines = part
+            .strip_prefix("init_config.")
+            .filter(|key| list == "plugins" && key.starts_with("engines."));
+        if let Some(key) = of_engines.filter(|_| !value.is_object()) {
+            return match value.as_str() {
+                Some(text) => self.set(&format!("{key}={text}")),
+                None => self.set(&format!("{key}={value}")),
+            };
+        }
         let text = match value {
             serde_json::Value::Object(parts) => {
                 return parts

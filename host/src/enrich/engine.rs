@@ -26,7 +26,7 @@ use crate::state::State;
 use crate::state::container::{Absence, ByPath, ContainerAnswer, ContainerLookup};
 use client::{ANSWER_WITHIN, Client};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use telling::Teller;
@@ -106,6 +106,25 @@ impl Default for Settings {
             ]),
             by_path: ByPath::default(),
         }
+    }
+}
+
+impl Settings {
+    /// Where engines are asked, with their names; without the sockets of users.
+    pub fn sockets(&self) -> Vec<(&'static str, PathBuf)> {
+        let all = [
+            ("docker", &self.docker),
+            ("podman", &self.podman),
+            ("containerd", &self.containerd),
+            ("cri", &self.cri),
+        ];
+        let asked = all.into_iter().filter(|(_, choice)| choice.enabled);
+        let sockets = asked.flat_map(|(engine, choice)| {
+            let places = choice.sockets.iter().map(|socket| socket.to_string_lossy());
+            let fixed = places.filter(|place| !place.contains(podman::USER));
+            fixed.map(move |place| (engine, super::host_path(&place)))
+        });
+        sockets.collect()
     }
 }
 
@@ -302,38 +321,23 @@ impl Engines {
 }
 
 fn clients(settings: &Settings) -> Vec<Arc<Client>> {
-    let mut clients = Vec::new();
-    let sockets = |choice: &Choice| match choice.enabled {
-        true => choice.sockets.clone(),
-        false => Vec::new(),
-    };
-    let place = |socket: &Path| super::host_path(&socket.to_string_lossy());
-    for socket in sockets(&settings.docker).iter().map(|path| place(path)) {
-        let docker = docker::Docker::new(&socket, &docker::DOCKER);
-        clients.push(Client::new(Api::Docker(docker), &socket, None));
-    }
-    let of_podman = sockets(&settings.podman).into_iter();
-    let of_podman = of_podman.filter(|path| !path.to_string_lossy().contains(podman::USER));
-    for socket in of_podman.map(|path| place(&path)) {
-        let podman = podman::Podman::new(&socket);
-        clients.push(Client::new(Api::Podman(podman), &socket, None));
-    }
-    // What Docker and Kubernetes run on it they tell of themselves, and more.
+    // What Docker and Kubernetes run on containerd they tell of themselves, and more.
     let others = [
         ("moby", settings.docker.enabled),
         (containerd::KUBERNETES, settings.cri.enabled),
     ];
     let others = others.into_iter().filter(|(_, is_asked)| *is_asked);
     let others: Vec<&'static str> = others.map(|(namespace, _)| namespace).collect();
-    for socket in sockets(&settings.containerd).iter().map(|path| place(path)) {
-        let containerd = containerd::Containerd::new(&socket, &others);
-        clients.push(Client::new(Api::Containerd(containerd), &socket, None));
-    }
-    for socket in sockets(&settings.cri).iter().map(|path| place(path)) {
-        let cri = cri::Cri::new(&socket);
-        clients.push(Client::new(Api::Cri(cri), &socket, None));
-    }
-    clients
+    let client = |(engine, socket): (&str, PathBuf)| {
+        let api = match engine {
+            "docker" => Api::Docker(docker::Docker::new(&socket, &docker::DOCKER)),
+            "podman" => Api::Podman(podman::Podman::new(&socket)),
+            "containerd" => Api::Containerd(containerd::Containerd::new(&socket, &others)),
+            _ => Api::Cri(cri::Cri::new(&socket)),
+        };
+        Client::new(api, &socket, None)
+    };
+    settings.sockets().into_iter().map(client).collect()
 }
 
 /// Runs until nobody asks any more.

@@ -4,6 +4,7 @@ use super::*;
 use crate::state::container::Engine;
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use tokio::time::sleep;
