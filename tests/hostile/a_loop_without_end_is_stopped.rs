@@ -1,4 +1,4 @@
-use crate::court::{does_not_start, hostile, is_stopped, load};
+use crate::court::{does_not_start, hostile, is_stopped, refusal};
 use crate::specimen::Specimen;
 
 const ENDLESS: &str = "(loop (br 0)) (unreachable)";
@@ -32,9 +32,7 @@ fn in_the_start_function_and_where_it_is_asked_what_it_is() {
         ..hostile()
     };
     for specimen in [start, describe] {
-        let why = load(specimen.component())
-            .err()
-            .expect("it must not be loaded");
+        let why = refusal(&specimen.component(), &[]);
         assert!(why.contains("longer than it may"), "{why}");
     }
 }

@@ -1,4 +1,4 @@
-use crate::court::{hostile, is_stopped, judge, loaded};
+use crate::court::{does_not_start, hostile, is_stopped, judge};
 use crate::specimen::Specimen;
 
 #[test]
@@ -13,10 +13,7 @@ fn places_outside_of_its_memory() {
             ..hostile()
         };
         // The rows do not fit there; nor does the layout that `init` gets.
-        let loaded = loaded(&specimen);
-        let mut court = crate::court::Court::new(Vec::new());
-        let refused = court.swap(vec![loaded]).expect_err("nothing fits there");
-        assert!(refused.contains("beyond end of memory"), "{refused}");
+        does_not_start(&specimen, "beyond end of memory");
     }
 }
 
@@ -49,5 +46,5 @@ fn a_place_that_is_taken() {
         realloc: "(i32.const 4096)",
         ..hostile()
     };
-    judge(loaded(&specimen));
+    judge(&specimen);
 }

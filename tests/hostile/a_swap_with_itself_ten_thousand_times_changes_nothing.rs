@@ -1,8 +1,17 @@
-use crate::court::{Court, hostile, loaded};
+use crate::court::{Court, Home, hostile};
 
-fn threads() -> usize {
-    let tasks = std::fs::read_dir("/proc/self/task").expect("procfs");
-    tasks.count()
+/// Threads of this process, its descriptors, and the processes that it has started.
+fn counts() -> [usize; 3] {
+    let entries = |of: &str| {
+        let entries = std::fs::read_dir(format!("/proc/self/{of}"));
+        entries.expect("procfs").flatten().map(|entry| entry.path())
+    };
+    let children = entries("task").map(|task| {
+        let children = std::fs::read_to_string(task.join("children"));
+        children.map_or(0, |children| children.split_whitespace().count())
+    });
+    let children = children.sum();
+    [entries("task").count(), entries("fd").count(), children]
 }
 
 fn resident_bytes() -> usize {
@@ -41,29 +50,34 @@ fn its_alerts_and_those_beside_it_are_all_there_and_nothing_piles_up() {
     )) {
         return;
     }
-    let module = loaded(&hostile());
-    let mut alone = Court::new(vec![module.clone()]);
-    alone.events(3_000);
-    let expected = alone.lines("hostile");
-    assert!(expected.len() > 20, "{}", expected.len());
-    drop(alone);
+    for home in Home::ALL {
+        let module = home.loaded(&hostile());
+        let mut alone = Court::new(home, vec![module.clone()]);
+        alone.events(3_000);
+        let expected = alone.lines("hostile");
+        assert!(expected.len() > 20, "{}", expected.len());
+        alone.adjourn();
 
-    let mut court = Court::new(vec![module.clone()]);
-    let (mut threads_at_first, mut bytes_at_first) = (0, 0);
-    for swap in 0..SWAPS {
-        court.swap(vec![module.clone()]).expect("it is what runs");
-        // 30 batches, as in any other run.
-        if swap % (SWAPS / 30) == 0 && swap / (SWAPS / 30) < 30 {
-            court.events(100);
+        let mut court = Court::new(home, vec![module.clone()]);
+        let (mut at_first, mut bytes_at_first) = ([0; 3], 0);
+        for swap in 0..SWAPS {
+            court.swap(vec![module.clone()]).expect("it is what runs");
+            // 30 batches, as in any other run.
+            if swap % (SWAPS / 30) == 0 && swap / (SWAPS / 30) < 30 {
+                court.events(100);
+            }
+            if swap == SWAPS / 10 {
+                (at_first, bytes_at_first) = (counts(), resident_bytes());
+            }
         }
-        if swap == SWAPS / 10 {
-            (threads_at_first, bytes_at_first) = (threads(), resident_bytes());
-        }
+        assert_eq!(court.lines("hostile"), expected);
+        court.others_are_unharmed();
+        let now = counts();
+        let is_steady = now.iter().zip(at_first).all(|(now, then)| *now <= then + 2);
+        assert!(is_steady, "{home:?}: {at_first:?}, then {now:?}");
+        let grown = resident_bytes().saturating_sub(bytes_at_first);
+        println!("{home:?}: {grown} bytes more");
+        assert!(grown < 16 << 20, "{home:?}: {grown} bytes more");
+        court.adjourn();
     }
-    assert_eq!(court.lines("hostile"), expected);
-    court.others_are_unharmed();
-    assert!(threads() <= threads_at_first + 2, "{} threads", threads());
-    let grown = resident_bytes().saturating_sub(bytes_at_first);
-    println!("{grown} bytes more");
-    assert!(grown < 16 << 20, "{grown} bytes more");
 }

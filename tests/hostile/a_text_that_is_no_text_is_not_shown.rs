@@ -1,4 +1,4 @@
-use crate::court::{hostile, is_stopped, judge, loaded};
+use crate::court::{hostile, is_stopped, judge};
 use crate::specimen::{ALERT, Specimen};
 
 fn message(bytes: &str) -> String {
@@ -30,7 +30,7 @@ fn it_is_an_escape_sequence() {
         on_batch: &on_batch,
         ..hostile()
     };
-    let sentence = judge(loaded(&specimen));
+    let sentence = judge(&specimen);
     assert!(!sentence.lines.is_empty());
     let controls = |line: &String| line.chars().any(char::is_control);
     assert!(!sentence.lines.iter().any(controls));

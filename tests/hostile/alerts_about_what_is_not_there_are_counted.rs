@@ -1,4 +1,4 @@
-use crate::court::{hostile, is_stopped, judge, loaded};
+use crate::court::{hostile, is_stopped, judge};
 use crate::specimen::{ALERT, Specimen};
 
 /// An honest alert, but for four bytes of it.
@@ -16,7 +16,7 @@ fn rows_and_rules_that_there_are_not() {
             on_batch: &on_batch,
             ..hostile()
         };
-        let sentence = judge(loaded(&specimen));
+        let sentence = judge(&specimen);
         assert!(sentence.lines.is_empty(), "{:?}", sentence.lines);
         assert!(sentence.counters.hits_lost > 0, "{at}: {value}");
     }

@@ -1,4 +1,4 @@
-use crate::court::{hostile, load};
+use crate::court::{hostile, refusal};
 use saker::componentise::{WIT, componentise_by};
 
 #[test]
@@ -26,11 +26,11 @@ fn instead_of_being_run() {
         let text = hostile().text().replace(module, &name);
         let core = wat::parse_str(text).expect("only a name differs");
         let wasm = componentise_by(&wit, &core).expect("a component of that world");
-        let refused = load(wasm).err().expect("it must not be loaded");
+        let refused = refusal(&wasm, &[]);
         assert!(refused.contains(why), "{refused}");
     }
     // What is no component at all.
     for wasm in [core, b"\0asm".to_vec(), b"#!/bin/sh".to_vec(), Vec::new()] {
-        assert!(load(wasm).is_err());
+        refusal(&wasm, &[]);
     }
 }

@@ -1,4 +1,4 @@
-use crate::court::{hostile, is_stopped, judge, loaded};
+use crate::court::{hostile, is_stopped, judge};
 use crate::specimen::{ALERT, Specimen};
 
 #[test]
@@ -34,7 +34,7 @@ fn over_the_rows_that_it_was_given() {
         on_batch: &on_batch,
         ..hostile()
     };
-    let sentence = judge(loaded(&specimen));
+    let sentence = judge(&specimen);
     assert!(sentence.reasons.is_empty(), "{:?}", sentence.reasons);
     // What its alerts show is what the host knows of the row.
     assert!(sentence.lines.iter().all(|line| line.contains("hostile ")));

@@ -1,5 +1,5 @@
 //! Modules that mean harm: one file per thing that must never come of it. Whatever one does
-//! ([`court`] lets it), the host lives, alerts of the modules beside it are byte for byte those
+//! ([`court`] lets it, in a thread and in a process of its own), the host lives, alerts of the modules beside it are byte for byte those
 //! of a run without it, and why it was stopped is counted and named.
 //!
 //! What the walls of the sandbox refuse one by one is tested beside them, in
@@ -27,6 +27,11 @@ mod random_modules_harm_nobody;
 mod recursion_without_end_is_a_trap;
 mod traps_cost_their_own_events_only;
 mod what_was_not_granted_is_not_had;
+
+// The program under test, as the tests of it from outside have it.
+#[path = "../it/program.rs"]
+#[allow(dead_code)]
+mod program;
 
 // The components of the sandbox's own tests.
 use saker::componentise;

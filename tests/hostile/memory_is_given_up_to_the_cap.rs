@@ -1,4 +1,4 @@
-use crate::court::{does_not_start, hostile, is_stopped, judge, loaded};
+use crate::court::{does_not_start, hostile, is_stopped, judge};
 use crate::specimen::{ALERT, Specimen};
 
 const GREEDY: &str =
@@ -25,7 +25,7 @@ fn who_makes_do_with_what_there_is_goes_on() {
         on_batch: &on_batch,
         ..hostile()
     };
-    let sentence = judge(loaded(&content));
+    let sentence = judge(&content);
     assert!(sentence.reasons.is_empty(), "{:?}", sentence.reasons);
     assert!(!sentence.lines.is_empty());
 }

@@ -1,4 +1,4 @@
-use crate::court::{hostile, judge, load};
+use crate::court::{hostile, tried};
 use crate::specimen::Specimen;
 use arbitrary::Unstructured;
 use wasm_smith::{Config, Module};
@@ -84,14 +84,13 @@ fn whatever_they_do() {
             on_batch: &on_batch,
             ..hostile()
         };
-        match load(specimen.component()) {
+        match tried(&specimen.component(), &[]) {
             Err(why) => {
                 assert!(!why.is_empty());
                 refused += 1;
             }
-            Ok(module) => {
+            Ok(sentence) => {
                 loaded += 1;
-                let sentence = judge(module);
                 stopped += usize::from(!sentence.reasons.is_empty());
             }
         }

@@ -1,4 +1,4 @@
-use crate::court::{hostile, is_stopped, judge, loaded};
+use crate::court::{hostile, is_stopped, judge};
 use crate::specimen::{ALERT, Specimen};
 
 #[test]
@@ -20,7 +20,7 @@ fn at_every_tenth() {
         on_batch: &on_batch,
         ..hostile()
     };
-    let sentence = judge(loaded(&specimen));
+    let sentence = judge(&specimen);
     // What it said before is said; each time it began anew.
     assert_eq!(sentence.lines.len(), 27);
     assert_eq!(sentence.reasons.len(), 3);
@@ -33,5 +33,5 @@ fn when_it_is_told_the_time() {
         on_tick: "unreachable",
         ..hostile()
     };
-    judge(loaded(&specimen));
+    judge(&specimen);
 }

@@ -1,4 +1,4 @@
-use crate::court::{granted, hostile, is_stopped, judge, load};
+use crate::court::{hostile, is_stopped, refusal, tried};
 use crate::specimen::{ALERT, Specimen};
 
 const CLOCK: &str = r#"(import "saker:rules/clock@0.1.0" "now" (func $now (result i64)))"#;
@@ -11,18 +11,16 @@ fn a_capability_that_it_does_not_say_it_wants_or_is_not_granted() {
         on_batch: &on_batch,
         ..hostile()
     };
-    let why = load(silent.component())
-        .err()
-        .expect("it must not be loaded");
+    let why = refusal(&silent.component(), &[]);
     assert!(why.contains("does not say that it wants it"), "{why}");
     let open = Specimen {
         capabilities: &[0],
         ..silent
     };
-    let why = load(open.component()).err().expect("it must not be loaded");
+    let why = refusal(&open.component(), &[]);
     assert!(why.contains("not granted"), "{why}");
-    let module = granted(open.component(), &["clock"]).expect("it is granted");
-    assert!(!judge(module).lines.is_empty());
+    let sentence = tried(&open.component(), &["clock"]).expect("it is granted");
+    assert!(!sentence.lines.is_empty());
 }
 
 #[test]
@@ -30,7 +28,7 @@ fn what_no_component_has() {
     for import in ["wasi:filesystem/preopens@0.2.0", "saker:rules/shell@0.1.0"] {
         let wat = format!(r#"(component (import "{import}" (instance (export "x" (func)))))"#);
         let wasm = wat::parse_str(wat).expect("a component");
-        assert!(load(wasm).is_err(), "{import}");
+        refusal(&wasm, &[]);
     }
 }
 
