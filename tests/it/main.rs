@@ -1,5 +1,6 @@
 //! Saker from outside: the program as a user runs it, on this machine's kernel.
 
+mod apart;
 mod capture;
 mod command_line;
 mod containers;

@@ -62,7 +62,7 @@ fn asker(folder: &Path, url: &str, condition: &str) -> String {
 }
 
 /// The next question of a module, and where the answer goes.
-fn question(server: &TcpListener) -> (TcpStream, String) {
+pub(crate) fn question(server: &TcpListener) -> (TcpStream, String) {
     let (mut stream, _) = server.accept().expect("somebody asks");
     let mut request = Vec::new();
     while !request.ends_with(b"question") {
