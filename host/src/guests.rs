@@ -466,9 +466,12 @@ impl Guests {
         answer.or_else(|_| started()).ok()
     }
 
-    /// What the component of that name did so far.
-    pub fn work(&self, name: &str) -> Work {
-        self.work.get(name).copied().unwrap_or_default()
+    /// What the component of that name did so far, if there is or was one.
+    pub fn work(&self, name: &str) -> Option<Work> {
+        let mut guests = self.guests.iter();
+        let is_one = guests.any(|guest| *guest.component.name == *name);
+        let known = self.work.get(name).copied();
+        known.or(is_one.then(Work::default))
     }
 
     /// The process that the component of that name has.

@@ -1012,10 +1012,17 @@ impl Pipeline {
 
     /// What a module of that name did so far.
     pub fn work(&self, module: &str) -> Work {
-        let of_ruleset = self.work.get(module).copied();
+        let judged = self.work.get(module).copied().unwrap_or_default();
+        let Some(own) = self.guests.work(module) else {
+            return judged;
+        };
+        // Of a component it was judged which events it wants.
         Work {
+            cpu_ns: judged.cpu_ns.saturating_add(own.cpu_ns),
+            traps: judged.traps + own.traps,
+            overruns: judged.overruns + own.overruns,
             pid: self.guests.pid(module),
-            ..of_ruleset.unwrap_or_else(|| self.guests.work(module))
+            ..own
         }
     }
 

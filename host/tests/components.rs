@@ -369,6 +369,37 @@ fn it_has_no_rights_while_it_works_and_ends_with_its_worker() {
     assert!(!lives(pid));
 }
 
+/// It says what it is with as much memory as any may have, and its process has room for all that
+/// it may have later.
+#[test]
+fn a_component_has_all_the_memory_that_it_may_have() {
+    const MIB: usize = 1 << 20;
+    // Grows as far as it may, and writes to the end of that.
+    let on_batch = format!(
+        "(loop (br_if 0 (i32.ne (memory.grow (i32.const 16)) (i32.const -1))))
+         (i32.store8 (i32.sub (i32.mul (memory.size) (i32.const 65536)) (i32.const 1))
+            (i32.const 1)) {ALERT}"
+    );
+    let specimen = Specimen {
+        on_batch: &on_batch,
+        pages: 80 * 16,
+        ..Specimen::default()
+    };
+    for workshop in [here(), apart()] {
+        let refused = Code::load(&workshop, specimen.component()).expect_err("it has 80 MiB");
+        let why = "wanted more memory than its 64 MiB (`memory_mb` sets that)";
+        assert!(refused.to_string().contains(why), "{refused}");
+        let loaded = Code::load_within(&workshop, specimen.component(), 80 * MIB);
+        let code = Arc::new(loaded.expect("it may have as much").0);
+        let mut start = start(&[], &Keep::default(), &Metrics::default());
+        start.means.memory_bytes_max = Some(1024 * MIB);
+        let mut asked = Asked::of(&code, start).unwrap_or_else(|failure| panic!("{failure}"));
+        let answer = asked.ask(batch(64));
+        assert_eq!(answer.answer.map(|alerts| alerts.len()), Ok(1));
+        assert_eq!(answer.memory_bytes, 1024 * MIB);
+    }
+}
+
 #[test]
 fn what_is_not_this_program_runs_nothing() {
     for program in ["/nonexistent", "/bin/false"] {

@@ -84,6 +84,26 @@ fn clerk(folder: &Path, version: &str, url: &str) -> String {
     text(&built)
 }
 
+/// Demands that a module's process takes far less memory than it may, and says how much.
+#[track_caller]
+pub(crate) fn has_room(socket: &str, name: &str) {
+    let pid = pid_of(socket, name);
+    let kib = |line: &str| -> u64 {
+        let text = status(pid, line);
+        let (number, unit) = text.split_once(' ').expect("a number and its unit");
+        assert_eq!(unit, "kB");
+        number.parse().expect("a number")
+    };
+    let bounds = std::fs::read_to_string(format!("/proc/{pid}/limits")).expect("it lives");
+    let mut bounds = bounds.lines();
+    let data = bounds.find_map(|line| line.strip_prefix("Max data size"));
+    let most = data.and_then(|data| data.split_whitespace().next()?.parse::<u64>().ok());
+    let most = most.expect("it is bounded") >> 10;
+    let (data, resident) = (kib("VmData:"), kib("VmRSS:"));
+    println!("{name}: {resident} KiB resident, {data} KiB of data, of {most} that there may be");
+    assert!(data * 4 < most, "{data} KiB of {most}");
+}
+
 /// A module, as `saker ctl modules list --json` shows it.
 fn listed(socket: &str, name: &str) -> Value {
     let (listed, _) = succeeds(&["ctl", "--socket", socket, "modules", "list", "--json"]);
@@ -96,7 +116,7 @@ fn listed(socket: &str, name: &str) -> Value {
 }
 
 /// The process that a module has by now.
-fn pid_of(socket: &str, name: &str) -> u32 {
+pub(crate) fn pid_of(socket: &str, name: &str) -> u32 {
     let end = Instant::now() + LONG;
     loop {
         let listed = listed(socket, name);
@@ -203,6 +223,10 @@ fn a_module_keeps_says_shows_asks_and_hears_there_and_what_it_kept_outlives_proc
     hears(&mut saker, 1, 4, "four");
     let last = pid_of(&socket, "clerk");
     assert_ne!(last, other);
+    let work = &listed(&socket, "clerk")["work"];
+    assert_eq!(work["events"], 4, "{work}");
+    let memory = work["memory_bytes"].as_u64().expect("it has memory");
+    assert!((1 << 16..64 << 20).contains(&memory), "{work}");
 
     let ended = saker.stop();
     for said in [

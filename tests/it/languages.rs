@@ -1,6 +1,7 @@
 //! Modules in languages that bring an interpreter along, from outside: written, built by their own
 //! tools, and at work.
 
+use crate::apart::has_room;
 use crate::modules::{capture, replay, succeeds, text};
 use crate::needs;
 use crate::program::{Saker, Scope, guests, saker, workspace};
@@ -71,6 +72,41 @@ fn example(folder: &Path, name: &str, ran: &str) -> String {
     let said = works(folder, &["module", "test", name]);
     assert!(said.contains(ran), "{said}");
     build(folder, &copy, name)
+}
+
+/// What is kept of its native code, so that it is compiled once.
+fn cache(folder: &Path) -> String {
+    format!("cache.dir={}", text(&folder.join("cache")))
+}
+
+/// Watches by a module in a process of its own.
+fn watch(folder: &Path, scope: &Scope, module: &str, settings: &str) -> Saker {
+    let (cache, control) = (
+        cache(folder),
+        format!("control.socket={}", text(&folder.join("socket"))),
+    );
+    let mut args = vec!["-r", module];
+    let options = [settings, &cache, &control, "sandbox.judge=process"];
+    options
+        .iter()
+        .for_each(|option| args.extend(["-o", option]));
+    Saker::watch(scope, &args)
+}
+
+/// Demands that a module is refused for want of memory, and that it is said what sets that.
+#[track_caller]
+fn needs_more(folder: &Path, scope: &Scope, module: &str, settings: &str) {
+    let scope = format!("scope.cgroup={}", scope.path().display());
+    let cache = cache(folder);
+    let nowhere = ["control.socket=", "modules.folder=", "store.path="];
+    let options = [&scope, &cache, settings, "sandbox.judge=process"];
+    let mut args = vec!["run", "-r", module];
+    let options = options.iter().chain(&nowhere);
+    options.for_each(|option| args.extend(["-o", option]));
+    let (is_done, said) = tool(folder, &args);
+    assert!(!is_done, "{said}");
+    let why = "wanted more memory than its 4 MiB (`memory_mb` sets that)";
+    assert!(said.contains(why), "{said}");
 }
 
 /// The third of 300 opens alerts, and an interpreter beside it changes nothing. The module's own
@@ -196,7 +232,10 @@ fn the_example_in_python_finds_a_chain_of_parents_that_never_was_as_it_happens()
     let scope = Scope::new();
     let settings = r#"modules[]={"name": "parent-chains", "grant": ["kv"],
         "config": ["learn_events=3", "learn_seconds=0", "depth=1"]}"#;
-    let saker = Saker::watch(&scope, &["-r", &module, "-o", settings]);
+    let little = r#"modules[]={"name": "parent-chains", "grant": ["kv"], "memory_mb": 4}"#;
+    needs_more(folder.path(), &scope, &module, little);
+    let saker = watch(folder.path(), &scope, &module, settings);
+    has_room(&text(&folder.path().join("socket")), "parent-chains");
     // The same chain over and over, then one that is new.
     scope.shell("for i in 1 2 3 4 5; do /bin/true; done");
     scope.run(
@@ -228,7 +267,10 @@ fn the_example_in_javascript_finds_random_names_as_they_are_given() {
     let files = tempfile::tempdir().expect("a folder for files of the test");
     let scope = Scope::new();
     let settings = r#"modules[]={"name": "ransomware-names", "config": ["files=5"]}"#;
-    let saker = Saker::watch(&scope, &["-r", &module, "-o", settings]);
+    let little = r#"modules[]={"name": "ransomware-names", "memory_mb": 4}"#;
+    needs_more(folder.path(), &scope, &module, little);
+    let saker = watch(folder.path(), &scope, &module, settings);
+    has_room(&text(&folder.path().join("socket")), "ransomware-names");
     let rename = "import os,sys,hashlib\n\
         for n in range(8):\n \
         open('report-%d.txt' % n, 'w').close()\n \

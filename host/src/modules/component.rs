@@ -119,8 +119,10 @@ impl Module {
         workshop: &Arc<Workshop>,
         choices: &[ModuleChoice],
     ) -> Result<(Module, Vec<Diagnostic>, Source), Unfit> {
-        let (code, description) =
-            Code::load(workshop, wasm).map_err(|error| Unfit::Module(error.to_string()))?;
+        let granted = choices.iter().filter_map(|choice| choice.memory_bytes_max);
+        let memory_bytes_max = granted.fold(workshop.limits.memory_bytes_max, usize::max);
+        let loaded = Code::load_within(workshop, wasm, memory_bytes_max);
+        let (code, description) = loaded.map_err(|error| Unfit::Module(error.to_string()))?;
         check(&description).map_err(Unfit::Module)?;
         let Settings {
             config,

@@ -267,13 +267,24 @@ impl Code {
     /// that is allowed nothing. On a thread of its own, which is left behind if it takes longer
     /// than it may: a compilation cannot be broken off.
     pub fn load(workshop: &Arc<Workshop>, wasm: Vec<u8>) -> Result<(Code, Description), NotLoaded> {
+        Code::load_within(workshop, wasm, workshop.limits.memory_bytes_max)
+    }
+
+    /// The same, where it may use so much memory to say what it is. How much a component may use
+    /// later hangs on its name, which it says then.
+    pub fn load_within(
+        workshop: &Arc<Workshop>,
+        wasm: Vec<u8>,
+        memory_bytes_max: usize,
+    ) -> Result<(Code, Description), NotLoaded> {
         let (tell, told) = channel();
         let mine = Arc::clone(workshop);
         let spawned = std::thread::Builder::new()
             .name("saker-compile".into())
             .stack_size(COMPILE_STACK_BYTES + workshop.limits.stack_bytes_max)
             .spawn(move || {
-                let loaded = catch_unwind(AssertUnwindSafe(|| load(&mine, &wasm)));
+                let loaded =
+                    catch_unwind(AssertUnwindSafe(|| load(&mine, &wasm, memory_bytes_max)));
                 let panicked = || NotLoaded::Uncompiled("the compiler of Wasm panicked".into());
                 // Nobody listens any more only if it was given up.
                 let _ = tell.send(loaded.unwrap_or_else(|_| Err(panicked())));
@@ -323,7 +334,11 @@ impl Code {
     }
 }
 
-fn load(workshop: &Arc<Workshop>, wasm: &[u8]) -> Result<(Code, Description), NotLoaded> {
+fn load(
+    workshop: &Arc<Workshop>,
+    wasm: &[u8],
+    memory_bytes_max: usize,
+) -> Result<(Code, Description), NotLoaded> {
     if !is_component(wasm) && !wasm.starts_with(b"\0asm") {
         return Err(NotLoaded::Inadmissible("it is not WebAssembly".into()));
     }
@@ -335,7 +350,11 @@ fn load(workshop: &Arc<Workshop>, wasm: &[u8]) -> Result<(Code, Description), No
         let code = compiler.code(&workshop.engine, &recipe, Kind::Component, wasm);
         let code = code.map_err(|error| uncompiled(&error))?;
         let native = Native::new(program, &code).map_err(|error| uncompiled(&error))?;
-        let (imports, description) = apart::described(&native, &workshop.limits)?;
+        let limits = ComponentLimits {
+            memory_bytes_max,
+            ..workshop.limits
+        };
+        let (imports, description) = apart::described(&native, &limits)?;
         let code = Code {
             body: Body::Apart(native),
             workshop: Arc::clone(workshop),
@@ -354,12 +373,16 @@ fn load(workshop: &Arc<Workshop>, wasm: &[u8]) -> Result<(Code, Description), No
         workshop: Arc::clone(workshop),
         digest,
     };
-    let description = describe(&code)?;
+    let description = describe(&code, Some(memory_bytes_max))?;
     Ok((code, description))
 }
 
-/// Has a component say what it is, in an instance that is allowed nothing.
-pub(super) fn describe(code: &Code) -> Result<Description, NotLoaded> {
+/// Has a component say what it is, in an instance that is allowed nothing; where it may use other
+/// memory than all, so much.
+pub(super) fn describe(
+    code: &Code,
+    memory_bytes_max: Option<usize>,
+) -> Result<Description, NotLoaded> {
     let workshop = &code.workshop;
     let start = Start {
         name: "(not yet named)".into(),
@@ -367,7 +390,10 @@ pub(super) fn describe(code: &Code) -> Result<Description, NotLoaded> {
         keep: Keep::default(),
         config: Vec::new(),
         columns: Vec::new(),
-        means: Means::default(),
+        means: Means {
+            memory_bytes_max,
+            ..Means::default()
+        },
     };
     let stopping = Arc::new(AtomicBool::new(false));
     let mute = |failure: Failure| NotLoaded::Mute(failure.message);
@@ -496,18 +522,18 @@ where
 
 /// What a call's error means.
 fn failure(store: &Store<Guest>, error: &wasmtime::Error) -> Failure {
+    let memory = &store.data().memory;
+    let wanted = |then: &dyn std::fmt::Display| {
+        let most = memory.most >> 20;
+        format!("wanted more memory than its {most} MiB (`memory_mb` sets that); {then}")
+    };
     let (kind, message) = match error.downcast_ref::<Trap>() {
         Some(Trap::Interrupt | Trap::OutOfFuel) => {
             (FailureKind::Deadline, "took longer than it may".to_string())
         }
-        Some(trap) if store.data().memory.refused => {
-            (FailureKind::Memory, format!("wanted more memory; {trap}"))
-        }
+        Some(trap) if memory.refused => (FailureKind::Memory, wanted(trap)),
         Some(trap) => (FailureKind::Trap, trap.to_string()),
-        None if store.data().memory.refused => (
-            FailureKind::Memory,
-            format!("wanted more memory; {error:#}"),
-        ),
+        None if memory.refused => (FailureKind::Memory, wanted(&in_words(error))),
         None => (FailureKind::Answer, in_words(error)),
     };
     Failure {
@@ -622,8 +648,18 @@ impl Seat {
         begin(&mut self.store, self.budget);
         let _ticking = workshop.ticker.watch();
         let called = call(&mut self.store);
-        called
-            .map(|(alerts,)| alerts)
-            .map_err(|error| failure(&self.store, &error))
+        called.map(|(alerts,)| alerts).map_err(|error| {
+            let failure = failure(&self.store, &error);
+            match (failure.kind, self.budget) {
+                (FailureKind::Deadline, Budget::Time { cpu, .. }) => Failure {
+                    message: format!(
+                        "took longer than it may, {} ms of CPU time (`cpu_ms` sets that)",
+                        cpu.as_millis()
+                    ),
+                    ..failure
+                },
+                (_, Budget::Time { .. } | Budget::Fuel(_)) => failure,
+            }
+        })
     }
 }

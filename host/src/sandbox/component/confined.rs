@@ -82,7 +82,7 @@ fn live(limits: ComponentLimits, native: Vec<u8>) -> io::Result<()> {
         let (said, tail) = match told {
             Told::Describe => {
                 let known = code.as_ref().map_err(Clone::clone);
-                let told = known.and_then(|code| Ok((code.imports.clone(), describe(code)?)));
+                let told = known.and_then(|code| Ok((code.imports.clone(), describe(code, None)?)));
                 let tail = match &told {
                     Ok((_, description)) => {
                         postcard::to_stdvec(description).map_err(io::Error::other)?
