@@ -317,6 +317,7 @@ impl Guests {
         let is_wanted = |guest: &mut Guest| {
             let mut modules = epochs.clone().flat_map(|epoch| &epoch.modules);
             guest.waiting > 0
+                || guest.rows > 0
                 || modules.any(|module| {
                     let component = module.as_component();
                     component.is_some_and(|other| other.key == guest.component.key)

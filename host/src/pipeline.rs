@@ -831,6 +831,16 @@ impl Pipeline {
                 self.started(epoch, started);
             }
         }
+        self.dismiss_guests();
+    }
+
+    /// Ends the components that no epoch has any more and that owe no answer, also while nothing
+    /// happens.
+    fn dismiss_guests(&mut self) {
+        let flying = self.flying.iter().chain(&self.open);
+        let flying = flying.map(|round| &*round.epoch);
+        let running = flying.chain([&*self.epoch]).chain(self.next.as_deref());
+        self.guests.retain(running);
     }
 
     fn alert_all(&mut self, alerts: Vec<Alert>) {
@@ -1088,10 +1098,7 @@ impl Pipeline {
             self.gauge.lap(&mut lap, Stage::Alert);
             if !self.guests.is_empty() {
                 self.guests.flush();
-                let flying = self.flying.iter().chain(&self.open);
-                let flying = flying.map(|round| &*round.epoch);
-                let running = flying.chain([&*self.epoch]).chain(self.next.as_deref());
-                self.guests.retain(running);
+                self.dismiss_guests();
             }
             if let Some(triggered) = &mut self.triggered {
                 // Of what waits alerts may still come.

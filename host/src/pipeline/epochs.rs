@@ -34,7 +34,10 @@ impl Pipeline {
     pub(super) fn abandon(&mut self) -> Result<(), PipelineError> {
         self.outcome = None;
         match self.next.take() {
-            Some(last) => self.send(ToJudge::Retire { epoch: last.id }),
+            Some(last) => {
+                self.dismiss_guests();
+                self.send(ToJudge::Retire { epoch: last.id })
+            }
             None => Ok(()),
         }
     }
@@ -114,6 +117,7 @@ impl Pipeline {
         self.needs_facts = epoch.needs_container_facts();
         let last = std::mem::replace(&mut self.epoch, epoch);
         self.next = None;
+        self.dismiss_guests();
         self.begin_ticks();
         // The judge answers what was sent before it retires an epoch.
         self.send(ToJudge::Retire { epoch: last.id })
