@@ -5,6 +5,7 @@ use super::Unstarted;
 use crate::config::Config;
 use crate::control::{Answer, Asker, Containers, Request, Rule, Status};
 use crate::enrich;
+use crate::modules::roster::Listed;
 use saker_rules_compiler::engine;
 use saker_rules_schema::manifest::Priority;
 use saker_web::operations::Operations;
@@ -94,8 +95,12 @@ impl Operations for Operating {
         let Some(Answer::Containers(containers)) = self.ask(Request::Containers {}) else {
             return None;
         };
+        let Some(Answer::Modules(modules)) = self.ask(Request::List {}) else {
+            return None;
+        };
         let mut metrics = Metrics(String::new());
         self.tell(&status, &rules, &containers, &mut metrics);
+        tell_of(&modules, &mut metrics);
         Some(metrics.0)
     }
 }
@@ -309,6 +314,28 @@ impl Operating {
             metrics.sample(name, &labels, count);
         }
     }
+}
+
+/// What modules took. The number of a process is no metric: it measures nothing, and would begin
+/// other series each time; `saker ctl modules list` has it.
+fn tell_of(modules: &[Listed], metrics: &mut Metrics) {
+    let labels: Vec<_> = (modules.iter())
+        .map(|listed| [("module", &*listed.name)])
+        .collect();
+    let works = || {
+        let works = modules.iter().map(|listed| &listed.work);
+        labels.iter().map(|labels| &labels[..]).zip(works)
+    };
+    let events = works().map(|(labels, work)| (labels, work.events));
+    let help = "Events that a module was given";
+    metrics.counter("saker_module_events_total", help, events);
+    let seconds = works().map(|(labels, work)| (labels, work.cpu_ns as f64 / 1e9));
+    let help = "Processor time that a module took";
+    metrics.counter("saker_module_cpu_seconds_total", help, seconds);
+    let resident =
+        works().filter_map(|(labels, work)| Some((labels, super::behind::resident(work.pid?)?)));
+    let help = "Resident memory of a module's process, where it has one";
+    metrics.gauge("saker_module_resident_bytes", help, resident);
 }
 
 /// A rule's alerts, as Falco labels them.

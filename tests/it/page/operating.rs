@@ -1,6 +1,7 @@
 //! What kubelet and Prometheus ask.
 
 use super::*;
+use crate::specimen::Specimen;
 
 #[test]
 fn kubelet_and_prometheus_are_answered_as_falco_answers_them() {
@@ -9,12 +10,17 @@ fn kubelet_and_prometheus_are_answered_as_falco_answers_them() {
     }
     let (scope, folder) = (Scope::new(), folder());
     let rules = rules(folder.path());
+    let module = folder.path().join("module.wasm");
+    std::fs::write(&module, Specimen::default().component()).expect("a folder of the test");
+    let module = module.display().to_string();
     let mut page = Page::start(
         &scope,
         folder.path(),
         &[
             "-r",
             &rules,
+            "-r",
+            &module,
             "-o",
             "webserver.enabled=true",
             "-o",
@@ -51,6 +57,21 @@ fn kubelet_and_prometheus_are_answered_as_falco_answers_them() {
         "{}",
         metrics.body
     );
+    let of_module = |name: &str, module: &str| -> Option<f64> {
+        let sample = format!("saker_module_{name}{{module=\"{module}\"}} ");
+        let mut lines = metrics.body.lines();
+        lines.find_map(|line| line.strip_prefix(&*sample)?.parse().ok())
+    };
+    for name in ["events_total", "cpu_seconds_total"] {
+        for module in ["rules", "specimen"] {
+            let value = of_module(name, module);
+            assert!(value.is_some_and(|value| value >= 0.0), "{name} {module}");
+        }
+    }
+    // What judges the rules is everybody's.
+    let resident = of_module("resident_bytes", "specimen");
+    assert!(resident.is_some_and(|bytes| bytes > 1e6), "{resident:?}");
+    assert_eq!(of_module("resident_bytes", "rules"), None);
     let mut names = std::collections::HashSet::new();
     for line in metrics.body.lines() {
         let Some(line) = line.strip_prefix("# TYPE ") else {
