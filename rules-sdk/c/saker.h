@@ -494,11 +494,11 @@ static struct {
     uintptr_t arena;
 } saker__;
 
-static void saker_refuse(saker_text why) {
+__attribute__((unused)) static void saker_refuse(saker_text why) {
     saker__.start.why = why;
 }
 
-static saker_alert *saker_alert_by(uint32_t rule) {
+__attribute__((unused)) static saker_alert *saker_alert_by(uint32_t rule) {
     if (saker__.count == SAKER_ALERTS_MAX) {
         return NULL;
     }

@@ -431,6 +431,7 @@ fn a_new_module_in_c_builds_and_is_tested_over_a_capture() {
     assert_eq!(code, Some(0), "{said}");
     let (code, _, said) = in_folder(&["module", "build", "watch-shadow"]);
     assert_eq!(code, Some(0), "{said}");
+    assert!(!said.contains("warning"), "{said}");
     let (code, out, said) = in_folder(&["module", "inspect", "watch-shadow/module.wasm"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(

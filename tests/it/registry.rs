@@ -217,8 +217,8 @@ fn a_module_comes_back_from_a_registry_as_it_was_pushed() {
     // Pushing it again changes nothing.
     let again = succeeds(&["module", "push", &text(&module), &name, "--json"]);
     assert_eq!(again["digest"], digest);
-    let into = folder.path().join("pulled");
-    std::fs::create_dir(&into).expect("a folder of the test");
+    // The folder is made.
+    let into = folder.path().join("all/pulled");
     for name in [&name, &format!("{}/team/opens@{digest}", server.host)] {
         let pulled = succeeds(&["module", "pull", name, "-d", &text(&into), "--json"]);
         assert_eq!(pulled["digest"], digest);

@@ -11,6 +11,8 @@ use crate::folder::write_whole;
 use anyhow::{Context, anyhow};
 use saker_rules_compiler::speaks;
 use serde::Deserialize;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 /// What an artefact says of itself is no larger.
@@ -151,7 +153,11 @@ pub(crate) fn pull(args: PullArgs) -> Result<(), Failure> {
 }
 
 fn write(args: &PullArgs, name: &str, bytes: &[u8]) -> Result<PathBuf, Failure> {
-    let path = args.directory.join(name);
+    let folder = &args.directory;
+    // Only what Saker's user alone can write to is read as a folder of modules.
+    let made = DirBuilder::new().recursive(true).mode(0o755).create(folder);
+    made.with_context(|| format!("cannot make the folder `{}`", shown(folder)))?;
+    let path = folder.join(name);
     write_whole(&path, bytes).with_context(|| format!("cannot write `{}`", shown(&path)))?;
     Ok(path)
 }
