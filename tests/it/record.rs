@@ -193,6 +193,16 @@ fn all_files_of_a_recording_show_what_the_whole_does() {
     let differ = expected.lines().zip(got.lines()).find(|(a, b)| a != b);
     assert_eq!(differ, None, "{err}");
     assert_eq!(got.lines().count(), expected.lines().count(), "{err}");
+    // How many events are judged at once is nothing that they could tell.
+    let again = folder.path().join("again.scap").display().to_string();
+    let rows = ["-o", "window.rows_max=7"];
+    let (_, err, code) = run(&[&["record", &whole, "-w", &again][..], &cut, &rows].concat());
+    assert_eq!(code, Some(0), "{err}");
+    for part in &parts {
+        let [one, other] = [part, &part.replace("/part.", "/again.")].map(std::fs::read);
+        let same = one.expect("it is there") == other.expect("it is there");
+        assert!(same, "{part}");
+    }
 }
 
 #[test]
@@ -256,6 +266,8 @@ fn a_recording_ends_when_nobody_reads_it_any_more() {
     let said = String::from_utf8(ended.stderr).expect("text");
     assert_eq!(ended.status.code(), Some(0), "{said}");
     assert!(!said.contains("ERROR"), "{said}");
+    let expected = "until nobody read standard output any more";
+    assert!(said.contains(expected), "{said}");
     fed.join().expect("it does not panic");
 }
 

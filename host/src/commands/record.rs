@@ -166,11 +166,12 @@ fn tell(written: &Written, target: &str) {
     if written.hidden > 0 {
         line.push_str(&format!(" (and {} for the state alone)", written.hidden));
     }
-    line.push_str(&format!(", {}", count(written.bytes, "byte")));
+    let bytes = count(written.bytes, "byte");
     match written.files {
-        1 => line.push_str(&format!(", to {target}")),
+        0 => line.push_str(&format!(", until nobody read {target} any more")),
+        1 => line.push_str(&format!(", {bytes}, to {target}")),
         files => line.push_str(&format!(
-            ", in {files} files that take {}",
+            ", {bytes}, in {files} files that take {}",
             count(written.kept_bytes, "byte")
         )),
     }

@@ -89,11 +89,7 @@ impl State {
         for (gid, name) in self.users.groups() {
             each(&Entry::Group(Group { gid, name }))?;
         }
-        let lived = |process: &&Process| process.born <= number && number <= process.ended;
-        for slot in 0..self.processes.places() {
-            let Some(process) = self.processes.get(slot).filter(lived) else {
-                continue;
-            };
+        for (slot, process) in self.lived_at(number) {
             let Some(version) = self.as_of(process, number) else {
                 continue;
             };
@@ -129,17 +125,26 @@ impl State {
         Ok(())
     }
 
+    /// The processes that were there at an event, with their places, which say nothing of their
+    /// order: it is the one in which they came.
+    fn lived_at(&self, number: u64) -> Vec<(u32, &Process)> {
+        let places = 0..self.processes.places();
+        let all = places.filter_map(|slot| Some((slot, self.processes.get(slot)?)));
+        let lived = all.filter(|(_, it)| it.born <= number && number <= it.ended);
+        let mut lived: Vec<_> = lived.collect();
+        lived.sort_by_key(|(_, process)| (process.born, process.pid));
+        lived
+    }
+
     /// The processes of which it was not known at an event whose children they are: a reader learns
     /// that only of one that its list does not have.
     pub fn half_known(&self, number: u64) -> Vec<Learnt> {
-        let lived = |process: &&Process| process.born <= number && number <= process.ended;
-        let places = 0..self.processes.places();
-        let half_known = places.filter(|slot| {
-            let process = self.processes.get(*slot).filter(lived);
-            let version = process.and_then(|process| self.as_of(process, number));
+        let lived = self.lived_at(number).into_iter();
+        let half_known = lived.filter(|(_, process)| {
+            let version = self.as_of(process, number);
             version.is_some_and(|version| version.known & KNOWS_IDS == 0)
         });
-        let learnt = half_known.map(|slot| Learnt {
+        let learnt = half_known.map(|(slot, _)| Learnt {
             number,
             process: self.reference(slot),
         });
@@ -181,11 +186,7 @@ impl State {
         number: u64,
         mut each: impl FnMut(u32, u32) -> Result<(), E>,
     ) -> Result<(), E> {
-        let lived = |process: &&Process| process.born <= number && number <= process.ended;
-        for slot in 0..self.processes.places() {
-            let Some(process) = self.processes.get(slot).filter(lived) else {
-                continue;
-            };
+        for (_, process) in self.lived_at(number) {
             for (fd, index) in self.descriptors.entries(process.table) {
                 let is_file = |info: &FdInfo| info.kind == FdKind::File;
                 if self.descriptors.closes_on_exec(process.table, fd.into())

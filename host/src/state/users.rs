@@ -108,14 +108,19 @@ impl Users {
         has_room
     }
 
-    /// All users, by number.
+    /// All users, the least number first.
     pub fn users(&self) -> impl Iterator<Item = (u32, &User)> {
-        self.users.iter().map(|(uid, user)| (*uid, user))
+        let mut users: Vec<_> = self.users.iter().map(|(uid, user)| (*uid, user)).collect();
+        users.sort_unstable_by_key(|(uid, _)| *uid);
+        users.into_iter()
     }
 
-    /// All groups, by number.
+    /// All groups, the least number first.
     pub fn groups(&self) -> impl Iterator<Item = (u32, &[u8])> {
-        self.groups.iter().map(|(gid, name)| (*gid, &**name))
+        let groups = self.groups.iter().map(|(gid, name)| (*gid, &**name));
+        let mut groups: Vec<_> = groups.collect();
+        groups.sort_unstable();
+        groups.into_iter()
     }
 
     /// Forgets a user.

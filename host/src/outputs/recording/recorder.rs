@@ -24,7 +24,7 @@ pub struct Written {
     pub too_long: u64,
     /// Bytes of all files, before compression.
     pub bytes: u64,
-    /// Files there are.
+    /// Files there are; 0 where nobody read standard output to its end.
     pub files: u64,
     /// Bytes of those as they lie there.
     pub kept_bytes: u64,
