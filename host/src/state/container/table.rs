@@ -114,10 +114,12 @@ impl Containers {
         self.held(id, u64::MAX)?.facts.clone()
     }
 
-    /// What is held of all containers as of an event.
+    /// What is held of all containers as of an event, in the order in which they were told of.
     pub(in crate::state) fn all(&self, number: u64) -> impl Iterator<Item = Arc<ContainerFacts>> {
-        let held = self.by_id.keys().map(move |id| self.held(id, number));
-        held.filter_map(|held| held?.facts.clone())
+        let held = self.by_id.keys().filter_map(|id| self.held(id, number));
+        let mut held: Vec<&Held> = held.collect();
+        held.sort_unstable_by_key(|held| held.serial);
+        held.into_iter().filter_map(|held| held.facts.clone())
     }
 
     /// The containers of which something is known, or was to events in flight.
@@ -485,6 +487,24 @@ mod tests {
         let serial = |number| table.held(b"a", number).map_or(0, |held| held.serial);
         let serials = [9, 10, 20, 30].map(serial);
         assert!(serials.is_sorted() && serials.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+
+    #[test]
+    fn all_come_in_the_order_in_which_they_were_told_of() {
+        let mut table = Containers::new(32, 1 << 20);
+        let ids: Vec<String> = (0..16)
+            .map(|number| format!("c{}", number * 7 % 16))
+            .collect();
+        for (number, id) in (0..).zip(&ids) {
+            table.put(facts(id, "first"), number);
+        }
+        table.put(facts(&ids[0], "again"), 20);
+        let order = |number| -> Vec<String> {
+            let all = table.all(number);
+            all.map(|facts| facts.id.to_string()).collect()
+        };
+        assert_eq!(order(15), ids);
+        assert_eq!(order(20), [&ids[1..], &ids[..1]].concat());
     }
 
     #[test]
