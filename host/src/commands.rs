@@ -321,6 +321,10 @@ fn finish_captures(pipeline: &mut Pipeline) -> Result<(), Failure> {
             "event(s) forgotten before (its|their) time",
         ),
         (counters.too_long, "event(s) longer than a capture can hold"),
+        (
+            counters.late,
+            "event(s) that came after later ones left out",
+        ),
     ]);
     if !lost.is_empty() {
         line.push_str(&format!(" ({lost})"));

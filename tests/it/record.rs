@@ -184,7 +184,8 @@ fn all_files_of_a_recording_show_what_the_whole_does() {
     let parts: Vec<String> = parts.map(|part| part.display().to_string()).collect();
     assert!(parts.len() > 5, "{err}");
     let shown = "%evt.rawtime %evt.type %thread.tid %proc.cmdline %container.id %container.image \
-                 %container.ip %container.mounts %thread.cgroups %fd.name %fd.connected %evt.args";
+                 %container.ip %container.mounts %thread.cgroups %fd.name %fd.connected \
+                 %proc.fdopencount %proc.fdusage %evt.args";
     let print = ["--events", "-p", shown];
     let (expected, ..) = run(&[&["replay", &whole][..], &print].concat());
     let mut args = vec!["replay"];
@@ -353,6 +354,33 @@ fn an_alert_takes_its_capture_with_it() {
     assert_eq!(code, Some(1), "{err}");
     assert!(err.contains("it is what is being read"), "{err}");
     assert!(std::fs::read(&made).expect("it is there") == first);
+}
+
+#[test]
+fn events_of_a_captures_time_that_come_behind_its_end_are_counted() {
+    let folder = folder();
+    let path = folder.path().join("late.scap");
+    let mut own = Own::begin(&path, b"sh");
+    own.open(BEGIN, "/etc/shadow");
+    own.close(BEGIN + SECOND);
+    own.open(BEGIN + 3 * SECOND, "/tmp/after");
+    own.close(BEGIN + SECOND);
+    own.open(BEGIN + 4 * SECOND, "/tmp/later");
+    own.end();
+    let (capture, rules) = (path.display().to_string(), shadow_rule(&folder));
+    let prefix = format!("capture.path_prefix={}/of", folder.path().display());
+    let ask = ["-o", "capture.enabled=true", "-o", &prefix];
+    for rows in ["window.rows_max=1", "window.rows_max=4096"] {
+        let rows = ["-o", rows];
+        let (_, err, code) = run(&[&["replay", &capture, "-r", &rules][..], &ask, &rows].concat());
+        assert_eq!(code, Some(0), "{err}");
+        let said = "1 capture (1 event that came after later ones left out)";
+        assert!(err.contains(said), "{err}");
+    }
+    let made = folder.path().join(format!("of_{BEGIN}_1.scap.gz"));
+    let made = made.display().to_string();
+    let (out, err, _) = run(&["replay", &made, "--events", "-p", "%evt.type"]);
+    assert_eq!(out, "openat\nclose\n", "{err}");
 }
 
 #[test]

@@ -43,6 +43,8 @@ pub struct Counters {
     pub forgotten: u64,
     /// Events longer than a capture can hold.
     pub too_long: u64,
+    /// Events of a capture's time that came only after later ones, when it had ended.
+    pub late: u64,
 }
 
 /// Keeps recent events, and writes captures.
@@ -56,6 +58,8 @@ pub struct Triggered {
     last: Option<(u64, u64)>,
     /// Events up to this time are judged; alerts of later ones may still come.
     judged: u64,
+    /// From when and until when the last capture was to have events.
+    ended: Option<(u64, u64)>,
     wire: Wire,
     scratch: Scratch,
     /// What was made and lost.
@@ -86,6 +90,7 @@ impl Triggered {
             running: None,
             last: None,
             judged: 0,
+            ended: None,
             wire: Wire::default(),
             scratch: Scratch::new(),
             counters: Counters::default(),
@@ -128,6 +133,10 @@ impl Triggered {
         {
             running.after += bytes;
         }
+        let is_in = |(from, until): &(u64, u64)| (*from..=*until).contains(&time);
+        if self.ended.as_ref().is_some_and(is_in) {
+            self.counters.late += 1;
+        }
         self.go_on();
         self.forget(time.min(self.judged));
     }
@@ -149,6 +158,7 @@ impl Triggered {
     pub fn entry(&mut self, entry: &Entry<'_>) {
         self.finish();
         self.judged = 0;
+        self.ended = None;
         match (entry, &mut self.ring) {
             (Entry::Section(_), ring) => *ring = None,
             (_, Some(ring)) => {
@@ -359,6 +369,14 @@ impl Triggered {
         let Some(mut running) = self.running.take() else {
             return;
         };
+        // What is left out of a full one is not late.
+        let is_full = running.recording.is_full();
+        self.ended = (!is_full).then_some((running.from, running.until));
+        if let (false, Some(ring), Some(follower)) = (is_full, &self.ring, &running.follower) {
+            let is_in = |size: &&Size| (running.from..=running.until).contains(&size.time);
+            let behind = ring.sizes_behind(follower);
+            self.counters.late += behind.iter().filter(is_in).count() as u64;
+        }
         let settled = running.recording.settle();
         let written = settled.and_then(|()| running.recording.finish());
         self.counters.too_long += written.as_ref().map_or(0, |written| written.too_long);

@@ -199,6 +199,13 @@ impl State {
         Ok(())
     }
 
+    /// Of a capture: what the last event closed, which is there until the next, and whose it is.
+    fn being_closed(&self) -> Option<(u32, i64)> {
+        let (tid, fd) = self.closing?;
+        let owner = self.captured_table(self.live_process(tid)?)?;
+        Some((self.processes.get(owner)?.pid, fd))
+    }
+
     fn thread<E>(
         &self,
         version: &ProcessVersion,
@@ -256,7 +263,11 @@ impl State {
             exe_change_time: image.file.ctime,
             exe_modify_time: image.file.mtime,
         })))?;
+        let closing = self.being_closed();
         for (fd, index) in self.descriptors.written(told.table) {
+            if closing == Some((told.tid, fd.into())) {
+                continue;
+            }
             if let Some(info) = self.descriptors.info(index) {
                 each(&Entry::Descriptor {
                     tid: told.tid.into(),

@@ -225,6 +225,20 @@ impl Ring {
         }
     }
 
+    /// The events that a follower has not gone over.
+    pub(super) fn sizes_behind(&self, follower: &Follower) -> Vec<Size> {
+        let mut at = follower.at;
+        let mut sizes = Vec::new();
+        while let Some((_, next)) = self.next(&mut at) {
+            if let Next::Record(_) = next
+                && let Some(kept) = self.pieces.get((at.piece - self.gone) as usize)
+            {
+                sizes.extend(kept.sizes.get(at.place.record - 1).copied());
+            }
+        }
+        sizes
+    }
+
     /// What a follower will be told of containers of which it knows nothing yet.
     pub(super) fn containers_to_come(&self, follower: &Follower) -> Vec<ContainerAnswer> {
         let mut at = follower.at;

@@ -172,7 +172,7 @@ impl State {
     }
 
     /// The place of the thread whose table holds the descriptors of the thread in that place.
-    pub(super) fn captured_table(&self, slot: u32) -> Option<u32> {
+    pub(in crate::state) fn captured_table(&self, slot: u32) -> Option<u32> {
         match self.kept(slot).flags & flags::CLONE_FILES {
             0 => Some(slot),
             _ => self.first_place(slot),
