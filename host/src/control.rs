@@ -193,7 +193,7 @@ pub struct Container {
     pub id: String,
     /// `container.full_id`.
     pub full_id: String,
-    /// The path of the control group that it was asked about for last; empty where none was.
+    /// The path of its control group, or of the first that has its name; empty where none was met.
     #[serde(default)]
     pub group: String,
     /// `container.name`; empty as long as no engine has told anything, as all below is.

@@ -276,6 +276,8 @@ fn a_container_in_a_namespace_of_its_own_is_known_from_its_first_exec_on() {
     let scope = Scope::shared("shop");
     let saker = watch(&scope, "containerd", &containerd.socket(), &[]);
     containerd.import("shop");
+    // A namespace has to be told of before its containers' groups can be told from others.
+    std::thread::sleep(std::time::Duration::from_millis(500));
     let run = ["-n", "shop", "run", "-d", "--net-host", IMAGE, "front-1"];
     containerd.ctr(&[&run[..], &["/bin/sh", "-c", "sleep 20; true own"]].concat());
     let ended = saker.stop();

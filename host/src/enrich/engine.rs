@@ -251,7 +251,7 @@ impl Clients {
             if users.clients.iter().any(|client| client.socket == socket) {
                 continue;
             }
-            let podman = Api::Podman(podman::Podman::new(&socket));
+            let podman = Api::Podman(podman::Podman::new(&socket, Some(uid)));
             let client = Client::new(podman, &socket, Some(uid));
             let followed = tokio::spawn(client.clone().follow_for_ever(tell.clone()));
             users.followed.push(followed.abort_handle());
@@ -330,8 +330,8 @@ fn clients(settings: &Settings) -> Vec<Arc<Client>> {
     let others: Vec<&'static str> = others.map(|(namespace, _)| namespace).collect();
     let client = |(engine, socket): (&str, PathBuf)| {
         let api = match engine {
-            "docker" => Api::Docker(docker::Docker::new(&socket, &docker::DOCKER)),
-            "podman" => Api::Podman(podman::Podman::new(&socket)),
+            "docker" => Api::Docker(docker::Docker::new(&socket, None, &docker::DOCKER)),
+            "podman" => Api::Podman(podman::Podman::new(&socket, None)),
             "containerd" => Api::Containerd(containerd::Containerd::new(&socket, &others)),
             _ => Api::Cri(cri::Cri::new(&socket)),
         };
@@ -368,7 +368,7 @@ async fn serve(clients: Arc<Clients>, mut asked: Receiver<ContainerLookup>, tell
     }
 }
 
-/// Asks all engines that may know the container, and takes the first answer.
+/// Asks all engines that may know the container, and takes the first answer of the system's.
 async fn look_up(clients: &[Arc<Client>], lookup: ContainerLookup) -> ContainerAnswer {
     let absent = |why| ContainerAnswer::Absent(lookup.id.clone(), why);
     // What no engine would call a container is none.
@@ -382,14 +382,20 @@ async fn look_up(clients: &[Arc<Client>], lookup: ContainerLookup) -> ContainerA
         asked.spawn(async move { client.look_up(&lookup, &id).await });
     }
     let mut why = Absence::NoSocket;
+    let mut of_user = None;
     let deadline = Instant::now() + ANSWER_WITHIN;
     while let Ok(Some(answer)) = tokio::time::timeout_at(deadline, asked.join_next()).await {
         match answer {
+            // What a user's engine says counts where the system's know nothing.
+            Ok(Ok(facts)) if facts.user.is_some() => of_user = Some(facts),
             Ok(Ok(facts)) => return ContainerAnswer::Known(Box::new(facts)),
             // The reasons are in the order of what they say of the others.
             Ok(Err(absence)) => why = why.min(absence),
             Err(_panicked) => why = why.min(Absence::BadAnswer),
         }
+    }
+    if let Some(facts) = of_user {
+        return ContainerAnswer::Known(Box::new(facts));
     }
     if !asked.is_empty() {
         why = why.min(Absence::Timeout);

@@ -17,6 +17,8 @@ const ASKED_AT_ONCE: [usize; 2] = [64, 4];
 const ASKED_AGAIN_AT_ONCE: [usize; 2] = [16, 2];
 /// Of these those of which its events tell.
 const TOLD_AT_ONCE: [usize; 2] = [8, 2];
+/// Containers that have begun and ended lately.
+const REMEMBERED: [usize; 2] = [1024, 64];
 /// So many events of each are heard a second.
 const EVENTS_A_SECOND: [u32; 2] = [2000, 200];
 /// An engine has so long to answer: Docker's inspect waits until the container has started. (How
@@ -62,7 +64,7 @@ impl Client {
             api,
             socket: socket.to_owned(),
             user,
-            lives: Lives::default(),
+            lives: Lives::of_at_most(REMEMBERED[of_user]),
             slots: Semaphore::new(ASKED_AT_ONCE[of_user]),
             slots_again: Semaphore::new(ASKED_AGAIN_AT_ONCE[of_user]),
             asked: AtomicU64::new(0),
@@ -197,11 +199,14 @@ impl Client {
             let is_last = Instant::now() + pause > until;
             match answer {
                 // One that ended before may be about to begin anew.
+                Ok(Some(Described { facts, .. })) if self.tells_elsewhere(&facts, lookup) => {
+                    return Err(Absence::NotFound);
+                }
                 Ok(Some(Described { facts, is_early })) => {
                     let is_before = facts.ended != 0 && facts.ended < lookup.met_at;
                     match (is_early, is_before, is_last) {
                         (false, false, _) | (false, true, true) => return Ok(facts),
-                        (true, _, true) => return Err(Absence::Timeout),
+                        (true, _, true) => return Err(Absence::Unconfirmed),
                         (_, _, false) => {}
                     }
                 }
@@ -220,6 +225,17 @@ impl Client {
             };
             answer = self.inspect(id).await;
         }
+    }
+
+    /// Whether a user's engine answers about another group than it was asked about.
+    fn tells_elsewhere(&self, facts: &ContainerFacts, lookup: &ContainerLookup) -> bool {
+        let mut roots = facts.roots.iter().flatten();
+        self.user.is_some() && roots.all(|root| **root != *lookup.root)
+    }
+
+    /// A line of its events could not be read.
+    pub(super) fn note_unreadable(&self) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Tells of what runs, then of what begins and ends, for as long as the engine does.

@@ -375,52 +375,54 @@ impl Containerd {
         let opening = grpc::Opening::begin(opening).await;
         self.list_namespaces().await?;
         client.note_well();
+        let mut ids = Vec::new();
         for namespace in self.namespaces() {
             let told = ContainerAnswer::Namespace(namespace.as_str().into());
             tell.teller.tell(told).await;
             let method = "/containerd.services.tasks.v1.Tasks/List";
             let request = within(&namespace, api::Empty {})?;
             let listed: api::ListedTasks = self.socket.list(method, request).await?;
-            let ids = listed
-                .tasks
-                .into_iter()
-                .map(|task| match task.container_id.is_empty() {
+            for task in listed.tasks {
+                ids.push(match task.container_id.is_empty() {
                     true => task.id,
                     false => task.container_id,
                 });
-            tell.all(ids).await;
+            }
         }
-        let Some(mut events) = opening.done().await? else {
-            return Err(Trouble::BadAnswer("it tells no events".into()));
-        };
-        while let Some(event) = grpc::next::<api::Envelope>(&mut events).await? {
-            tell.pace().await;
-            if self.of_others.contains(&&*event.namespace) {
-                continue;
-            }
-            if self.note_namespace(&event.namespace) {
-                let told = ContainerAnswer::Namespace(event.namespace.as_str().into());
-                tell.teller.tell(told).await;
-            }
-            // Of all events that are of use here the first field is a container's id.
-            let payload = event.event.map(|event| event.value).unwrap_or_default();
-            let Ok(api::Named { name: id }) = prost::Message::decode(&*payload) else {
-                continue;
+        let heard = async {
+            let Some(mut events) = opening.done().await? else {
+                return Err(Trouble::BadAnswer("it tells no events".into()));
             };
-            match &*event.topic {
-                "/tasks/create" | "/tasks/start" => tell.begun(&id),
-                "/tasks/exit" => {
-                    let exit: Result<api::Exit, _> = prost::Message::decode(&*payload);
-                    if exit.is_ok_and(|exit| exit.id == exit.container_id) {
-                        tell.ended(&id, event.at.map_or(0, nanoseconds));
-                    }
+            while let Some(event) = grpc::next::<api::Envelope>(&mut events).await? {
+                let payload = event.event.map(|event| event.value).unwrap_or_default();
+                tell.pace(payload.len()).await;
+                if self.of_others.contains(&&*event.namespace) {
+                    continue;
                 }
-                "/containers/create" | "/containers/update" => tell.soon(&id),
-                "/containers/delete" => tell.gone(&id, event.at.map_or(0, nanoseconds)).await,
-                _ => {}
+                if self.note_namespace(&event.namespace) {
+                    let told = ContainerAnswer::Namespace(event.namespace.as_str().into());
+                    tell.teller.tell(told).await;
+                }
+                // Of all events that are of use here the first field is a container's id.
+                let Ok(api::Named { name: id }) = prost::Message::decode(&*payload) else {
+                    continue;
+                };
+                match &*event.topic {
+                    "/tasks/create" | "/tasks/start" => tell.begun(&id),
+                    "/tasks/exit" => {
+                        let exit: Result<api::Exit, _> = prost::Message::decode(&*payload);
+                        if exit.is_ok_and(|exit| exit.id == exit.container_id) {
+                            tell.ended(&id, event.at.map_or(0, nanoseconds));
+                        }
+                    }
+                    "/containers/create" | "/containers/update" => tell.soon(&id),
+                    "/containers/delete" => tell.gone(&id, event.at.map_or(0, nanoseconds)).await,
+                    _ => {}
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        };
+        tokio::try_join!(tell.all(ids), heard).map(drop)
     }
 }
 

@@ -431,35 +431,38 @@ impl Cri {
         let opening = grpc::Opening::begin(opening).await;
         let mut known = self.list().await?;
         client.note_well();
-        tell.all(known.iter().cloned()).await;
-        let mut events = opening.done().await?;
-        while let Some(stream) = &mut events {
-            match grpc::next(stream).await {
-                Ok(Some(event)) => {
-                    tell.pace().await;
-                    let at = u64::try_from(event.at).unwrap_or(0);
-                    match event.kind {
-                        STARTED => tell.begun(&event.id),
-                        STOPPED => tell.ended(&event.id, at),
-                        DELETED => tell.gone(&event.id, at).await,
-                        _ => tell.soon(&event.id),
+        let listed = tell.all(known.clone());
+        let heard = async {
+            let mut events = opening.done().await?;
+            while let Some(stream) = &mut events {
+                match grpc::next(stream).await {
+                    Ok(Some(event)) => {
+                        tell.pace(event.id.len()).await;
+                        let at = u64::try_from(event.at).unwrap_or(0);
+                        match event.kind {
+                            STARTED => tell.begun(&event.id),
+                            STOPPED => tell.ended(&event.id, at),
+                            DELETED => tell.gone(&event.id, at).await,
+                            _ => tell.soon(&event.id),
+                        }
                     }
+                    Ok(None) => return Ok(()),
+                    // Some say so only when they are to tell the first.
+                    Err(Trouble::BadAnswer(_)) => events = None,
+                    Err(trouble) => return Err(trouble),
                 }
-                Ok(None) => return Ok(()),
-                // Some say so only when they are to tell the first.
-                Err(Trouble::BadAnswer(_)) => events = None,
-                Err(trouble) => return Err(trouble),
             }
-        }
-        loop {
-            tokio::time::sleep(LOOK_AGAIN_AFTER).await;
-            let now = self.list().await?;
-            for id in known.difference(&now) {
-                tell.gone(id, 0).await;
+            loop {
+                tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+                let now = self.list().await?;
+                for id in known.difference(&now) {
+                    tell.gone(id, 0).await;
+                }
+                tell.all(now.difference(&known).cloned()).await?;
+                known = now;
             }
-            tell.all(now.difference(&known).cloned()).await;
-            known = now;
-        }
+        };
+        tokio::try_join!(listed, heard).map(drop)
     }
 }
 

@@ -2,13 +2,14 @@
 //! it reads answers of any length; of so large an API we ask four things.)
 
 use super::client::{Client, Described};
+use super::http::{self, Socket};
 use super::roots::{self, First, Place};
 use super::telling::Telling;
-use super::{Trouble, few, http};
+use super::{Trouble, few};
 use crate::state::container::{Command, ContainerFacts, Engine, Labels, Mount};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 /// What tells engines with this API apart.
@@ -37,7 +38,7 @@ const IMAGE_NAME_MAX: usize = 512;
 
 /// Docker at a socket.
 pub(super) struct Docker {
-    socket: PathBuf,
+    socket: Socket,
     dialect: &'static Dialect,
     /// `cgroupfs` or `systemd`, once that is known.
     driver: Mutex<Option<Box<str>>>,
@@ -168,8 +169,9 @@ struct Listed {
 struct Event {
     action: Box<str>,
     actor: Actor,
+    /// Whatever is said to be it.
     #[serde(rename = "timeNano", default)]
-    time_nano: u64,
+    time_nano: serde_json::Value,
 }
 
 #[derive(Deserialize)]
@@ -182,9 +184,13 @@ struct Actor {
 const ID_SHORT: usize = 12;
 
 impl Docker {
-    pub(super) fn new(socket: &Path, dialect: &'static Dialect) -> Docker {
+    /// The system's, or a user's.
+    pub(super) fn new(socket: &Path, user: Option<u32>, dialect: &'static Dialect) -> Docker {
         Docker {
-            socket: socket.to_owned(),
+            socket: Socket {
+                path: socket.to_owned(),
+                user,
+            },
             dialect,
             driver: Mutex::default(),
             parent: Mutex::default(),
@@ -379,37 +385,51 @@ impl Docker {
         }
         client.note_well();
         let listed: few::Many<Listed> = http::list(&self.socket, "/containers/json").await?;
-        tell.all(listed.0.into_iter().map(|listed| listed.id)).await;
-        while let Some(line) = events.next().await? {
-            tell.pace().await;
-            let event: Event = match serde_json::from_slice(&line) {
-                Ok(event) => event,
-                Err(error) => return Err(Trouble::BadAnswer(error.to_string())),
-            };
-            let id = event.actor.id;
-            match &*event.action {
-                "create" | "init" | "rename" | "update" => tell.soon(&id),
-                "start" => tell.begun(&id),
-                "die" | "died" => tell.ended(&id, event.time_nano),
-                "destroy" | "remove" => tell.gone(&id, event.time_nano).await,
-                _ => {}
+        let listed = tell.all(listed.0.into_iter().map(|listed| listed.id));
+        let heard = async {
+            while let Some(line) = events.next().await? {
+                tell.pace(line.len()).await;
+                let Ok(event) = serde_json::from_slice::<Event>(&line) else {
+                    client.note_unreadable();
+                    continue;
+                };
+                let (id, at) = (event.actor.id, event.time_nano.as_u64().unwrap_or(0));
+                match &*event.action {
+                    "create" | "init" | "rename" | "update" => tell.soon(&id),
+                    "start" => tell.begun(&id),
+                    "die" | "died" => tell.ended(&id, at),
+                    "destroy" | "remove" => tell.gone(&id, at).await,
+                    _ => {}
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        };
+        tokio::try_join!(listed, heard).map(drop)
     }
 }
 
 impl State {
     fn first(&self) -> First {
-        // The year 1 is never.
-        let finished = self.finished_at.parse::<jiff::Timestamp>().ok();
-        let finished = finished.and_then(|at| u64::try_from(at.as_nanosecond()).ok());
+        // The year 1 is never. What can be no time is one long ago, of which nothing hangs.
+        let finished = match &*self.finished_at {
+            "" | NEVER => None,
+            text => Some(nanoseconds(text).unwrap_or(1)),
+        };
         match (self.pid, finished) {
             (0, None) => First::ToCome,
             (0, Some(at)) => First::Ended(at),
             (pid, _) => First::Runs(pid),
         }
     }
+}
+
+/// A time that is none.
+const NEVER: &str = "0001-01-01T00:00:00Z";
+
+/// A time of RFC 3339, ns since the epoch.
+fn nanoseconds(text: &str) -> Option<u64> {
+    let at: jiff::Timestamp = text.parse().ok()?;
+    u64::try_from(at.as_nanosecond()).ok()
 }
 
 fn named_or<'n>(asked: &'n str, named: &'n str) -> &'n str {
@@ -484,7 +504,7 @@ mod tests {
         let inspected: Inspected = serde_json::from_str(text).expect("it is of the shape");
         let ip = ip_of(&inspected.network_settings);
         assert_eq!(&*ip, "10.1.2.3");
-        let docker = Docker::new(Path::new("/nowhere"), &DOCKER);
+        let docker = Docker::new(Path::new("/nowhere"), None, &DOCKER);
         assert!(matches!(inspected.state.first(), First::Runs(7)));
         let place = Place::of(&First::ToCome, "ab", Vec::new);
         let facts = docker.facts(inspected, &Image::default(), ip, place);
@@ -511,12 +531,15 @@ mod tests {
         let end = 1_700_000_000_000_000_005;
         assert_eq!(first(0, "2023-11-14T22:13:20.000000005Z"), (0, end));
         assert_eq!(first(0, "2023-11-15T00:13:20.000000005+02:00"), (0, end));
+        for odd in ["9999-12-31T00:00:00Z", "1969-12-31T00:00:00Z", "x"] {
+            assert_eq!(first(0, odd), (0, 1), "{odd}");
+        }
         assert_eq!(first(9, "2023-11-14T22:13:20.000000005Z"), (9, 0));
     }
 
     #[test]
     fn the_groups_of_a_container_without_process_are_those_its_engine_would_make() {
-        let docker = Docker::new(Path::new("/nowhere"), &DOCKER);
+        let docker = Docker::new(Path::new("/nowhere"), None, &DOCKER);
         let inspected = |parent: &str| Inspected {
             id: "ab".into(),
             host_config: HostConfig {

@@ -9,7 +9,7 @@ use hyper::client::conn::http1;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
-use std::path::Path;
+use std::path::PathBuf;
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -35,8 +35,14 @@ fn lost(error: &hyper::Error) -> Trouble {
     }
 }
 
+/// Where an engine listens, and as whom if it is a user's.
+pub(super) struct Socket {
+    pub(super) path: PathBuf,
+    pub(super) user: Option<u32>,
+}
+
 /// The beginning of an answer.
-async fn request(socket: &Path, path: &str) -> Result<(Response<Incoming>, Connection), Trouble> {
+async fn request(socket: &Socket, path: &str) -> Result<(Response<Incoming>, Connection), Trouble> {
     match timeout(ANSWER_WITHIN, request_at_length(socket, path)).await {
         Ok(answer) => answer,
         Err(_elapsed) => Err(Trouble::Timeout),
@@ -44,11 +50,16 @@ async fn request(socket: &Path, path: &str) -> Result<(Response<Incoming>, Conne
 }
 
 async fn request_at_length(
-    socket: &Path,
+    socket: &Socket,
     path: &str,
 ) -> Result<(Response<Incoming>, Connection), Trouble> {
-    let stream = UnixStream::connect(socket).await;
+    let stream = UnixStream::connect(&socket.path).await;
     let stream = stream.map_err(|error| Trouble::of_io(&error))?;
+    // Behind a link may be anybody.
+    let peer = stream.peer_cred().map_err(|error| Trouble::of_io(&error))?;
+    if socket.user.is_some_and(|uid| peer.uid() != uid) {
+        return Err(Trouble::BadAnswer("another user listens".into()));
+    }
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(HEAD_BYTES_MAX)
         .handshake(TokioIo::new(stream))
@@ -69,7 +80,7 @@ async fn request_at_length(
 
 /// What is at that path; `None` if there is nothing.
 pub(super) async fn get<T: DeserializeOwned>(
-    socket: &Path,
+    socket: &Socket,
     path: &str,
 ) -> Result<Option<T>, Trouble> {
     read(socket, path, ANSWER_BYTES_MAX).await
@@ -77,16 +88,24 @@ pub(super) async fn get<T: DeserializeOwned>(
 
 /// The list at that path.
 pub(super) async fn list<T: DeserializeOwned + Default>(
-    socket: &Path,
+    socket: &Socket,
     path: &str,
 ) -> Result<T, Trouble> {
-    let listed = timeout(ANSWER_WITHIN, read(socket, path, LIST_BYTES_MAX)).await;
-    let listed = listed.unwrap_or(Err(Trouble::Timeout))?;
+    let listed = read(socket, path, LIST_BYTES_MAX).await?;
     Ok(listed.unwrap_or_default())
 }
 
 async fn read<T: DeserializeOwned>(
-    socket: &Path,
+    socket: &Socket,
+    path: &str,
+    bytes_max: usize,
+) -> Result<Option<T>, Trouble> {
+    let read = timeout(ANSWER_WITHIN, read_at_length(socket, path, bytes_max)).await;
+    read.unwrap_or(Err(Trouble::Timeout))
+}
+
+async fn read_at_length<T: DeserializeOwned>(
+    socket: &Socket,
     path: &str,
     bytes_max: usize,
 ) -> Result<Option<T>, Trouble> {
@@ -124,7 +143,7 @@ pub(super) struct Lines {
 }
 
 /// Begins to read what is at that path.
-pub(super) async fn lines(socket: &Path, path: &str) -> Result<Lines, Trouble> {
+pub(super) async fn lines(socket: &Socket, path: &str) -> Result<Lines, Trouble> {
     let (answer, connection) = request(socket, path).await?;
     match answer.status() {
         StatusCode::OK => Ok(Lines {

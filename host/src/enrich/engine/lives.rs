@@ -5,14 +5,11 @@ use crate::state::container::ContainerFacts;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 
-/// Containers that are remembered.
-const LIVES_MAX: usize = 1024;
 /// What was said of one is remembered if it is no more than that.
 const FACTS_BYTES_MAX: usize = 16 << 10;
 
-/// The containers that an engine told of lately.
-#[derive(Default)]
-pub(super) struct Lives(Mutex<Remembered>);
+/// The containers that an engine told of lately, and how many there may be.
+pub(super) struct Lives(Mutex<Remembered>, usize);
 
 #[derive(Default)]
 struct Remembered {
@@ -31,6 +28,10 @@ struct Life {
 }
 
 impl Lives {
+    pub(super) fn of_at_most(lives: usize) -> Lives {
+        Lives(Mutex::default(), lives)
+    }
+
     fn note(&self, id: &str, note: impl FnOnce(&mut Life)) {
         let mut remembered = self.0.lock().expect("nobody panics with it");
         let remembered = &mut *remembered;
@@ -38,7 +39,7 @@ impl Lives {
             remembered.in_order.push_back(id.into());
         }
         note(remembered.by_id.entry(id.into()).or_default());
-        if remembered.in_order.len() > LIVES_MAX
+        if remembered.in_order.len() > self.1
             && let Some(first) = remembered.in_order.pop_front()
         {
             remembered.by_id.remove(&first);
@@ -97,7 +98,7 @@ mod tests {
 
     #[test]
     fn only_what_has_begun_and_ended_has_passed() {
-        let lives = Lives::default();
+        let lives = Lives::of_at_most(9);
         lives.note_early(&early("a"));
         assert_eq!(lives.passed("a"), None);
         lives.end("a", 5);
@@ -117,8 +118,8 @@ mod tests {
 
     #[test]
     fn so_many_are_remembered_and_no_large_ones() {
-        let lives = Lives::default();
-        for id in 0..LIVES_MAX + 2 {
+        let lives = Lives::of_at_most(9);
+        for id in 0..11 {
             lives.note_early(&early(&id.to_string()));
             lives.begin(&id.to_string());
             lives.end(&id.to_string(), 1);

@@ -23,8 +23,9 @@ const USERS_MAX: usize = 64;
 pub(super) struct Podman(Docker);
 
 impl Podman {
-    pub(super) fn new(socket: &Path) -> Podman {
-        Podman(Docker::new(socket, &PODMAN))
+    /// The system's, or a user's.
+    pub(super) fn new(socket: &Path, user: Option<u32>) -> Podman {
+        Podman(Docker::new(socket, user, &PODMAN))
     }
 
     pub(super) async fn inspect(&self, id: &str) -> Result<Option<Described>, Trouble> {

@@ -32,9 +32,12 @@ impl Place {
             First::Ended(at) => at.max(1),
             First::Runs(pid) => {
                 let roots = of_process(pid, id);
-                let group = number(&roots);
-                // The number is that of its group if it is still there.
-                if !roots.is_empty() && of_process(pid, id) == roots {
+                let group = number(roots.as_deref().unwrap_or_default());
+                // The number is that of its group if it is still there. One that is elsewhere has
+                // none that can be told by the name.
+                if let Some(roots) =
+                    roots.filter(|roots| of_process(pid, id).as_ref() == Some(roots))
+                {
                     return Place {
                         roots,
                         group,
@@ -58,13 +61,14 @@ pub(super) fn now() -> u64 {
     now.map_or(0, |now| now.as_nanos() as u64)
 }
 
-/// The groups that name the container, of those that the process is in.
-fn of_process(pid: u32, id: &str) -> Vec<Box<[u8]>> {
+/// The groups that name the container, of those that the process is in; `None` if there is none.
+fn of_process(pid: u32, id: &str) -> Option<Vec<Box<[u8]>>> {
     let mut roots: Vec<Box<[u8]>> = Vec::new();
-    if pid == 0 {
-        return roots;
+    let text = std::fs::read(host_path(&format!("/proc/{pid}/cgroup"))).ok()?;
+    // One that has ended and was not waited for is in the root.
+    if is_over(pid) {
+        return None;
     }
-    let text = std::fs::read(host_path(&format!("/proc/{pid}/cgroup"))).unwrap_or_default();
     for line in text.split(|byte| *byte == b'\n') {
         let path = line.splitn(3, |byte| *byte == b':').nth(2);
         if let Some(root) = path.and_then(|path| roots_of(path, id.as_bytes()))
@@ -73,7 +77,15 @@ fn of_process(pid: u32, id: &str) -> Vec<Box<[u8]>> {
             roots.push(root.into());
         }
     }
-    roots
+    Some(roots)
+}
+
+/// Whether the process has ended.
+fn is_over(pid: u32) -> bool {
+    let stat = std::fs::read(host_path(&format!("/proc/{pid}/stat"))).unwrap_or_default();
+    // `pid (name) state`, and a name may have any bracket.
+    let state = memchr::memrchr(b')', &stat).and_then(|at| stat.get(at + 2));
+    state.is_none_or(|state| b"ZXx".contains(state))
 }
 
 /// Number of the group in the default hierarchy, or 0.
@@ -137,7 +149,13 @@ mod tests {
 
     #[test]
     fn a_process_of_no_container_has_no_such_group() {
-        assert!(of_process(std::process::id(), &"0".repeat(64)).is_empty());
-        assert!(of_process(0, "a").is_empty());
+        let id = "0".repeat(64);
+        assert_eq!(of_process(std::process::id(), &id), Some(Vec::new()));
+        assert_eq!(of_process(0, "a"), None);
+        let place = |pid| Place::of(&First::Runs(pid), &id, || vec![(*b"/expected").into()]);
+        let elsewhere = place(std::process::id());
+        assert!(elsewhere.roots.is_empty() && elsewhere.ended == 0);
+        let gone = place(u32::MAX);
+        assert!(!gone.roots.is_empty() && gone.ended != 0);
     }
 }

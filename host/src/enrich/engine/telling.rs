@@ -3,6 +3,7 @@
 //! at once.
 
 use super::client::Client;
+use super::{Trouble, roots};
 use crate::state::container::ContainerAnswer;
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -15,6 +16,8 @@ use tokio::time::{Instant, sleep};
 /// Containers of one engine that may wait to be told of.
 const WAITING_MAX: usize = 1024;
 
+/// An event takes no more bytes, usually.
+const EVENT_BYTES: usize = 4096;
 /// No id is longer.
 const ID_MAX: usize = 128;
 
@@ -88,8 +91,9 @@ impl Telling {
         }
     }
 
-    /// It had ended then, ns since the epoch.
+    /// It had ended then, ns since the epoch; 0 if that is not known.
     pub(super) fn ended(&self, id: &str, at: u64) {
+        let at = if at == 0 { roots::now() } else { at };
         if is_id(id) {
             self.client.lives.end(id, at);
         }
@@ -123,17 +127,18 @@ impl Telling {
     }
 
     /// Has all of these told of.
-    pub(super) async fn all(&self, ids: impl IntoIterator<Item = String>) {
+    pub(super) async fn all(&self, ids: impl IntoIterator<Item = String>) -> Result<(), Trouble> {
         for id in ids.into_iter().filter(|id| is_id(id)) {
             let id: Box<str> = id.into();
             // One that waits twice is asked about twice.
             let _ = self.ids.send(id).await;
         }
+        Ok(())
     }
 
-    /// An engine has told something: whoever tells more than it may has to wait.
-    pub(super) async fn pace(&self) {
-        let pause = self.pace.lock().expect("nobody panics with it").pass();
+    /// An engine has told something of so many bytes: whoever tells more than it may has to wait.
+    pub(super) async fn pace(&self, bytes: usize) {
+        let pause = self.pace.lock().expect("nobody panics with it").pass(bytes);
         if let Some(pause) = pause {
             sleep(pause).await;
         }
@@ -156,8 +161,9 @@ impl Pace {
         }
     }
 
-    fn pass(&mut self) -> Option<Duration> {
-        self.passed += 1;
+    fn pass(&mut self, bytes: usize) -> Option<Duration> {
+        // One that is long counts as some.
+        self.passed += 1 + (bytes / EVENT_BYTES) as u32;
         if self.passed < self.in_a_tenth {
             return None;
         }

@@ -264,27 +264,28 @@ fn of_podman(parent: &str) -> String {
 #[test]
 fn podman_of_a_user_is_asked_about_and_believed_of_that_users_groups_alone() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("1000")).unwrap();
     let wanted = folder.path().join("$uid/podman.sock");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    let slice = "/user.slice/user-1000.slice/user@1000.service/pods";
+    // Who listens is ourselves.
+    let uid = rustix::process::geteuid().as_raw();
+    std::fs::create_dir_all(folder.path().join(uid.to_string())).unwrap();
+    let slice = &*format!("/user.slice/user-{uid}.slice/user@{uid}.service/pods");
+    let other = &*format!("/user.slice/user-{uid}.slice/user@{uid}.service/other");
     for (parent, root, is_told) in [
+        // It tells of another group of the user's than it was asked about.
+        (other, slice, false),
         (slice, slice, true),
         // It tells of a group that is not the user's.
         ("/docker", slice, false),
         // It is not asked about one.
         (slice, "/docker", false),
-        (
-            "/user.slice/user-1001.slice/user@1001.service",
-            slice,
-            false,
-        ),
+        ("/user.slice/user-9.slice/user@9.service", slice, false),
     ] {
         server(
-            &folder.path().join("1000/podman.sock"),
+            &folder.path().join(format!("{uid}/podman.sock")),
             says(of_podman(parent)),
         );
         let answer = runtime.block_on(async {
@@ -302,7 +303,7 @@ fn podman_of_a_user_is_asked_about_and_believed_of_that_users_groups_alone() {
         match answer {
             ContainerAnswer::Known(facts) => {
                 assert!(is_told, "{parent} {root}");
-                assert_eq!((facts.user, &*facts.name), (Some(1000), "trusted"));
+                assert_eq!((facts.user, &*facts.name), (Some(uid), "trusted"));
                 assert!(
                     facts
                         .roots
@@ -379,7 +380,7 @@ fn an_engine_that_tells_of_too_many_has_some_overlooked() {
         .unwrap();
     runtime.block_on(async {
         let path = Path::new("/nowhere");
-        let docker = docker::Docker::new(path, &docker::DOCKER);
+        let docker = docker::Docker::new(path, None, &docker::DOCKER);
         let client = Client::new(Api::Docker(docker), path, None);
         let (tell, _answers) = channel(ANSWERS_MAX);
         let (telling, _ids) = telling::Telling::new(&client, &Teller(tell));

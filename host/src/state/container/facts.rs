@@ -135,7 +135,7 @@ pub struct ContainerFacts {
     /// Number of its control group in the default hierarchy; 0 where that is not known.
     pub group: u64,
     /// Its first process had ended before it was looked which group that was in: until then, ns
-    /// since boot, the group at that path was its own. 0 where that is settled.
+    /// since the epoch, the group at that path was its own. 0 where that is settled.
     pub ended: u64,
     /// Whose engine told of it, which is believed of the user's own groups alone; `None`: the
     /// system's.

@@ -260,9 +260,16 @@ impl Containers {
         largest.is_some_and(|(_, serial)| self.evict(serial))
     }
 
-    /// Forgets the container that was told of longest ago.
+    /// Forgets the container that was told of longest ago, a user's if there is one.
     fn evict_oldest(&mut self) {
-        if let Some((&serial, _)) = self.in_order.first_key_value() {
+        let is_users = |(_, id): &(&u64, &Arc<[u8]>)| {
+            let last = self.by_id.get(*id).and_then(|held| held.last());
+            let facts = last.and_then(|last| last.facts.as_ref());
+            facts.is_some_and(|facts| facts.user.is_some())
+        };
+        let users = self.in_order.iter().find(is_users);
+        let first = users.or_else(|| self.in_order.first_key_value());
+        if let Some(serial) = first.map(|(serial, _)| *serial) {
             self.evict(serial);
         }
     }

@@ -15,6 +15,8 @@ use std::sync::Arc;
 /// How often a container is asked about again because of another control group of its name, as
 /// long as its engine says the same: whoever makes such groups shall not keep it busy.
 const DOUBTS_MAX: u8 = 16;
+/// Of all containers that are watched this part may be in groups that users have made.
+const USERS_SHARE: usize = 4;
 /// More of containerd's namespaces are not known by name.
 const NAMESPACES_MAX: usize = 64;
 
@@ -95,14 +97,15 @@ struct Watched {
     /// Number of the event at which it was asked about.
     asked_at: u64,
     status: Status,
-    /// Path and number of the control group for which it was asked about last.
-    root: Box<[u8]>,
-    group: u64,
-    /// When that was met first, ns since the epoch.
-    met_at: u64,
+    /// The control group of its name that was met first, or that was found to be its own since.
+    met: Met,
+    /// Another, for which it was asked about last.
+    doubted: Option<Met>,
     /// How often it was asked about again because of another group of its name, since what is
     /// known of it changed.
     doubts: u8,
+    /// It counts among those whose groups users may have made.
+    is_of_users: bool,
     /// When it was first seen to have no process, in the clock of [`State::forget_containers`].
     idle_since: Option<u64>,
 }
@@ -114,18 +117,44 @@ enum Status {
     Absent(Absence),
 }
 
-impl Watched {
-    fn new(claim: &Claim, status: Status, number: u64, time: u64) -> Watched {
-        Watched {
-            asked_at: number,
-            status,
+/// A control group that has a container's name.
+#[derive(Clone, Debug)]
+struct Met {
+    root: Box<[u8]>,
+    group: u64,
+    /// When it was met first, ns since the epoch.
+    at: u64,
+}
+
+impl Met {
+    fn new(claim: &Claim, at: u64) -> Met {
+        Met {
             root: claim.root().into(),
             group: claim.group(),
-            met_at: time,
-            doubts: 0,
-            idle_since: None,
+            at,
         }
     }
+}
+
+impl Watched {
+    /// The group for which it was asked about last.
+    fn asked(&self) -> &Met {
+        self.doubted.as_ref().unwrap_or(&self.met)
+    }
+
+    /// The group that was asked about is its own where the engine says so.
+    fn note_group(&mut self, facts: &ContainerFacts) {
+        if let Some(doubted) = &self.doubted
+            && facts.is_group(&doubted.root, doubted.group)
+        {
+            self.met = doubted.clone();
+        }
+    }
+}
+
+/// Whether a group lies where users may make groups without end.
+fn is_of_users(root: &[u8]) -> bool {
+    root.starts_with(b"/user.slice/")
 }
 
 /// All that is asked about, by whole id.
@@ -135,6 +164,8 @@ pub(in crate::state) struct WatchedContainers {
     is_on: bool,
     by_id: Map<Arc<[u8]>, Watched>,
     pending: usize,
+    /// Those whose groups users may have made.
+    of_users: usize,
     lookups: Vec<ContainerLookup>,
 }
 
@@ -149,7 +180,7 @@ pub struct Listed {
     pub facts: Option<Arc<ContainerFacts>>,
     /// Why nothing is, or nothing of its processes; `None` while an answer is awaited.
     pub absence: Option<Absence>,
-    /// The path of the control group that it was asked about for last; empty where none was.
+    /// The path of its control group, or of the first that has its name; empty where none was met.
     pub group: String,
 }
 
@@ -160,6 +191,7 @@ impl WatchedContainers {
             is_on: self.is_on,
             by_id: self.by_id.clone(),
             pending: self.pending,
+            of_users: self.of_users,
             lookups: Vec::new(),
         }
     }
@@ -243,9 +275,12 @@ impl State {
         let Some(watched) = self.watched.by_id.get_mut(claim.id().whole) else {
             return;
         };
-        watched.idle_since = None;
+        if watched.status != Status::Pending {
+            watched.idle_since = None;
+        }
         let is_other = claim.group() != 0
-            && claim.group() != watched.group
+            && claim.group() != watched.met.group
+            && claim.group() != watched.asked().group
             && known.is_none_or(|known| known.group != claim.group());
         let is_missing = watched.status == Status::Absent(Absence::Limit) && has_room;
         if watched.status == Status::Pending
@@ -255,37 +290,50 @@ impl State {
         {
             return;
         }
-        *watched = Watched {
-            doubts: watched.doubts + 1,
-            ..Watched::new(claim, Status::Pending, self.number, self.time)
-        };
+        watched.status = Status::Pending;
+        watched.asked_at = self.number;
+        watched.doubts += 1;
+        watched.doubted = Some(Met::new(claim, self.time));
         self.ask_about(claim);
     }
 
     fn meet_first(&mut self, claim: &Claim) {
-        let is_full = self.watched.by_id.len() >= self.limits.containers_max;
+        // So that no user keeps the system's out.
+        let is_of_users = is_of_users(claim.root());
+        let max = self.limits.containers_max;
+        let is_full = self.watched.by_id.len() >= max
+            || is_of_users && self.watched.of_users >= max.div_ceil(USERS_SHARE);
         let is_busy = is_full || self.watched.lookups.len() >= self.limits.lookups_max;
         self.counters.containers_unasked += u64::from(is_busy);
         if is_full {
             return;
         }
-        let mut watched = Watched::new(claim, Status::Pending, self.number, self.time);
+        let met = Met::new(claim, self.time);
         // Its engine may have told of it before its first process came.
         let told = self.containers.latest(claim.id().whole);
-        let settled = told.as_ref().and_then(|told| settled(told, &watched));
+        let settled = told.as_ref().and_then(|told| settled(told, &met));
         let is_known = match settled {
             Some(settled) => self.put_container(Arc::new(settled), self.number),
             None => told.is_some_and(|told| told.is_at(claim)),
         };
-        watched.status = match (is_known, is_busy) {
+        let status = match (is_known, is_busy) {
             (true, _) => Status::Known,
             (false, false) => Status::Pending,
             (false, true) => Status::Absent(Absence::Limit),
         };
-        let is_asked = watched.status == Status::Pending;
+        let watched = Watched {
+            asked_at: self.number,
+            status,
+            met,
+            doubted: None,
+            doubts: 0,
+            is_of_users,
+            idle_since: None,
+        };
         let id = claim.id().whole.into();
         self.watched.by_id.insert(id, watched);
-        if is_asked {
+        self.watched.of_users += usize::from(is_of_users);
+        if status == Status::Pending {
             self.ask_about(claim);
         }
     }
@@ -328,12 +376,17 @@ impl State {
         let id: Arc<[u8]> = facts.key().into();
         let held = self.containers.latest(&id);
         let watched = self.watched.by_id.get(&id);
-        // A user's engine tells of that user's groups, whatever these are called.
-        if facts.user.is_some() && watched.is_some_and(|watched| !facts.is_below(&watched.root)) {
+        // A user's engine tells of that user's groups, whatever these are called, once a process
+        // was met in one.
+        if facts.user.is_some() && !watched.is_some_and(|own| facts.is_below(&own.asked().root)) {
             return;
         }
         let of_same = |held: &&Arc<ContainerFacts>| held.user == facts.user;
-        if let Some(settled) = watched.and_then(|watched| settled(&facts, watched)) {
+        let of_met = watched.and_then(|own| {
+            let met = [own.asked(), &own.met];
+            met.into_iter().find_map(|met| settled(&facts, met))
+        });
+        if let Some(settled) = of_met {
             facts = settled;
         } else if facts.ended != 0
             && let Some(held) = held.as_ref().filter(of_same)
@@ -344,14 +397,18 @@ impl State {
             facts.ended = held.ended;
         }
         let asked_at = self.watched.settle(&id, Status::Known);
-        // Facts that are only said again are no change, and no user's engine tells of others'.
-        let is_said = held.as_ref().is_some_and(|held| **held == facts);
-        let is_others = held.is_some_and(|held| facts.user.is_some() && held.user != facts.user);
-        if is_said || is_others {
+        // No user's engine tells of others' containers.
+        if facts.user.is_some() && held.as_ref().is_some_and(|held| held.user != facts.user) {
             return;
         }
+        // Facts that are only said again are no change.
+        let is_said = held.is_some_and(|held| *held == facts);
         if let Some(watched) = self.watched.by_id.get_mut(&id) {
-            watched.doubts = 0;
+            watched.note_group(&facts);
+            watched.doubts = if is_said { watched.doubts } else { 0 };
+        }
+        if is_said {
+            return;
         }
         let next = self.number.saturating_add(1);
         if !self.put_container(Arc::new(facts), asked_at.unwrap_or(next)) {
@@ -465,18 +522,33 @@ impl State {
         });
         let mut gone = Vec::new();
         let watched = &mut self.watched;
+        let (mut unanswered, mut of_users) = (0, watched.of_users);
         watched.by_id.retain(|id, watched| {
-            if watched.status == Status::Pending || in_use.contains(&**id) {
+            // Whoever was asked has had the time.
+            if watched.status == Status::Pending {
+                let since = *watched.idle_since.get_or_insert(now);
+                if now.saturating_sub(since) >= after {
+                    watched.status = Status::Absent(Absence::Timeout);
+                    watched.idle_since = None;
+                    unanswered += 1;
+                }
+                return true;
+            }
+            if in_use.contains(&**id) {
                 watched.idle_since = None;
                 return true;
             }
             let since = *watched.idle_since.get_or_insert(now);
             let is_over = now.saturating_sub(since) >= after;
             if is_over {
+                of_users -= usize::from(watched.is_of_users);
                 gone.push(id.clone());
             }
             !is_over
         });
+        watched.of_users = of_users;
+        watched.pending -= unanswered;
+        self.counters.containers_absent[Absence::Timeout as usize] += unanswered as u64;
         if gone.len() > watched.by_id.len() {
             watched.by_id.shrink_to(watched.by_id.len() * 2);
         }
@@ -495,8 +567,9 @@ impl State {
             let watched = self.watched.by_id.get(id);
             let facts = self.containers.latest(id);
             let is_elsewhere = |watched: &Watched| {
-                let is_other =
-                    |facts: &Arc<ContainerFacts>| !facts.is_group(&watched.root, watched.group);
+                let is_other = |facts: &Arc<ContainerFacts>| {
+                    !facts.is_group(&watched.met.root, watched.met.group)
+                };
                 facts.as_ref().is_some_and(is_other)
             };
             let absence = match watched.map(|watched| watched.status) {
@@ -516,7 +589,7 @@ impl State {
                 id: text(id),
                 facts,
                 absence,
-                group: watched.map_or_else(String::new, |watched| text(&watched.root)),
+                group: watched.map_or_else(String::new, |watched| text(&watched.met.root)),
             }
         });
         listed.collect()
@@ -546,10 +619,10 @@ impl State {
 
 /// Of a container whose first process has ended, the same with the group that was met, if it
 /// was before that.
-fn settled(facts: &ContainerFacts, watched: &Watched) -> Option<ContainerFacts> {
-    let is_own = facts.ended != 0 && facts.is_below(&watched.root) && watched.met_at <= facts.ended;
+fn settled(facts: &ContainerFacts, met: &Met) -> Option<ContainerFacts> {
+    let is_own = facts.ended != 0 && facts.is_below(&met.root) && met.at <= facts.ended;
     is_own.then(|| ContainerFacts {
-        group: watched.group,
+        group: met.group,
         ended: 0,
         ..facts.clone()
     })

@@ -170,11 +170,6 @@ fn a_container_that_has_ended_had_the_group_that_was_met_before() {
     let why = state.container_absence(&other, 300);
     assert_eq!(why, Some(Absence::Unconfirmed));
     assert_eq!(name(&state, &own, 300), Some("web"));
-    let [listed] = &state.containers()[..1] else {
-        panic!("there is one");
-    };
-    assert_eq!(listed.absence, Some(Absence::Unconfirmed));
-    assert_eq!(listed.group, format!("/docker/{ID}"));
 }
 
 #[test]
@@ -215,6 +210,66 @@ fn a_users_engine_tells_nothing_of_others_containers() {
     assert_eq!(name(&state, &version, 9), None);
     state.answer_container(ContainerAnswer::Known(facts(ID, "web", &root)));
     assert_eq!(name(&state, &version, 9), Some("web"));
+}
+
+#[test]
+fn what_is_never_answered_is_given_up_and_forgotten() {
+    let mut state = state();
+    let version = meet(&mut state, ID, 1);
+    state.forget_containers(100, 10);
+    assert_eq!(state.pending_containers(), 1);
+    state.forget_containers(110, 10);
+    assert_eq!(state.pending_containers(), 0);
+    let why = state.container_absence(&version, 1);
+    assert_eq!(why, Some(Absence::Timeout));
+    drop(version);
+    state.forget_containers(120, 10);
+    state.forget_containers(130, 10);
+    assert!(state.containers().is_empty());
+}
+
+#[test]
+fn groups_of_users_keep_no_others_out() {
+    let mut state = state();
+    let meet = |state: &mut State, parent: &str, id: &str| {
+        let components = format!("libpod-{}\0{parent}\0", id.repeat(64));
+        state.cgroup(components.as_bytes(), b"", &[])
+    };
+    let _kept: Vec<_> = ["1", "2", "3"]
+        .map(|id| meet(&mut state, "x\0user.slice", id))
+        .into();
+    assert_eq!(state.take_container_lookups().len(), 1, "a quarter of four");
+    let _kept: Vec<_> = ["4", "5", "6"]
+        .map(|id| meet(&mut state, "machine", id))
+        .into();
+    assert_eq!(state.take_container_lookups().len(), 3);
+    assert_eq!(state.counters.containers_unasked, 2);
+}
+
+#[test]
+fn a_group_of_its_name_casts_no_doubt_on_a_container_that_is_confirmed() {
+    let mut state = state();
+    let own = meet_group(&mut state, 7, 100);
+    let mut known = facts(ID, "web", &format!("/docker/{ID}"));
+    known.group = 7;
+    state.answer_container(ContainerAnswer::Known(known.clone()));
+    let fake = meet_group(&mut state, 8, 200);
+    assert!(state.is_container_pending(ID.as_bytes()));
+    state.answer_container(ContainerAnswer::Known(known));
+    assert_eq!(name(&state, &own, 200), Some("web"));
+    assert_eq!(name(&state, &fake, 200), None);
+    let listed = state.containers();
+    let listed = listed.iter().find(|listed| listed.id == ID);
+    assert_eq!(listed.expect("it is known").absence, None);
+    // Begun anew, it has another.
+    let mut again = facts(ID, "web", &format!("/docker/{ID}"));
+    again.group = 9;
+    let anew = meet_group(&mut state, 9, 300);
+    state.answer_container(ContainerAnswer::Known(again));
+    assert_eq!(name(&state, &anew, 300), Some("web"));
+    let listed = state.containers();
+    let listed = listed.iter().find(|listed| listed.id == ID);
+    assert_eq!(listed.expect("it is known").absence, None);
 }
 
 #[test]
